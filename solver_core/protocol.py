@@ -1,0 +1,74 @@
+"""Messages between the add-on and the solver's process: one JSON object a line, over pipes.
+
+This file is the only one that both sides share; it uses the standard library alone and runs on Python 3.10.
+The conversation is described in docs/protocol.md.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict
+
+PROTOCOL_VERSION = 1
+SHOT_SCHEMA_VERSION = 1
+HEARTBEAT_SECONDS = 1.0
+
+Message = Dict[str, Any]
+
+# From the add-on to the worker.
+SOLVE = "solve"  # shot, out
+CANCEL = "cancel"
+CHECK = "check"
+QUIT = "quit"
+
+# From the worker to the add-on.
+HELLO = "hello"  # protocol, version, python, device, pid
+HEARTBEAT = "heartbeat"
+PROGRESS = "progress"  # stage, done, total, fraction, seconds_left
+FRAME = "frame"  # frame, status, error_px, rotation (9), translation (3), weights (K), stage
+WARNING = "warning"  # message
+FINISHED = "finished"  # solution, frames, seconds
+CANCELLED = "cancelled"  # solution, frames, seconds
+FAILED = "failed"  # message, remedy, log
+CHECKED = "checked"  # lines: what was found, one sentence each; ok
+
+# What became of a frame.
+SOLVED = "solved"
+INFILLED = "infilled"
+INTERPOLATED = "interpolated"
+LOCKED = "locked"
+FRAME_FAILED = "failed"
+FRAME_STATUSES = (SOLVED, INFILLED, INTERPOLATED, LOCKED, FRAME_FAILED)
+
+
+class ProtocolError(ValueError):
+    """A line that is no message."""
+
+
+def encode(message: Message) -> bytes:
+    """One message as a line of UTF-8 JSON. NaN and infinity are refused: no reader agrees on them.
+
+    Raises:
+        ProtocolError: where a value cannot be written, or `type` is missing.
+    """
+    if not isinstance(message.get("type"), str):
+        raise ProtocolError("a message needs a 'type'")
+    try:
+        return (json.dumps(message, allow_nan=False, separators=(",", ":")) + "\n").encode("utf-8")
+    except (TypeError, ValueError) as error:
+        raise ProtocolError(f"cannot encode {message.get('type')!r}: {error}") from error
+
+
+def decode(line: bytes) -> Message:
+    """The message on one line.
+
+    Raises:
+        ProtocolError: where the line is no JSON object with a 'type'.
+    """
+    try:
+        message = json.loads(line.decode("utf-8"))
+    except (UnicodeDecodeError, ValueError) as error:
+        raise ProtocolError(f"not a message: {line[:80]!r}") from error
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise ProtocolError(f"not a message: {line[:80]!r}")
+    return message
