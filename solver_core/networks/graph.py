@@ -131,30 +131,32 @@ class Linearised:
 
     def __call__(self, tangents: Tensor, output: int = 0) -> Tensor:
         """Tangents [B, P, C, H, W] of the images -> tangents [B, P, ...] of the network's output number `output`."""
-        chunks = [self._push(chunk, output) for chunk in torch.split(tangents, self.CHUNK, dim=1)]
-        return torch.cat(chunks, dim=1)
+        name = self._graph.outputs[output]
+        steps = _needed(self._graph.steps, name)
+        images = [
+            torch.cat([self._push(chunk, image, steps, name) for chunk in torch.split(rows, self.CHUNK)])
+            for image, rows in enumerate(tangents)
+        ]
+        return torch.stack(images)
 
-    def _push(self, tangents: Tensor, output: int) -> Tensor:
+    def _push(self, tangents: Tensor, image: int, steps: list[Step], output: str) -> Tensor:
+        """Tangents [P, C, H, W] of one image through `steps`."""
         graph = self._graph
-        batch, count = tangents.shape[:2]
-        steps = _needed(graph.steps, graph.outputs[output])
-        values = {graph.input: tangents.flatten(0, 1).contiguous(memory_format=torch.channels_last)}
+        values = {graph.input: tangents.contiguous(memory_format=torch.channels_last)}
         last_use = {name: position for position, step in enumerate(steps) for name in step["inputs"]}
         for position, step in enumerate(steps):
             inputs = [values[name] for name in step["inputs"]]
-            frozen = self._frozen.get(step["output"])
-            if frozen is None:
-                value = graph.linear(step, inputs, bias=False)
+            if step["op"] in ("prelu", "relu"):
+                value = inputs[0] * self._frozen[step["output"]][image]
             elif step["op"] == "max_pool":
-                value = _gather(inputs[0], frozen, count, step["kernel"])
+                value = _gather(inputs[0], self._frozen[step["output"]][image], step["kernel"])
             else:
-                value = _scale(inputs[0], frozen, count)
+                value = graph.linear(step, inputs, bias=False)
             values[step["output"]] = value
             for name in set(step["inputs"]):
                 if last_use[name] == position:
                     del values[name]
-        value = values[graph.outputs[output]]
-        return value.reshape(batch, count, *value.shape[1:])
+        return values[output]
 
 
 def _needed(steps: list[Step], output: str) -> list[Step]:
@@ -167,19 +169,12 @@ def _needed(steps: list[Step], output: str) -> list[Step]:
     return kept[::-1]
 
 
-def _scale(tangents: Tensor, slopes: Tensor, count: int) -> Tensor:
-    """Tangents [B * P, C, H, W] times their image's slopes [B, C, H, W]."""
-    if slopes.shape[0] == 1:
-        return tangents * slopes  # keeps channels_last without going through five dimensions
-    return (tangents.reshape(-1, count, *tangents.shape[1:]) * slopes[:, None]).flatten(0, 1)
-
-
-def _gather(tangents: Tensor, index: Tensor, count: int, kernel: list[int]) -> Tensor:
-    """Tangents [B * P, C, H, W] of the pixels that won the pooling; index [B, H' * W', C] into the rows of H * W."""
+def _gather(tangents: Tensor, index: Tensor, kernel: list[int]) -> Tensor:
+    """Tangents [P, C, H, W] of the pixels that won the pooling; index [H' * W', C] into the H * W rows."""
     height, width = tangents.shape[2] // kernel[0], tangents.shape[3] // kernel[1]
-    flat = tangents.permute(0, 2, 3, 1).flatten(1, 2)
-    expanded = index[:, None].expand(-1, count, -1, -1).flatten(0, 1)
-    return flat.gather(1, expanded).reshape(-1, height, width, flat.shape[2]).permute(0, 3, 1, 2)
+    rows = tangents.permute(0, 2, 3, 1).flatten(1, 2)  # no copy: channels already come last in memory
+    won = rows.gather(1, index.expand(rows.shape[0], -1, -1))
+    return won.reshape(-1, height, width, rows.shape[2]).permute(0, 3, 1, 2)
 
 
 def _safe(name: str) -> str:
