@@ -9,6 +9,7 @@ from solver_core.arrays import Floats
 from solver_core.crop import Crop, crop_from_box, crop_from_landmarks, eye_angle
 from solver_core.networks import weights
 from solver_core.networks.detector import Detection
+from solver_core.networks.regions import FACEMESH
 
 RIGHT_EYE, LEFT_EYE = 33, 263  # outer corners, of the subject's right and left eye
 
@@ -26,6 +27,7 @@ class FaceMesh:
     name = "facemesh"
     size = 192
     count = 468
+    layout = FACEMESH
 
     def __init__(self, device: str = "cpu") -> None:
         self._graph = weights.load(self.name).to(device)

@@ -15,6 +15,7 @@ from solver_core.networks.detector import Detection, FaceDetector, as_float
 if TYPE_CHECKING:
     from solver_core.arrays import Floats
     from solver_core.crop import Crop
+    from solver_core.networks.regions import Layout
 
 PRESENCE = 0.5  # the least probability that a crop shows a face
 CANDIDATES = 3  # detections that are shown to the landmark network before giving up
@@ -26,6 +27,7 @@ class LandmarkNetwork(Protocol):
     name: str
     size: int  # pixels along the crop's side
     count: int  # landmarks
+    layout: Layout  # which landmark lies where
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 3, size, size] -> points [B, count, 2] in crop pixels, presence [B] from 0 to 1."""
