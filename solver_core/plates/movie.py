@@ -35,12 +35,11 @@ class Movie:
         self._rotate = rotate
         if not Path(path).is_file():
             raise FaceSolveError(f"The plate {path} was not found.", "Load the plate again in Blender.")
+        self._decoded: Iterator[av.VideoFrame] = iter(())
+        self._position = _NOWHERE  # the picture that _decoded gives next
         try:
-            self._container = av.open(path)
-            self._stream = self._video_stream()
+            self._open()
             self._index: MovieIndex = index_movie(self._container, self._stream)
-            self._decoded: Iterator[av.VideoFrame] = iter(())
-            self._position = _NOWHERE  # the picture that _decoded gives next
             self.size = self._measure()
         except av.FFmpegError as error:
             raise FaceSolveError(
@@ -90,13 +89,15 @@ class Movie:
         self._decoded = iter(())
         self._container.close()
 
-    def _video_stream(self) -> av.VideoStream:
+    def _open(self) -> None:
+        """Open the file anew, at its beginning."""
+        self._container = av.open(self._path)
         stream = self._container.streams.best("video")
-        if not isinstance(stream, av.VideoStream):
+        if stream is None:
             self._container.close()
             raise FaceSolveError(f"The movie {self._path} has no picture.", "Choose a file with a video track.")
         stream.thread_type = "AUTO"
-        return stream
+        self._stream = stream
 
     def _measure(self) -> tuple[int, int]:
         """(width, height) of the first picture that decodes, after rotation."""
@@ -123,8 +124,12 @@ class Movie:
         return None
 
     def _seek(self, start: int) -> None:
-        """Place the decoder at key picture `start`; 0 is the very beginning."""
-        self._container.seek(self._index.seek_time(start), stream=self._stream, backward=True, any_frame=False)
+        """Place the decoder at key picture `start`; 0 is the very beginning, which not every format can seek to."""
+        if start == 0:
+            self.close()
+            self._open()
+        else:
+            self._container.seek(self._index.times[start], stream=self._stream, backward=True, any_frame=False)
         self._decoded = self._container.decode(self._stream)
         self._position = start
 

@@ -14,6 +14,8 @@ from fractions import Fraction
 import av
 import av.container
 
+_GRACE = Fraction(1, 2)  # time units: times in milliseconds are rounded
+
 
 @dataclass(frozen=True)
 class MovieIndex:
@@ -44,7 +46,7 @@ class MovieIndex:
         """The last frame number."""
         if self.by_count or self.constant_rate:
             return len(self.times)
-        return int((self.times[-1] - self.times[0]) * self.time_base * self.rate) + 1
+        return int((self.times[-1] - self.times[0] + _GRACE) * self.time_base * self.rate) + 1
 
     def picture(self, frame: int) -> int | None:
         """The picture shown at frame number `frame` (from 1); None outside the movie."""
@@ -52,8 +54,7 @@ class MovieIndex:
             return None
         if self.by_count or self.constant_rate:
             return frame - 1
-        # Half a unit of grace: times in milliseconds are rounded.
-        time = self.times[0] + Fraction(frame - 1) / self.rate / self.time_base + Fraction(1, 2)
+        time = self.times[0] + Fraction(frame - 1) / self.rate / self.time_base + _GRACE
         return bisect_right(self.times, time) - 1
 
     def picture_at(self, time: int | None) -> int | None:
@@ -69,11 +70,6 @@ class MovieIndex:
             return [0]
         until = bisect_right(self.key_pictures, picture)
         return self.key_pictures[max(until - count, 0) : until][::-1] or [0]
-
-    def seek_time(self, picture: int) -> int:
-        """What to seek to, backwards, in order to decode from `picture`; 0 means from the very beginning."""
-        before_everything = -(2**40)
-        return self.times[picture] if picture > 0 else min(before_everything, self.times[0])
 
 
 def index_movie(container: av.container.InputContainer, stream: av.VideoStream) -> MovieIndex:
