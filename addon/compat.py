@@ -1,0 +1,77 @@
+"""What differs between Blender 3.4 and 5.0; no other module asks for Blender's version."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+_SLOTTED_ACTIONS = bpy.app.version >= (4, 4, 0)
+_PROGRESS_BAR = bpy.app.version >= (4, 0, 0)
+
+
+def find_curve(owner, data_path, index):
+    """The F-curve that animates a property of a data-block, or None."""
+    data = owner.animation_data
+    action = data.action if data else None
+    if action is None:
+        return None
+    if not _SLOTTED_ACTIONS:
+        return action.fcurves.find(data_path, index=index)
+    for bag in _bags(data):
+        curve = bag.fcurves.find(data_path, index=index)
+        if curve is not None:
+            return curve
+    return None
+
+
+def ensure_curve(owner, data_path, index, group):
+    """The F-curve that animates a property of a data-block, made where it is missing."""
+    curve = find_curve(owner, data_path, index)
+    if curve is not None:
+        return curve
+    data = owner.animation_data or owner.animation_data_create()
+    if data.action is None:
+        data.action = bpy.data.actions.new(f"{owner.name}Action")
+    if not _SLOTTED_ACTIONS:
+        return data.action.fcurves.new(data_path, index=index, action_group=group)
+    curve = data.action.fcurve_ensure_for_datablock(owner, data_path, index=index)
+    if curve.group is None:
+        bag = next(bag for bag in _bags(data) if bag.fcurves.find(data_path, index=index) is not None)
+        curve.group = bag.groups.get(group) or bag.groups.new(group)
+    return curve
+
+
+def _bags(data):
+    """The channel bags of the slot that is assigned; another data-block's slot may carry the same paths."""
+    slot = data.action_slot
+    if slot is None:
+        return []
+    bags = (strip.channelbag(slot) for layer in data.action.layers for strip in layer.strips)
+    return [bag for bag in bags if bag is not None]
+
+
+def draw_progress(layout, owner, name, fraction, text):
+    """A progress bar; before Blender 4.0 a slider that cannot be moved."""
+    if _PROGRESS_BAR:
+        layout.progress(factor=fraction, text=text)
+    else:
+        row = layout.row()
+        row.enabled = False
+        row.prop(owner, name, text=text, slider=True)
+
+
+def redraw(context):
+    """Redraw every editor that shows the solve."""
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            area.tag_redraw()
+
+
+def draw_wrapped(layout, context, text, icon):
+    """Text broken into lines that fit the region: a label alone would be cut off."""
+    width = max(16, int(context.region.width / (7.0 * context.preferences.system.ui_scale)) - 6)
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for number, line in enumerate(textwrap.wrap(text, width) or [""]):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1")

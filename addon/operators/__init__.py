@@ -1,0 +1,1 @@
+"""Operators: they read the context, call a service and report."""

@@ -1,0 +1,70 @@
+"""Shot folders out, solutions in: the way to a farm and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import StringProperty
+
+from .. import session
+from ..preferences import preferences
+from ..problem import FaceSolveProblem
+from ..scene.shot import write_shot
+from ..scene.solution import import_solution
+from .base import reports_problems
+
+
+def _chosen(filepath):
+    if not filepath:
+        raise FaceSolveProblem("No path is given.", "Choose where the file is.")
+    return Path(bpy.path.abspath(filepath))
+
+
+class FACE_SOLVE_OT_export_shot(bpy.types.Operator):
+    """Write the shot folder that the solver's command line takes."""
+
+    bl_idname = "face_solve.export_shot"
+    bl_label = "Export Shot"
+
+    filepath: StringProperty(subtype="DIR_PATH", name="Folder")
+
+    @reports_problems
+    def execute(self, context):
+        """Write the folder."""
+        plan = write_shot(context.scene, _chosen(self.filepath), device=preferences(context).device)
+        for line in plan.warnings:
+            self.report({"WARNING"}, line)
+        self.report({"INFO"}, f"Shot written: {plan.folder}")
+        return {"FINISHED"}
+
+    def invoke(self, context, _event):
+        """Ask for the folder."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+
+class FACE_SOLVE_OT_import_solution(bpy.types.Operator):
+    """Key a SOLUTION.npz on the chosen face; your own keys and locked frames are kept."""
+
+    bl_idname = "face_solve.import_solution"
+    bl_label = "Import Solution"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: StringProperty(subtype="FILE_PATH", name="Solution")
+    filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
+
+    @reports_problems
+    def execute(self, context):
+        """Read the file and key its frames."""
+        session.refuse_second()
+        self.report({"INFO"}, import_solution(context.scene, _chosen(self.filepath)))
+        return {"FINISHED"}
+
+    def invoke(self, context, _event):
+        """Ask for the file."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+
+CLASSES = (FACE_SOLVE_OT_export_shot, FACE_SOLVE_OT_import_solution)

@@ -1,0 +1,70 @@
+"""Set Up, and the check of the solver."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import protocol, session
+from ..preferences import solver_python
+from ..scene.folders import user_cache
+from ..scene.setup import fill_groups, set_up
+from ..problem import FaceSolveProblem
+from .base import reports_problems
+
+
+class FACE_SOLVE_OT_setup_from_scene(bpy.types.Operator):
+    """Find the face, the cameras with plates, the range and the shape-key groups."""
+
+    bl_idname = "face_solve.setup_from_scene"
+    bl_label = "Set Up"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @reports_problems
+    def execute(self, context):
+        """Fill the settings and say what was chosen."""
+        active = context.view_layer.objects.active
+        for line in set_up(context.scene, active):
+            self.report({"INFO"}, line)
+        return {"FINISHED"}
+
+
+class FACE_SOLVE_OT_group_shape_keys(bpy.types.Operator):
+    """Group the face's shape keys by their names again."""
+
+    bl_idname = "face_solve.group_shape_keys"
+    bl_label = "Group Shape Keys"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @reports_problems
+    def execute(self, context):
+        """Fill the list of groups."""
+        settings = context.scene.face_solve
+        if settings.face is None:
+            raise FaceSolveProblem("No face is chosen.", "Choose the head's mesh first.")
+        fill_groups(settings)
+        return {"FINISHED"}
+
+
+class FACE_SOLVE_OT_check_solver(bpy.types.Operator):
+    """Start the solver once and ask what it finds."""
+
+    bl_idname = "face_solve.check_solver"
+    bl_label = "Check Solver"
+
+    @reports_problems
+    def execute(self, context):
+        """Ask the solver to check itself."""
+        session.refuse_second()
+        python = solver_python(context)
+        started = session.start(python, {"type": protocol.CHECK}, user_cache() / "check.log", None, self.bl_label)
+        if not bpy.app.background:
+            session.run_in_timer(started, lambda _ended: None)
+            bpy.ops.face_solve.watch("INVOKE_DEFAULT")
+            return {"FINISHED"}
+        session.run_to_end(started)
+        for line in started.job.outcome.lines:
+            self.report({"INFO"}, line)
+        return {"FINISHED"}
+
+
+CLASSES = (FACE_SOLVE_OT_setup_from_scene, FACE_SOLVE_OT_group_shape_keys, FACE_SOLVE_OT_check_solver)

@@ -1,0 +1,148 @@
+"""Solve Shot, Solve Range and each stage alone; Cancel and the Esc key."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import IntProperty
+
+from .. import protocol, session
+from ..preferences import preferences, solver_python
+from ..problem import FaceSolveProblem
+from ..scene.folders import work_folder
+from ..scene.shot import write_shot
+from .base import reports_problems
+
+
+def solve(operator, context, title, stages, first=None, last=None):
+    """Write the shot, start the solver on it, and wait (background) or let it run (interactive)."""
+    session.refuse_second()
+    python = solver_python(context)
+    folder, where = work_folder(context.scene)
+    plan = write_shot(context.scene, folder, stages=stages, first=first, last=last, device=preferences(context).device)
+    request = {"type": protocol.SOLVE, "shot": str(plan.folder), "out": str(plan.solution)}
+    started = session.start(python, request, folder / "solver.log", plan, title)
+    operator.report({"INFO"}, f"The solve's files are {where}: {folder}")
+    if not bpy.app.background:
+        session.run_in_timer(started, lambda _ended: None)
+        bpy.ops.face_solve.watch("INVOKE_DEFAULT")
+        return {"FINISHED"}
+    session.run_to_end(started)
+    for line in session.warnings(started):
+        operator.report({"WARNING"}, line)
+    operator.report({"INFO"}, started.verdict())
+    return {"FINISHED"}
+
+
+def _stage_operator(identifier, label, description, stages):
+    def execute(self, context):
+        return solve(self, context, label, stages)
+
+    name = "FACE_SOLVE_OT_" + identifier
+    return type(
+        name,
+        (bpy.types.Operator,),
+        {
+            "__doc__": description,
+            "__module__": __name__,
+            "bl_idname": f"face_solve.{identifier}",
+            "bl_label": label,
+            "bl_description": description,
+            "bl_options": {"REGISTER"},
+            "execute": reports_problems(execute),
+        },
+    )
+
+
+# identifier, label, description, stages; a new stage is one more row.
+STAGES = (
+    ("solve_shot", "Solve Shot", "Solve head pose and expression for every frame of the range", None),
+    ("rigid_alignment", "Rigid Alignment", "Solve the head's rotation and translation alone", ["rigid"]),
+    ("expression", "Expression", "Solve pose and shape keys from the landmarks", ["expression"]),
+    ("dense_alignment", "Dense Alignment", "Align the render with the plate by optical flow", ["dense"]),
+    ("infill", "Infill", "Bridge the frames where the face cannot be seen", ["infill"]),
+    ("temporal_refinement", "Temporal Refinement", "Refine the motion over time against the plate", ["refinement"]),
+)
+STAGE_OPERATORS = tuple(_stage_operator(*row) for row in STAGES)
+
+
+class FACE_SOLVE_OT_solve_range(bpy.types.Operator):
+    """Solve a part of the shot again; locked and hand-keyed frames are kept."""
+
+    bl_idname = "face_solve.solve_range"
+    bl_label = "Solve Range"
+    bl_options = {"REGISTER"}
+
+    frame_start: IntProperty(name="Start")
+    frame_end: IntProperty(name="End")
+
+    @reports_problems
+    def execute(self, context):
+        """Solve the frames from `frame_start` to `frame_end`."""
+        return solve(self, context, self.bl_label, None, self.frame_start, self.frame_end)
+
+    def invoke(self, context, _event):
+        """Ask for the range; the timeline's preview range is offered."""
+        scene = context.scene
+        part = (
+            (scene.frame_preview_start, scene.frame_preview_end)
+            if scene.use_preview_range
+            else (scene.frame_current, scene.frame_current)
+        )
+        self.frame_start, self.frame_end = part
+        return context.window_manager.invoke_props_dialog(self)
+
+
+class FACE_SOLVE_OT_cancel(bpy.types.Operator):
+    """Stop the solve; the frames that are done are kept."""
+
+    bl_idname = "face_solve.cancel"
+    bl_label = "Cancel"
+
+    @reports_problems
+    def execute(self, _context):
+        """Ask the solver to stop."""
+        current = session.running()
+        if current is None:
+            raise FaceSolveProblem("No solve is running.")
+        current.job.cancel()
+        return {"FINISHED"}
+
+
+class FACE_SOLVE_OT_watch(bpy.types.Operator):
+    """Listens for Esc while a solve runs, and reports how it ended."""
+
+    bl_idname = "face_solve.watch"
+    bl_label = "Face Solve"
+    bl_options = {"INTERNAL"}
+
+    def invoke(self, context, _event):
+        """Begin to listen."""
+        self._session = session.running()
+        if self._session is None:
+            return {"CANCELLED"}
+        self._timer = context.window_manager.event_timer_add(0.25, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context, event):
+        """Esc stops the solve; everything else passes through to Blender."""
+        if session.running() is not self._session:
+            context.window_manager.event_timer_remove(self._timer)
+            self._report()
+            return {"FINISHED"}
+        if event.type == "ESC" and event.value == "PRESS" and not self._session.job.state.over:
+            self._session.job.cancel()
+            return {"RUNNING_MODAL"}
+        return {"PASS_THROUGH"}
+
+    def _report(self):
+        failure = self._session.failure()
+        if failure is not None:
+            self.report({"ERROR"}, str(failure))
+            return
+        for line in session.warnings(self._session):
+            self.report({"WARNING"}, line)
+        self.report({"INFO"}, self._session.verdict())
+
+
+CLASSES = (*STAGE_OPERATORS, FACE_SOLVE_OT_solve_range, FACE_SOLVE_OT_cancel, FACE_SOLVE_OT_watch)

@@ -1,0 +1,152 @@
+"""The settings under `scene.face_solve`, and what a solve remembers on the scene."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+from bpy.types import Object, PropertyGroup
+
+
+def _has_shape_keys(_self, candidate):
+    return candidate.type == "MESH" and candidate.data.shape_keys is not None
+
+
+def _is_camera(_self, candidate):
+    return candidate.type == "CAMERA"
+
+
+class FaceSolveCamera(PropertyGroup):
+    """A matchmoved camera whose plate is solved against."""
+
+    camera: PointerProperty(name="Camera", type=Object, poll=_is_camera)
+    enabled: BoolProperty(name="Use", default=True, description="Solve against this camera's plate")
+
+
+class FaceSolveKeyName(PropertyGroup):
+    """The name of a shape key in a group (`name`)."""
+
+
+class FaceSolveShapeGroup(PropertyGroup):
+    """Shape keys that move one part of the face (`name`)."""
+
+    enabled: BoolProperty(
+        name="Solve", default=True, description="Solve these shape keys; otherwise they keep their values"
+    )
+    strength: FloatProperty(
+        name="Strength",
+        default=1.0,
+        min=0.0,
+        soft_max=2.0,
+        max=10.0,
+        description="How freely these shape keys move; less holds them nearer to zero",
+    )
+    keys: CollectionProperty(type=FaceSolveKeyName)
+
+
+class FaceSolveRange(PropertyGroup):
+    """Frames where the face cannot be seen, bridged from both sides."""
+
+    frame_start: IntProperty(name="Start")
+    frame_end: IntProperty(name="End")
+    enabled: BoolProperty(name="Use", default=True)
+
+
+class FaceSolveLockedFrame(PropertyGroup):
+    """A frame that a solve leaves as it is."""
+
+    frame: IntProperty()
+
+
+class FaceSolveFrameResult(PropertyGroup):
+    """What became of a frame in the last solve."""
+
+    frame: IntProperty()
+    status: StringProperty()
+    error_px: FloatProperty(
+        default=-1.0,
+        description="Distance between the plate's and the render's landmarks in plate pixels; below zero where unknown",
+    )
+    reason: StringProperty()
+
+
+class FaceSolveSettings(PropertyGroup):
+    """`scene.face_solve`."""
+
+    face: PointerProperty(
+        name="Face", type=Object, poll=_has_shape_keys, description="The head: a mesh with shape keys"
+    )
+    cameras: CollectionProperty(type=FaceSolveCamera)
+    frame_start: IntProperty(name="Start", default=1, description="First frame to solve")
+    frame_end: IntProperty(name="End", default=250, description="Last frame to solve")
+    shape_groups: CollectionProperty(type=FaceSolveShapeGroup)
+    shape_group_index: IntProperty(options={"HIDDEN"})
+    infill_ranges: CollectionProperty(type=FaceSolveRange)
+    landmarks: EnumProperty(
+        name="Landmarks",
+        items=(
+            ("FACEMESH", "FaceMesh", "468 points, fast, bundled with the solver"),
+            ("FAN", "3D-FAN", "68 points, the paper's network; its weights are fetched separately"),
+        ),
+        default="FACEMESH",
+    )
+    refinement: FloatProperty(
+        name="Temporal Refinement",
+        default=0.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        description="Amount of temporal refinement; 0 leaves it out",
+    )
+    bad_error_px: FloatProperty(
+        name="Bad Above",
+        default=3.0,
+        min=0.0,
+        soft_max=20.0,
+        description="Frames with a larger error (plate pixels) are bad frames to step through",
+    )
+    locked_frames: CollectionProperty(type=FaceSolveLockedFrame)
+    results: CollectionProperty(type=FaceSolveFrameResult)
+    last_result: StringProperty(name="Last Result")
+    # The keys that the solver wrote, with their values: a key that differs is the artist's (scene/record.py).
+    written: StringProperty(options={"HIDDEN"})
+
+
+class FaceSolveRunning(PropertyGroup):
+    """`window_manager.face_solve`: the running solve, for the panel; not saved and not undone."""
+
+    progress: FloatProperty(name="Progress", min=0.0, max=1.0, subtype="FACTOR")
+    message: StringProperty()
+    problem: StringProperty()
+    remedy: StringProperty()
+
+
+CLASSES = (
+    FaceSolveCamera,
+    FaceSolveKeyName,
+    FaceSolveShapeGroup,
+    FaceSolveRange,
+    FaceSolveLockedFrame,
+    FaceSolveFrameResult,
+    FaceSolveSettings,
+    FaceSolveRunning,
+)
+
+
+def register_settings():
+    """Hang the settings on scene and window manager."""
+    bpy.types.Scene.face_solve = PointerProperty(type=FaceSolveSettings)
+    bpy.types.WindowManager.face_solve = PointerProperty(type=FaceSolveRunning)
+
+
+def unregister_settings():
+    """Take them off again."""
+    del bpy.types.WindowManager.face_solve
+    del bpy.types.Scene.face_solve

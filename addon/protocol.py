@@ -1,0 +1,1 @@
+../solver_core/protocol.py

@@ -1,0 +1,1 @@
+"""Reads the Blender scene into a shot, and writes solved frames back as keys."""

@@ -1,0 +1,108 @@
+"""What is missing before a solve, as sentences with remedies: one list for the panel and the operators."""
+
+from __future__ import annotations
+
+from typing import List
+
+from ..problem import ERROR, WARNING, FaceSolveProblem, Problem
+from .plate import missing_frames, read_plate
+from .rig import check_face
+
+
+def enabled_cameras(settings):
+    """The camera objects that are solved with."""
+    return [item.camera for item in settings.cameras if item.enabled and item.camera is not None]
+
+
+def prechecks(settings) -> List[Problem]:
+    """What can be told without touching the disk; cheap enough for every redraw."""
+    problems: List[Problem] = []
+    try:
+        check_face(settings.face)
+    except FaceSolveProblem as problem:
+        problems.append(problem.as_problem())
+    cameras = enabled_cameras(settings)
+    if not cameras:
+        problems.append(
+            Problem(ERROR, "No camera is chosen.", "Press Set Up, or add the matchmoved camera to the list.")
+        )
+    if settings.frame_end < settings.frame_start:
+        problems.append(Problem(ERROR, "The range ends before it starts.", "Set Start and End."))
+        return problems
+    frames = range(settings.frame_start, settings.frame_end + 1)
+    seen = set()
+    for camera in cameras:
+        try:
+            plate = read_plate(camera)
+        except FaceSolveProblem as problem:
+            problems.append(problem.as_problem())
+            continue
+        if camera.data.type != "PERSP":
+            problems.append(
+                Problem(
+                    ERROR,
+                    f"The camera {camera.name} is not a perspective camera.",
+                    "Change the camera's type to Perspective.",
+                )
+            )
+        seen.update(frame for frame in frames if plate.frame_of(frame) is not None)
+    unseen = [frame for frame in frames if frame not in seen]
+    if unseen and not any(problem.level == ERROR for problem in problems):
+        problems.append(_outside(unseen, seen))
+    return problems
+
+
+def plate_problems(settings, frames) -> List[Problem]:
+    """What is wrong with the plates' files: missing, empty, or no footage at these frames. Looks at every file, decodes none."""
+    problems: List[Problem] = []
+    cameras = enabled_cameras(settings)
+    for camera in cameras:
+        plate = read_plate(camera)
+        outside, missing, empty = missing_frames(plate, frames)
+        if missing:
+            first = plate.file(plate.frame_of(missing[0]))
+            problems.append(
+                Problem(
+                    ERROR,
+                    f"The plate of {camera.name} is missing at {ranges(missing)} ({first}).",
+                    "Restore the files, or shorten the range.",
+                )
+            )
+        if empty:
+            problems.append(
+                Problem(
+                    ERROR,
+                    f"The plate of {camera.name} has empty files at {ranges(empty)}.",
+                    "Copy or render those frames again.",
+                )
+            )
+        if outside and len(cameras) > 1:
+            problems.append(
+                Problem(
+                    WARNING,
+                    f"The plate of {camera.name} does not cover {ranges(outside)}; the other cameras decide there.",
+                )
+            )
+    return problems
+
+
+def _outside(unseen, seen) -> Problem:
+    remedy = (
+        f"Set the range to {min(seen)}-{max(seen)}, or the start of the plate."
+        if seen
+        else "Set the range or the plate's start frame."
+    )
+    return Problem(ERROR, f"The plate has no frame at {ranges(unseen)}.", remedy)
+
+
+def ranges(frames) -> str:
+    """Frames in words: "frames 3-7, 12"."""
+    parts: List[List[int]] = []
+    for frame in sorted(frames):
+        if parts and frame == parts[-1][1] + 1:
+            parts[-1][1] = frame
+        else:
+            parts.append([frame, frame])
+    shown = [str(a) if a == b else f"{a}-{b}" for a, b in parts[:5]]
+    more = ", ..." if len(parts) > 5 else ""
+    return ("frame " if len(frames) == 1 else "frames ") + ", ".join(shown) + more

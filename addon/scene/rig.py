@@ -1,0 +1,176 @@
+"""Reads the head: a mesh with shape keys, in its own space, as the arrays of rig.npz."""
+
+from __future__ import annotations
+
+import math
+import operator
+from array import array
+from dataclasses import dataclass
+from typing import Dict, List, Set
+
+from ..problem import FaceSolveProblem
+from .npz import Array
+from .shape_groups import group_of
+
+
+@dataclass(frozen=True)
+class Rig:
+    """The head's arrays (docs/shot_format.md) and the names in their order."""
+
+    names: List[str]
+    solved: List[bool]
+    arrays: Dict[str, Array]
+
+
+def solvable_keys(face):
+    """The names of the shape keys, without the reference key, in the mesh's order."""
+    keys = face.data.shape_keys
+    return [block.name for block in keys.key_blocks if block != keys.reference_key]
+
+
+def driven_keys(face) -> Set[str]:
+    """The names of the shape keys whose value a driver sets."""
+    data = face.data.shape_keys.animation_data
+    paths = {driver.data_path for driver in data.drivers} if data else set()
+    return {block.name for block in face.data.shape_keys.key_blocks if block.path_from_id("value") in paths}
+
+
+def check_face(face):
+    """Refuse what cannot be solved.
+
+    Raises:
+        FaceSolveProblem: with the reason and the remedy.
+    """
+    if face is None:
+        raise FaceSolveProblem("No face is chosen.", "Choose the head's mesh, or press Set Up.")
+    if face.type != "MESH":
+        raise FaceSolveProblem(f"{face.name} is not a mesh.", "Choose the head's mesh.")
+    keys = face.data.shape_keys
+    if keys is None or len(keys.key_blocks) < 2:
+        raise FaceSolveProblem(
+            f"{face.name} has no shape keys.", "Add a Basis and the expressions as shape keys, or choose another mesh."
+        )
+    if not keys.use_relative:
+        raise FaceSolveProblem(
+            f"The shape keys of {face.name} are absolute.", "Turn on Relative in the shape keys' panel."
+        )
+    if face.library or face.data.library or face.override_library:
+        raise FaceSolveProblem(
+            f"{face.name} is linked from another file.", "Make it local (Object > Relations > Make Local)."
+        )
+    constraints = [
+        one.name for one in face.constraints if not one.mute and one.influence > 0.0 and one.type != "CHILD_OF"
+    ]
+    if constraints:
+        raise FaceSolveProblem(
+            f"{face.name} is moved by the constraint {constraints[0]}.",
+            "Mute the constraint, or apply it, so that the solver can place the head.",
+        )
+    drivers = face.animation_data.drivers if face.animation_data else ()
+    for driver in drivers:
+        if driver.data_path in (
+            "location",
+            "rotation_euler",
+            "rotation_quaternion",
+            "rotation_axis_angle",
+            "rotation_mode",
+            "scale",
+        ):
+            raise FaceSolveProblem(
+                f"A driver sets {driver.data_path} of {face.name}.",
+                "Remove the driver, so that the solver can place the head.",
+            )
+
+
+def read_rig(face, settings, scale) -> Rig:
+    """Read the head's mesh and shape keys.
+
+    Args:
+        face: the head's object.
+        settings: `scene.face_solve`, for the groups.
+        scale: the object's world scale, 3 numbers.
+
+    Raises:
+        FaceSolveProblem: where the mesh has no faces or a shape key is not finite.
+    """
+    mesh, keys = face.data, face.data.shape_keys
+    if face.mode == "EDIT":
+        face.update_from_editmode()
+    count = len(mesh.vertices)
+    if hasattr(mesh, "calc_loop_triangles"):
+        mesh.calc_loop_triangles()
+    if not mesh.loop_triangles:
+        raise FaceSolveProblem(f"{face.name} has no faces.", "Choose a mesh with a surface.")
+    triangles = array("i", bytes(12 * len(mesh.loop_triangles)))
+    mesh.loop_triangles.foreach_get("vertices", triangles)
+    if scale[0] * scale[1] * scale[2] < 0.0:  # mirrored: seen from outside the corners run the other way
+        triangles[0::3], triangles[1::3] = triangles[1::3], triangles[0::3]
+
+    coordinates = {block.name: _coordinates(block, count, face.name) for block in keys.key_blocks}
+    group_names, excluded, strengths = _group_settings(settings)
+    driven = driven_keys(face)
+    names = solvable_keys(face)
+    deltas = array("f")
+    minimum, maximum, strength, solved, groups = array("f"), array("f"), array("f"), [], []
+    for name in names:
+        block = keys.key_blocks[name]
+        delta = array("f", map(operator.sub, coordinates[name], coordinates[block.relative_key.name]))
+        if block.vertex_group:
+            delta = _masked(delta, face, block.vertex_group)
+        deltas.extend(delta)
+        minimum.append(block.slider_min)
+        maximum.append(block.slider_max)
+        groups.append(group_names.get(name, group_of(name)))
+        strength.append(strengths.get(name, 1.0))
+        solved.append(not block.mute and name not in driven and name not in excluded)
+    size = len(names)
+    arrays = {
+        "neutral": Array(coordinates[keys.reference_key.name], (count, 3)),
+        "triangles": Array(triangles, (len(triangles) // 3, 3)),
+        "names": Array(names, (size,)),
+        "deltas": Array(deltas, (size, count, 3)),
+        "minimum": Array(minimum, (size,)),
+        "maximum": Array(maximum, (size,)),
+        "groups": Array(groups, (size,)),
+        "solved": Array(array("b", solved), (size,), boolean=True),
+        "strength": Array(strength, (size,)),
+        "scale": Array(array("f", scale), (3,)),
+    }
+    return Rig(names, solved, arrays)
+
+
+def _coordinates(block, count, face_name):
+    values = array("f", bytes(12 * count))
+    block.data.foreach_get("co", values)
+    # A sum of finite single-precision numbers is finite in double precision: one pass finds any that is not.
+    if not math.isfinite(sum(values)):
+        vertex = next(i for i, value in enumerate(values) if not math.isfinite(value)) // 3
+        raise FaceSolveProblem(
+            f"The shape key {block.name!r} of {face_name} is broken: vertex {vertex} has a coordinate that is not a number.",
+            "Repair or delete the shape key.",
+        )
+    return values
+
+
+def _group_settings(settings):
+    names, excluded, strengths = {}, set(), {}
+    for group in settings.shape_groups:
+        for key in group.keys:
+            names[key.name] = group.name
+            strengths[key.name] = group.strength
+            if not group.enabled:
+                excluded.add(key.name)
+    return names, excluded, strengths
+
+
+def _masked(delta, face, group_name):
+    group = face.vertex_groups.get(group_name)
+    if group is None:  # Blender applies no mask where the group is missing
+        return delta
+    masked = array("f", bytes(len(delta) * 4))
+    for vertex in face.data.vertices:
+        for element in vertex.groups:
+            if element.group == group.index:
+                for i in range(3 * vertex.index, 3 * vertex.index + 3):
+                    masked[i] = delta[i] * element.weight
+    return masked

@@ -1,0 +1,91 @@
+"""Finds the face, the cameras with plates, the range and the shape-key groups of a scene."""
+
+from __future__ import annotations
+
+from typing import List
+
+from ..problem import FaceSolveProblem
+from .plate import background, read_plate
+from .prechecks import enabled_cameras
+from .rig import check_face, solvable_keys
+from .shape_groups import grouped
+
+
+def set_up(scene, active) -> List[str]:
+    """Fill `scene.face_solve`; answers with what was found, one sentence each.
+
+    Args:
+        scene: the scene.
+        active: the active object, preferred as the face where it qualifies; may be None.
+
+    Raises:
+        FaceSolveProblem: where there is no face or no camera with a plate.
+    """
+    settings = scene.face_solve
+    said = [_find_face(scene, settings, active)]
+    said += _find_cameras(scene, settings)
+    said.append(_find_range(scene, settings))
+    fill_groups(settings)
+    said.append(f"Shape keys in {len(settings.shape_groups)} groups.")
+    return said
+
+
+def _find_face(scene, settings, active):
+    candidates = [
+        one
+        for one in scene.objects
+        if one.type == "MESH" and one.data.shape_keys and len(one.data.shape_keys.key_blocks) > 1
+    ]
+    if not candidates:
+        raise FaceSolveProblem(
+            "No mesh with shape keys is in the scene.", "Add the actor's head, with its expressions as shape keys."
+        )
+    face = active if active in candidates else max(candidates, key=lambda one: len(one.data.shape_keys.key_blocks))
+    settings.face = face
+    check_face(face)
+    others = [one.name for one in candidates if one != face]
+    also = f" Others that could be: {', '.join(others[:4])}." if others else ""
+    why = "the active object" if face == active and others else f"{len(solvable_keys(face))} shape keys"
+    return f"Face: {face.name} ({why}).{also}"
+
+
+def _find_cameras(scene, settings):
+    settings.cameras.clear()
+    for camera in sorted(
+        (one for one in scene.objects if one.type == "CAMERA"), key=lambda one: (one != scene.camera, one.name)
+    ):
+        if background(camera) is not None:
+            item = settings.cameras.add()
+            item.camera, item.enabled = camera, True
+    if not settings.cameras:
+        raise FaceSolveProblem(
+            "No camera has a plate.", "Add the footage as a background image of the matchmoved camera."
+        )
+    return [f"Cameras: {', '.join(item.camera.name for item in settings.cameras)}."]
+
+
+def _find_range(scene, settings):
+    covered = set()
+    for camera in enabled_cameras(settings):
+        try:
+            plate = read_plate(camera)
+        except FaceSolveProblem:  # said by the prechecks, where the artist sees it
+            continue
+        covered.update(
+            frame for frame in range(scene.frame_start, scene.frame_end + 1) if plate.frame_of(frame) is not None
+        )
+    settings.frame_start = min(covered, default=scene.frame_start)
+    settings.frame_end = max(covered, default=scene.frame_end)
+    return f"Frames {settings.frame_start}-{settings.frame_end}."
+
+
+def fill_groups(settings):
+    """Group the face's shape keys by their names; strengths and switches of groups that stay are kept."""
+    before = {group.name: (group.enabled, group.strength) for group in settings.shape_groups}
+    settings.shape_groups.clear()
+    for name, keys in grouped(solvable_keys(settings.face)).items():
+        group = settings.shape_groups.add()
+        group.name = name
+        group.enabled, group.strength = before.get(name, (True, 1.0))
+        for key in keys:
+            group.keys.add().name = key

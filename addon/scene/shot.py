@@ -1,0 +1,192 @@
+"""Makes a shot folder of the scene: everything the solver needs, and what the add-on must remember meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, List, Optional, Set
+
+import bpy
+
+from .. import protocol
+from ..problem import ERROR, FaceSolveProblem
+from .albedo import read_albedo
+from .channels import Space
+from .npz import write_npz
+from .plate import plate_size, read_plate
+from .prechecks import enabled_cameras, plate_problems, prechecks, ranges
+from .record import artists_keys, load_written, pose_channels, weight_channels
+from .rig import read_rig
+from .sampling import sample_scene
+
+
+@dataclass
+class Plan:
+    """A shot that has been written, and what its solution needs on the way back. Holds names, no data-blocks: undo frees those."""
+
+    scene: str
+    face: str
+    folder: Path
+    frames: List[int]
+    names: List[str]
+    solved: List[bool]
+    locked: Set[int]
+    spaces: Dict[int, Space]
+    scale: List[float]
+    warnings: List[str] = field(default_factory=list)
+
+    @property
+    def solution(self) -> Path:
+        """Where the solution goes."""
+        return self.folder / "SOLUTION.npz"
+
+
+def solve_frames(settings, first: Optional[int], last: Optional[int]) -> List[int]:
+    """The frames of a solve: the settings' range, or the part asked for."""
+    start = settings.frame_start if first is None else first
+    end = settings.frame_end if last is None else last
+    if end < start:
+        raise FaceSolveProblem(f"The range {start}-{end} ends before it starts.", "Give the first frame first.")
+    return list(range(start, end + 1))
+
+
+def write_shot(scene, folder: Path, *, stages=None, first=None, last=None, device="cpu") -> Plan:
+    """Write the shot folder.
+
+    Args:
+        scene: the scene, set up.
+        folder: where shot.json and rig.npz go; made where missing.
+        stages: the stages to run, None for Solve Shot's own list.
+        first, last: a part of the range; None for all of it.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        FaceSolveProblem: for anything that keeps the shot from being solved or written.
+    """
+    settings = scene.face_solve
+    frames = solve_frames(settings, first, last)
+    _raise_first(prechecks(settings))
+    found = plate_problems(settings, frames)
+    _raise_first(found)
+    face, cameras = settings.face, enabled_cameras(settings)
+    if face.name not in scene.objects:
+        raise FaceSolveProblem(f"{face.name} is not in this scene.", "Choose a face of this scene.")
+    plates = {camera.name: read_plate(camera) for camera in cameras}
+    uncovered = [frame for frame in frames if all(plate.frame_of(frame) is None for plate in plates.values())]
+    if uncovered:
+        raise FaceSolveProblem(f"The plate has no frame at {ranges(uncovered)}.", "Solve a range inside the plate.")
+    sizes = {camera.name: plate_size(camera, plates[camera.name], frames) for camera in cameras}
+    samples = sample_scene(scene, face, cameras, plates, sizes, frames)
+    scale = list(samples.poses[0].scale)
+    rig = read_rig(face, settings, scale)
+    locked, partly = anchors(settings, face, frames, rig)
+    if len(locked) == len(frames):
+        raise FaceSolveProblem(
+            "Every frame of the range is locked or keyed by hand.", "Unlock some frames, or solve a longer range."
+        )
+    warnings = [str(problem) for problem in found]
+    if partly:
+        warnings.append(
+            f"Some channels carry your keys at {ranges(partly)}: those are kept. Lock the frame to keep it whole."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        albedo = read_albedo(face, folder)
+        _write_atomically(folder / "rig.npz", lambda path: write_npz(path, {**rig.arrays, **albedo.arrays}))
+        document = _document(scene, frames, cameras, plates, sizes, samples, locked, stages, device)
+        if albedo.texture:
+            document["texture"] = albedo.texture
+        text = json.dumps(document, allow_nan=False)
+        _write_atomically(folder / "shot.json", lambda path: path.write_text(text, encoding="utf-8"))
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    return Plan(scene.name, face.name, folder, frames, rig.names, rig.solved, locked, samples.spaces, scale, warnings)
+
+
+def unwritable(folder: Path, error: OSError) -> FaceSolveProblem:
+    """A failure to write, in words."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return FaceSolveProblem(f"The disk that holds {folder} is full.", "Free some space and try again.")
+    return FaceSolveProblem(
+        f"{folder} cannot be written: {error.strerror or error}.", "Choose a folder that can be written."
+    )
+
+
+def anchors(settings, face, frames, rig):
+    """Frames that a solve must leave whole, and frames that carry some of the artist's keys but not on every channel."""
+    wanted = set(frames)
+    written = load_written(settings)
+    weights = weight_channels(face)
+    channels = pose_channels(face) + [weights[name] for name, solved in zip(rig.names, rig.solved) if solved]
+    by_hand: Set[int] = set()
+    complete = set(frames)
+    for channel in channels:
+        theirs = artists_keys(channel, written)
+        by_hand.update(theirs)
+        complete &= set(theirs) | set(written.get(channel.name, {}))
+    locked = {item.frame for item in settings.locked_frames} & wanted
+    by_hand &= wanted
+    whole = locked | (by_hand & complete)
+    return whole, by_hand - whole
+
+
+def _raise_first(problems):
+    for problem in problems:
+        if problem.level == ERROR:
+            raise FaceSolveProblem(problem.message, problem.remedy)
+
+
+def _document(scene, frames, cameras, plates, sizes, samples, locked, stages, device):
+    settings = scene.face_solve
+    rotations = [[value for row in pose.rotation for value in row] for pose in samples.poses]
+    translations = [list(pose.translation) for pose in samples.poses]
+    return {
+        "schema": protocol.SHOT_SCHEMA_VERSION,
+        "name": Path(bpy.data.filepath).stem or scene.name,
+        "frames": frames,
+        "fps": scene.render.fps / scene.render.fps_base,
+        "cameras": [
+            {
+                "name": camera.name,
+                "width": sizes[camera.name][0],
+                "height": sizes[camera.name][1],
+                "intrinsics": samples.intrinsics[camera.name],
+                "world_to_camera": samples.extrinsics[camera.name],
+                "distortion": None,
+                "plate": {
+                    "kind": plates[camera.name].kind,
+                    "path": plates[camera.name].path,
+                    "frames": plates[camera.name].frames(frames),
+                    "colorspace": plates[camera.name].colorspace,
+                },
+            }
+            for camera in cameras
+        ],
+        "rig": "rig.npz",
+        "initial": {"rotation": rotations, "translation": translations, "weights": samples.weights},
+        "locked": [
+            {"frame": frame, "rotation": rotations[i], "translation": translations[i], "weights": samples.weights[i]}
+            for i, frame in enumerate(frames)
+            if frame in locked
+        ],
+        "infill_ranges": [
+            {"frame_start": one.frame_start, "frame_end": one.frame_end}
+            for one in settings.infill_ranges
+            if one.enabled
+        ],
+        "settings": {"landmarks": settings.landmarks.lower(), "refinement": settings.refinement, "device": device},
+        "stages": stages,
+    }
+
+
+def _write_atomically(path: Path, write) -> None:
+    """Write beside the place and move there: no reader sees half a file."""
+    partial = path.with_name(path.name + ".part")
+    try:
+        write(partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

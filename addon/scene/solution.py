@@ -1,0 +1,107 @@
+"""Brings a SOLUTION.npz that was made elsewhere onto the timeline."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Dict
+
+import bpy
+
+from ..problem import FaceSolveProblem
+from ..worker.job import FrameResult
+from .channels import read_pose, read_space
+from .npz import read_npz
+from .record import weight_channels
+from .rig import check_face, solvable_keys
+from .sampling import current_frame_kept
+from .shot import Plan
+from .writer import store_results, write_frames
+
+_NEEDED = ("frames", "rotation", "translation", "weights", "names", "status", "error_px")
+
+
+def read_solution(path: Path):
+    """(names, results by frame) of a solution file.
+
+    Raises:
+        FaceSolveProblem: where it is no solution, or its arrays do not fit each other.
+    """
+    arrays = read_npz(path)
+    missing = [name for name in _NEEDED if name not in arrays]
+    if missing:
+        raise FaceSolveProblem(
+            f"{path} is no solution: it has no {missing[0]!r}.", "Choose a SOLUTION.npz that the solver wrote."
+        )
+    names, frames = arrays["names"].values, arrays["frames"].values
+    count, keys = len(frames), len(names)
+    shapes = {
+        "rotation": (count, 3, 3),
+        "translation": (count, 3),
+        "weights": (count, keys),
+        "status": (count,),
+        "error_px": (count,),
+    }
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
+            raise FaceSolveProblem(
+                f"{path} is damaged: {name!r} has the shape {arrays[name].shape}, not {shape}.", "Solve again."
+            )
+    results: Dict[int, FrameResult] = {}
+    for i, frame in enumerate(frames):
+        error = arrays["error_px"].values[i]
+        results[int(frame)] = FrameResult(
+            int(frame),
+            str(arrays["status"].values[i]),
+            None if math.isnan(error) else float(error),
+            list(arrays["rotation"].values[9 * i : 9 * i + 9]),
+            list(arrays["translation"].values[3 * i : 3 * i + 3]),
+            list(arrays["weights"].values[keys * i : keys * i + keys]),
+            str(arrays["reason"].values[i]) if "reason" in arrays else "",
+        )
+    return list(names), results
+
+
+def import_solution(scene, path: Path) -> str:
+    """Key a solution on the chosen face; answers with what was done.
+
+    Raises:
+        FaceSolveProblem: where there is no face, or the solution is of another one.
+    """
+    settings = scene.face_solve
+    check_face(settings.face)
+    face = settings.face
+    names, results = read_solution(path)
+    own = set(solvable_keys(face))
+    unknown = [name for name in names if name not in own]
+    if names and len(unknown) == len(names):
+        raise FaceSolveProblem(
+            f"None of the solution's shape keys is on {face.name}.", "Choose the face that was solved."
+        )
+    if not results:
+        raise FaceSolveProblem(f"{path} holds no frames.", "Solve again.")
+    keyable = weight_channels(face)
+    frames = sorted(results)
+    spaces = {}
+    with current_frame_kept(scene):
+        for frame in frames:
+            scene.frame_set(frame)
+            evaluated = face.evaluated_get(bpy.context.evaluated_depsgraph_get())
+            spaces[frame] = read_space(evaluated)
+            scale = read_pose(evaluated).scale
+    locked = {item.frame for item in settings.locked_frames}
+    plan = Plan(
+        scene.name,
+        face.name,
+        path.parent,
+        frames,
+        names,
+        [name in keyable for name in names],
+        locked,
+        spaces,
+        list(scale),
+    )
+    write_frames(plan, results, frames)
+    store_results(settings, results.values())
+    settings.last_result = f"{len(frames)} frames from {path.name}."
+    return settings.last_result + (f" Not on {face.name}: {', '.join(unknown[:5])}." if unknown else "")

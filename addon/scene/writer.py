@@ -1,0 +1,122 @@
+"""Puts solved frames on the timeline, and never over the artist's keys."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterable, List, Set
+
+import bpy
+from mathutils import Matrix, Vector
+
+from .. import protocol
+from ..problem import FaceSolveProblem
+from .channels import Pose, continuous_rotations, own_channels, rotation_channel
+from .keys import keyed_values, write_keys
+from .record import load_written, pose_channels, single, store_written, weight_channels
+from .shot import Plan
+
+
+def find_actors(plan: Plan):
+    """The scene and the face by their names.
+
+    Raises:
+        FaceSolveProblem: where one is gone.
+    """
+    scene = bpy.data.scenes.get(plan.scene)
+    face = scene.objects.get(plan.face) if scene else None
+    if face is None or face.type != "MESH" or face.data.shape_keys is None:
+        raise FaceSolveProblem(
+            f"{plan.face} is gone, so its frames have nowhere to go.",
+            "Undo the deletion, or choose a face and solve again.",
+        )
+    return scene, face
+
+
+def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -> None:
+    """Key the frames in `dirty`; the others in `results` only steer the continuity of rotation.
+
+    A frame that failed, is locked, or carries the artist's own key on a channel is left as it is there.
+
+    Args:
+        plan: the shot that was solved.
+        results: `FrameResult` by frame, all that have arrived.
+        dirty: the frames to write.
+
+    Raises:
+        FaceSolveProblem: where scene or face are gone.
+    """
+    scene, face = find_actors(plan)
+    settings = scene.face_solve
+    usable = {
+        frame: result
+        for frame, result in results.items()
+        if result.status != protocol.FRAME_FAILED and frame in plan.spaces and frame not in plan.locked
+    }
+    locked_now = {item.frame for item in settings.locked_frames}
+    frames = sorted(set(dirty) & set(usable) - locked_now)
+    if not frames:
+        return
+    written = load_written(settings)
+    columns = _pose_columns(plan, face, usable, written)
+    weights = weight_channels(face)
+    for index, (name, solved) in enumerate(zip(plan.names, plan.solved)):
+        if solved and name in weights:
+            columns.append((weights[name], {frame: usable[frame].weights[index] for frame in frames}))
+    for channel, values in columns:
+        _write_channel(channel, {frame: values[frame] for frame in frames if frame in values}, written)
+    store_written(settings, written)
+    if scene.frame_current in frames:
+        scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+
+
+def _write_channel(channel, values: Dict[int, float], written) -> None:
+    ours = written.setdefault(channel.name, {})
+    existing = keyed_values(channel.find())
+    free = {
+        frame: single(value)
+        for frame, value in values.items()
+        if frame not in existing or ours.get(frame) == existing[frame]
+    }
+    if free:
+        write_keys(channel.ensure(), free)
+        ours.update(free)
+
+
+def _pose_columns(plan: Plan, face, usable, written) -> List:
+    channels = pose_channels(face)
+    mode = face.rotation_mode
+    locations, rotations = {}, {}
+    for frame, result in usable.items():
+        turned = Matrix([result.rotation[0:3], result.rotation[3:6], result.rotation[6:9]])
+        pose = Pose(turned, Vector(result.translation), Vector(plan.scale))
+        locations[frame], rotations[frame] = own_channels(plan.spaces[frame], pose)
+    turns = channels[3:]
+    # What the artist keyed, and what is locked, stays: the other frames' turns are counted from there.
+    curves = [channel.find() for channel in turns]
+    kept: Set[int] = set(plan.locked)
+    for channel, curve in zip(turns, curves):
+        ours = written.get(channel.name, {})
+        kept.update(frame for frame, value in keyed_values(curve).items() if ours.get(frame) != value)
+    start = list(getattr(face, rotation_channel(face)[0]))
+    fixed = {
+        frame: [curve.evaluate(frame) if curve else start[i] for i, curve in enumerate(curves)]
+        for frame in kept
+        if plan.frames[0] <= frame <= plan.frames[-1]
+    }
+    values = continuous_rotations(rotations, mode, fixed, start)
+    columns = [
+        (channel, {frame: place[i] for frame, place in locations.items()}) for i, channel in enumerate(channels[:3])
+    ]
+    columns += [(channel, {frame: value[i] for frame, value in values.items()}) for i, channel in enumerate(turns)]
+    return columns
+
+
+def store_results(settings, results: Iterable) -> None:
+    """Note status and error of these frames on the scene; frames that are not among them keep theirs."""
+    latest = {result.frame: result for result in results}
+    for frame in sorted(set(latest) - {item.frame for item in settings.results}):
+        settings.results.add().frame = frame
+    for item in settings.results:
+        result = latest.get(item.frame)
+        if result is not None:
+            item.status, item.reason = result.status, result.reason
+            item.error_px = -1.0 if result.error_px is None else result.error_px

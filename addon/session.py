@@ -1,0 +1,270 @@
+"""One running solve: the worker's job on one side, the scene's timeline on the other."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Set
+
+import bpy
+from bpy.app.handlers import persistent
+
+from . import compat, protocol
+from .problem import FaceSolveProblem
+from .scene.prechecks import ranges
+from .scene.shot import Plan
+from .scene.writer import find_actors, store_results, write_frames
+from .worker.interpreter import solver_environment, worker_command
+from .worker.job import FrameResult, Job, State
+from .worker.process import WorkerProcess
+
+TICK_SECONDS = 0.1
+FLUSH_SECONDS = 0.4  # frames are keyed in batches: one merge of the curves for all that arrived
+
+
+class Session:
+    """A job whose frames are keyed as they arrive.
+
+    Args:
+        job: the running job.
+        plan: the shot that it solves; None for a check of the solver.
+        title: what the panel calls it.
+    """
+
+    def __init__(self, job: Job, plan: Optional[Plan], title: str) -> None:
+        self.job, self.plan, self.title = job, plan, title
+        self.results: Dict[int, FrameResult] = {}
+        self.dirty: Set[int] = set()
+        self.problem: Optional[FaceSolveProblem] = None
+        self._flushed = 0.0
+
+    @property
+    def over(self) -> bool:
+        """True where the job has ended and everything is on the timeline."""
+        return self.job.state.over and not self.dirty
+
+    def tick(self) -> None:
+        """Take what has arrived, key it when a batch is due, and tie up the ends when the job is over."""
+        for result in self.job.poll():
+            self.results[result.frame] = result
+            self.dirty.add(result.frame)
+        due = time.monotonic() - self._flushed > FLUSH_SECONDS
+        if self.plan is not None and self.dirty and (due or self.job.state.over):
+            # The last batch writes every frame again: only now are all neighbours known that a rotation has to follow.
+            self._flush(set(self.results) if self.job.state.over else self.dirty)
+        if self.job.state.over:
+            self.dirty.clear()
+
+    def rewrite(self) -> None:
+        """Key every frame again: an undo has taken keys away."""
+        self.dirty.update(self.results)
+
+    def _flush(self, frames: Set[int]) -> None:
+        assert self.plan is not None
+        try:
+            write_frames(self.plan, self.results, frames)
+            scene, _face = find_actors(self.plan)
+            store_results(scene.face_solve, (self.results[frame] for frame in frames))
+        except FaceSolveProblem as problem:
+            self.problem = problem
+            self.job.abandon()
+        self.dirty = set()
+        self._flushed = time.monotonic()
+
+    def failure(self) -> Optional[FaceSolveProblem]:
+        """Why it failed; None where it did not."""
+        if self.problem is not None:
+            return self.problem
+        if self.job.state is State.FAILED:
+            return FaceSolveProblem(self.job.outcome.message, self.job.outcome.remedy)
+        if self.plan is not None and not self.job.outcome.cancelled:
+            if not self.results:
+                return FaceSolveProblem(
+                    "The solver finished without a single frame.", f"Its log may say why: {self.job.process.log}"
+                )
+            failed = [frame for frame, result in self.results.items() if result.status == protocol.FRAME_FAILED]
+            if len(failed) == len(self.results):
+                reason = self.results[failed[0]].reason or "no reason given"
+                return FaceSolveProblem(
+                    f"No frame could be solved ({reason}).", "Check the plate, the camera and where the head stands."
+                )
+        return None
+
+    def verdict(self) -> str:
+        """How it went, in one line."""
+        outcome = self.job.outcome
+        if self.plan is None:
+            return " ".join(outcome.lines) or "The solver works."
+        failed = [frame for frame, result in self.results.items() if result.status == protocol.FRAME_FAILED]
+        done = len(self.results) - len(failed)
+        words = f"Stopped after {done}" if outcome.cancelled else f"Solved {done}"
+        text = f"{words} of {len(self.plan.frames)} frames in {outcome.seconds:.0f} s"
+        errors = sorted(result.error_px for result in self.results.values() if result.error_px is not None)
+        if errors:
+            text += f", median error {errors[len(errors) // 2]:.2f} px"
+        return text + (f"; failed: {ranges(failed)}." if failed else ".")
+
+
+class _Current:
+    """The one session that may run, and what is called when it ends."""
+
+    session: Optional[Session] = None
+    on_end: Optional[Callable[[Session], None]] = None
+
+
+def running() -> Optional[Session]:
+    """The session that runs, or None."""
+    return _Current.session
+
+
+def refuse_second() -> None:
+    """Raise where a session runs already."""
+    if _Current.session is not None:
+        raise FaceSolveProblem("A solve is running already.", "Wait for it, or stop it with Esc or Cancel.")
+
+
+def start(python: str, request: protocol.Message, log: Path, plan: Optional[Plan], title: str) -> Session:
+    """Start a worker on a request, and make its session the running one.
+
+    Raises:
+        FaceSolveProblem: where another runs, or the worker cannot be started.
+    """
+    refuse_second()
+    process = WorkerProcess(worker_command(python), log, solver_environment(os.environ))
+    _Current.session = Session(Job(process, request, len(plan.names) if plan else 0), plan, title)
+    _show()
+    return _Current.session
+
+
+def run_to_end(session: Session) -> None:
+    """Block until the session is over: background mode.
+
+    Raises:
+        FaceSolveProblem: where it failed.
+    """
+    shown = ""
+    try:
+        while not session.over:
+            session.tick()
+            progress = session.job.progress
+            line = f"Face Solve: {progress.stage} {10 * int(progress.fraction * 10)} %"
+            if line != shown:
+                print(line, flush=True)
+                shown = line
+            time.sleep(0.02)
+    finally:
+        # An interrupt leaves no solver behind.
+        session.job.abandon()
+        _Current.session = None
+        _say(session)
+    failure = session.failure()
+    if failure is not None:
+        raise failure
+
+
+def run_in_timer(session: Session, on_end: Callable[[Session], None]) -> None:
+    """Let the session run while Blender goes on; `on_end` is called once, from the timer."""
+    _Current.on_end = on_end
+    if not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=TICK_SECONDS)
+    assert session is _Current.session
+
+
+def _tick() -> Optional[float]:
+    session = _Current.session
+    if session is None:
+        return None
+    session.tick()
+    if not session.over:
+        _show()
+        return TICK_SECONDS
+    _end(session)
+    return None
+
+
+def _end(session: Session) -> None:
+    on_end, _Current.session, _Current.on_end = _Current.on_end, None, None
+    _say(session)
+    if session.plan is not None and session.results:
+        bpy.ops.ed.undo_push(message=session.title)
+    if on_end is not None:
+        on_end(session)
+    compat.redraw(bpy.context)
+
+
+def stop() -> None:
+    """End the session at once and forget it: the file or Blender closes."""
+    session, _Current.session, _Current.on_end = _Current.session, None, None
+    if session is not None:
+        session.job.abandon()
+
+
+def _show() -> None:
+    session = _Current.session
+    for manager in bpy.data.window_managers:
+        shown = manager.face_solve
+        shown.progress = session.job.progress.fraction
+        shown.message, shown.problem, shown.remedy = describe(session), "", ""
+    compat.redraw(bpy.context)
+
+
+def _say(session: Session) -> None:
+    failure = session.failure()
+    for manager in bpy.data.window_managers:
+        shown = manager.face_solve
+        shown.progress = 0.0
+        shown.message = "" if failure else session.verdict()
+        shown.problem, shown.remedy = (failure.message, failure.remedy) if failure else ("", "")
+    if session.plan is not None:
+        scene = bpy.data.scenes.get(session.plan.scene)
+        if scene is not None:
+            scene.face_solve.last_result = session.verdict() if failure is None else failure.message
+
+
+def describe(session: Session) -> str:
+    """The session in one line, for panel and status bar."""
+    if session.job.state is State.CANCELLING:
+        return f"{session.title}: stopping"
+    progress = session.job.progress
+    text = f"{session.title}: {progress.stage} {100 * progress.fraction:.0f} %"
+    left = progress.seconds_left
+    if left is not None:
+        text += f", {left:.0f} s left" if left < 90 else f", {left / 60:.0f} min left"
+    return text
+
+
+def warnings(session: Session) -> List[str]:
+    """What the artist should know though nothing failed."""
+    return [*(session.plan.warnings if session.plan else ()), *session.job.warnings]
+
+
+@persistent
+def _on_load(*_args) -> None:
+    stop()
+
+
+@persistent
+def _on_undo(*_args) -> None:
+    if _Current.session is not None:
+        _Current.session.rewrite()
+
+
+def register_handlers() -> None:
+    """Follow loading, undo and redo, and Blender's end."""
+    bpy.app.handlers.load_pre.append(_on_load)
+    bpy.app.handlers.undo_post.append(_on_undo)
+    bpy.app.handlers.redo_post.append(_on_undo)
+    atexit.register(stop)
+
+
+def unregister_handlers() -> None:
+    """Let go of them, and of a running solve."""
+    stop()
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    bpy.app.handlers.load_pre.remove(_on_load)
+    bpy.app.handlers.undo_post.remove(_on_undo)
+    bpy.app.handlers.redo_post.remove(_on_undo)
+    atexit.unregister(stop)

@@ -1,0 +1,136 @@
+"""The Python that runs the solver: which one, what environment it gets, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict, List, Mapping, Optional
+
+from ..problem import FaceSolveProblem
+
+ENVIRONMENT_VARIABLE = "FACE_SOLVE_PYTHON"
+MINIMUM_PYTHON = (3, 11)
+_CHOOSE = "Choose the solver's Python in Preferences > Add-ons > Face Solve, or set FACE_SOLVE_PYTHON."
+_INSTALL = "Install the solver into that Python (see the README), or choose another one in the add-on's preferences."
+# What Blender or its launcher may have set for its own Python, and would break another one.
+_BLENDERS_OWN = (
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "PYTHONUSERBASE",
+    "PYTHONEXECUTABLE",
+    "PYTHONNOUSERSITE",
+    "__PYVENV_LAUNCHER__",
+)
+
+
+def chosen_interpreter(preference: str, environment: Mapping[str, str]) -> str:
+    """The interpreter's path: the environment variable, else the preference; empty where neither is set."""
+    return (environment.get(ENVIRONMENT_VARIABLE) or preference).strip()
+
+
+def validated_interpreter(path: str, host_binary: str) -> str:
+    """The path, checked without running it.
+
+    Args:
+        path: what the artist or the environment chose.
+        host_binary: Blender's own executable; started as the solver it would open a second Blender.
+
+    Raises:
+        FaceSolveProblem: where there is none, it does not exist, is a folder, may not be run, or is Blender.
+    """
+    if not path:
+        raise FaceSolveProblem("No Python is chosen to run the solver.", _CHOOSE)
+    found = Path(os.path.expanduser(path))
+    if not found.exists():
+        raise FaceSolveProblem(f"The solver's Python does not exist: {path}.", _CHOOSE)
+    if found.is_dir():
+        raise FaceSolveProblem(
+            f"The solver's Python is a folder: {path}.",
+            "Choose the python program inside it (bin/python or python.exe).",
+        )
+    same = bool(host_binary) and Path(host_binary).exists() and os.path.samefile(found, host_binary)
+    if found.stem.lower().startswith("blender") or (same and "python" not in found.name.lower()):
+        raise FaceSolveProblem(f"The solver's Python is Blender itself: {path}.", _CHOOSE)
+    if not os.access(found, os.X_OK):
+        raise FaceSolveProblem(
+            f"The solver's Python may not be run: {path}.", "Make the file executable, or choose another Python."
+        )
+    # Not resolved: a virtual environment's python is a link, and knows its packages by where it was called.
+    return os.path.abspath(found)
+
+
+def solver_environment(environment: Mapping[str, str]) -> Dict[str, str]:
+    """The environment for the solver's process: the artist's own, without Blender's Python settings."""
+    kept = {key: value for key, value in environment.items() if key not in _BLENDERS_OWN}
+    kept["PYTHONUNBUFFERED"] = "1"
+    kept["PYTHONIOENCODING"] = "utf-8"
+    return kept
+
+
+def worker_command(interpreter: str) -> List[str]:
+    """The command line of the worker."""
+    return [interpreter, "-m", "solver_core", "worker"]
+
+
+def no_window() -> Dict[str, int]:
+    """Popen's arguments that keep Windows from opening a console."""
+    return {"creationflags": int(getattr(subprocess, "CREATE_NO_WINDOW", 0))} if sys.platform == "win32" else {}
+
+
+def diagnose(interpreter: str, log_text: str, exit_code: Optional[int], probe: str) -> FaceSolveProblem:
+    """Why a worker ended before it said hello.
+
+    Args:
+        interpreter: its path.
+        log_text: the end of its standard error.
+        exit_code: its exit status; negative for a signal.
+        probe: what `probe_version` answered: "3.10" and so on, or empty where it is no Python.
+    """
+    if not probe:
+        return FaceSolveProblem(f"{interpreter} is not a working Python.", _CHOOSE)
+    version = tuple(int(part) for part in probe.split(".")[:2])
+    if version < MINIMUM_PYTHON:
+        return FaceSolveProblem(
+            f"The solver's Python is too old: {interpreter} is {probe}, the solver needs {MINIMUM_PYTHON[0]}.{MINIMUM_PYTHON[1]}.",
+            _CHOOSE,
+        )
+    if "No module named solver_core" in log_text or "No module named 'solver_core'" in log_text:
+        return FaceSolveProblem(f"The solver is not installed in {interpreter}.", _INSTALL)
+    missing = [line for line in log_text.splitlines() if line.startswith(("ModuleNotFoundError", "ImportError"))]
+    if missing:
+        return FaceSolveProblem(f"The solver's installation in {interpreter} is incomplete ({missing[-1]}).", _INSTALL)
+    return FaceSolveProblem(
+        f"The solver ended before it started ({describe_exit(exit_code)}).", "Its log file says more."
+    )
+
+
+def describe_exit(exit_code: Optional[int]) -> str:
+    """An exit status in words."""
+    if exit_code is None:
+        return "it closed its pipe"
+    if exit_code == -9:
+        return "killed by the system, often for lack of memory"
+    if exit_code < 0:
+        return f"signal {-exit_code}"
+    return f"exit status {exit_code}"
+
+
+def probe_version(interpreter: str, environment: Mapping[str, str], timeout: float = 10.0) -> str:
+    """The interpreter's version as "3.11"; empty where it is no Python that answers within `timeout` seconds."""
+    try:
+        answer = subprocess.run(
+            [interpreter, "-c", "import sys; print('python %d.%d' % sys.version_info[:2])"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            env=dict(environment),
+            check=False,
+            **no_window(),  # type: ignore[call-overload]
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    words = answer.stdout.decode("utf-8", "replace").split()
+    return words[1] if len(words) == 2 and words[0] == "python" else ""

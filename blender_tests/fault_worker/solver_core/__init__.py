@@ -1,0 +1,1 @@
+"""A solver for tests: it answers over the real protocol with a known motion, or breaks in the way it is told to."""
