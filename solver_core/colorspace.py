@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import PyOpenColorIO as ocio
 
+from solver_core.color import srgb_decode
 from solver_core.errors import FaceSolveError
 
 Pixels = npt.NDArray[np.float32]
@@ -38,9 +39,15 @@ _RENAMED = {
     "Linear DCI-P3 D65": "Linear P3-D65",
     "Linear CIE-XYZ D65": "CIE-XYZ-D65",
     "XYZ": "CIE-XYZ-D65",
-    "Display P3": "sRGB Encoded P3-D65",
-    "Rec.1886": "Gamma 2.4 Encoded Rec.709",
     "nuke_rec709": "Camera Rec.709",
+}
+# The offset of a curve with exponent 2.4 (0.055 is sRGB's), then the linear space that it encodes.
+_ENCODED = {
+    "Display P3": (0.055, "Linear P3-D65"),
+    "Rec.1886": (0.0, LINEAR_REC709),
+    "BT.1886": (0.0, LINEAR_REC709),
+    "Rec.2020": (0.0, "Linear Rec.2020"),
+    "BT.2020": (0.0, "Linear Rec.2020"),
 }
 _LOOKS = (
     "Filmic sRGB",
@@ -51,20 +58,6 @@ _LOOKS = (
     "ACES 2.0 sRGB",
     "Luminance Compensation",
 )
-
-
-def srgb_decode(encoded: npt.ArrayLike) -> Pixels:
-    """SRGB to linear (IEC 61966-2-1), any shape; above 1 the curve goes on, below 0 its line does."""
-    x = np.asarray(encoded, dtype=np.float32)
-    curve = np.power((np.maximum(x, 0.04045) + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
-    return np.where(x <= 0.04045, x / np.float32(12.92), curve).astype(np.float32)
-
-
-def srgb_encode(linear: npt.ArrayLike) -> Pixels:
-    """Linear to sRGB (IEC 61966-2-1), any shape; above 1 the curve goes on, below 0 its line does."""
-    x = np.asarray(linear, dtype=np.float32)
-    curve = np.float32(1.055) * np.power(np.maximum(x, 0.0031308), np.float32(1 / 2.4)) - np.float32(0.055)
-    return np.where(x <= 0.0031308, x * np.float32(12.92), curve).astype(np.float32)
 
 
 def is_srgb(name: str) -> bool:
@@ -83,7 +76,7 @@ def to_linear(name: str) -> Transform:
 
     """
     if name in _SRGB:
-        return srgb_decode
+        return _decode
     if name in _LINEAR or name in _DATA:  # Blender takes data as scene-linear numbers, untouched
         return _unchanged
     processor = _processor(name)
@@ -98,6 +91,10 @@ def to_linear(name: str) -> Transform:
     return convert
 
 
+def _decode(stored: Pixels) -> Pixels:
+    return np.asarray(srgb_decode(stored), np.float32)
+
+
 def _unchanged(stored: Pixels) -> Pixels:
     return np.array(stored, dtype=np.float32)
 
@@ -110,10 +107,11 @@ def _processor(name: str) -> ocio.CPUProcessor:
         if studio is not None and studio.getColorSpace(name) is not None:
             between = ocio.Config.GetProcessorFromConfigs(studio, name, builtin, LINEAR_REC709)
             return between.getDefaultCPUProcessor()
-        if name in {"Rec.2020", "BT.2020"}:  # 2.4 exponent, primaries of Rec.2020; not in the built-in list
-            power = ocio.ExponentTransform([2.4, 2.4, 2.4, 1.0])
-            primaries = ocio.ColorSpaceTransform("Linear Rec.2020", LINEAR_REC709)
-            return builtin.getProcessor(ocio.GroupTransform([power, primaries])).getDefaultCPUProcessor()
+        if name in _ENCODED:
+            offset, linear = _ENCODED[name]
+            curve = ocio.ExponentWithLinearTransform([2.4, 2.4, 2.4, 1.0], [offset, offset, offset, 0.0])
+            primaries = ocio.ColorSpaceTransform(linear, LINEAR_REC709)
+            return builtin.getProcessor(ocio.GroupTransform([curve, primaries])).getDefaultCPUProcessor()
         if name == "Filmic Log":  # log2 around middle grey, 16.5 stops, Rec.709 primaries
             log = ocio.AllocationTransform(ocio.ALLOCATION_LG2, [-12.473931188, 4.026068812])
             log.setDirection(ocio.TRANSFORM_DIR_INVERSE)
@@ -121,7 +119,7 @@ def _processor(name: str) -> ocio.CPUProcessor:
         known = _RENAMED.get(name, name)
         if builtin.getColorSpace(known) is not None:
             return builtin.getProcessor(known, LINEAR_REC709).getDefaultCPUProcessor()
-    except ocio.Exception as error:
+    except (ocio.Exception, ocio.ExceptionMissingFile) as error:
         raise FaceSolveError(
             f"Colour space '{name}' of the plate cannot be converted: {error}",
             "Choose another colour space for the image in Blender, or check the OCIO configuration.",

@@ -11,12 +11,13 @@ from typing import Any, Protocol, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.colorspace import HALF_MAX, Pixels, is_srgb, srgb_decode, srgb_encode, to_linear
+from solver_core.color import srgb_decode, srgb_encode
+from solver_core.colorspace import HALF_MAX, Pixels, is_srgb, to_linear
 from solver_core.errors import FaceSolveError
 
 Stored: TypeAlias = npt.NDArray[Any]  # [H, W, 3] uint8, uint16, float16 or float32, as in the file
 
-_BYTE_TO_LINEAR = srgb_decode(np.arange(256, dtype=np.float32) / np.float32(255))
+_BYTE_TO_LINEAR: Pixels = srgb_decode(np.arange(256, dtype=np.float32) / np.float32(255))
 
 
 class PlateFrameError(FaceSolveError):
@@ -117,7 +118,7 @@ class Footage:
     def read_display(self, frame: int) -> Pixels:
         """See Plate.read_display."""
         stored = _as_float(self._stored(frame))
-        display = stored if self._stored_for_display else srgb_encode(self._to_linear(stored))
+        display = stored if self._stored_for_display else np.asarray(srgb_encode(self._to_linear(stored)), np.float32)
         return np.clip(display, 0.0, 1.0, out=display)
 
     def close(self) -> None:

@@ -49,7 +49,9 @@ def write_image(path: Path, pixels: np.ndarray, fmt: str = "uint8", **more: obje
     output.close()
 
 
-def write_movie(path: Path, codec: str, pix_fmt: str, count: int, *, options=None, times=None, rate: int = 24, first: int = 1) -> None:
+def write_movie(
+    path: Path, codec: str, pix_fmt: str, count: int, *, options=None, times=None, rate: int = 24, first: int = 1
+) -> None:
     """`count` painted pictures, numbered from `first`; `times`: presentation time of picture k in 1/24000 s."""
     base = Fraction(1, 24000) if times else Fraction(1, rate)
     with av.open(str(path), "w") as container:
