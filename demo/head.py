@@ -286,14 +286,13 @@ def positions(lids: Lids, draft: Draft | None = None) -> Floats:
     eye_rings = _eye_pocket(*margins)
     out += [eye_rings.reshape(-1, 3), eye_rings.reshape(-1, 3) * (-1, 1, 1)]
     if draft is not None:
-        _skin_topology(draft, skin, out, rows, columns, around, eye)
+        _skin_topology(draft, skin, out, around, eye)
     return np.concatenate(out)
 
 
-def _skin_topology(
-    draft: Draft, skin: Skin, out: list[Floats], rows: int, columns: int, around: Ints, eye: Ints
-) -> None:
+def _skin_topology(draft: Draft, skin: Skin, out: list[Floats], around: Ints, eye: Ints) -> None:
     """Adds the skin's parts and faces to the draft; `out` are the parts' points in order."""
+    rows, columns = len(skin.rows), 2 * (len(skin.columns) - 1)
     flip = (-np.arange(columns)) % columns
     ids = draft.add("skin", out[0], (np.arange(rows)[:, None] * columns + flip[None]).ravel()).reshape(rows, columns)
     mouth = draft.add("lip_upper", out[1], np.arange(len(out[1]))[::-1])

@@ -58,7 +58,7 @@ def eyeball() -> tuple[Floats, list[tuple[int, ...]]]:
             + bulge
             * np.stack([np.sin(a) * np.cos(turn), np.full(EYE_SEGMENTS, np.cos(a)), np.sin(a) * np.sin(turn)], 1)
         )
-    return _globe(rings, (*EYE, 0, EYE_RADIUS + 0.5, 0), EYE - (0, EYE_RADIUS, 0))
+    return _globe(rings, EYE + np.array([0, EYE_RADIUS + 0.5, 0]), EYE - np.array([0, EYE_RADIUS, 0]))
 
 
 def sphere(segments: int, stacks: int) -> tuple[Floats, list[tuple[int, ...]]]:
