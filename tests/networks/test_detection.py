@@ -1,0 +1,171 @@
+"""Faces and their landmarks are found where they are, at any place and size, and what fails says why."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from painted_face import painted_face
+
+from solver_core.crop import Crop
+from solver_core.errors import FaceSolveError
+from solver_core.networks.detector import Detection, merge, overlap, tiles
+from solver_core.networks.landmarks import Found, NotFound, locate
+
+PLACES = list(itertools.product([(320.0, 240.0), (200.5, 180.25), (450.0, 300.0)], [130.0, 200.0, 300.0]))
+
+
+@pytest.mark.parametrize(("centre", "height"), PLACES)
+def test_a_face_is_found_the_same_at_any_place_and_size(detector, centre, height):
+    """Boxes and key points, measured in faces, stay within a twentieth of a face."""
+    first, *rest = detector.detect(painted_face(centre=centre, height=height))
+    reference = detector.detect(painted_face())[0]
+    assert not rest
+    box = (np.reshape(first.box, (2, 2)) - centre) / height
+    expected = (np.reshape(reference.box, (2, 2)) - (320, 240)) / 240
+    np.testing.assert_allclose(box, expected, atol=0.07)
+    eyes = (first.keypoints[:2] - centre) / height
+    np.testing.assert_allclose(eyes, [[-0.15, -0.04], [0.15, -0.04]], atol=0.05)
+
+
+@pytest.mark.parametrize(("centre", "height"), PLACES)
+def test_landmarks_are_found_the_same_at_any_place_and_size(detector, network, centre, height):
+    result = locate(painted_face(centre=centre, height=height), network, detector)
+    reference = locate(painted_face(), network, detector)
+    assert isinstance(result, Found)
+    moved = (reference.points - (320, 240)) / 240 * height + centre
+    assert np.linalg.norm(result.points - moved, axis=1).mean() < 0.02 * height
+
+
+@pytest.mark.parametrize("height", [40.0, 55.0])
+def test_a_small_face_is_found_by_looking_at_parts_of_the_picture(detector, network, height):
+    picture = painted_face(size=(720, 1280), centre=(950.0, 200.0), height=height)
+    whole = detector._in_squares(picture, 1280, [(0, -280)])
+    assert not whole
+    result = locate(picture, network, detector)
+    assert isinstance(result, Found)
+    assert np.linalg.norm(result.points.mean(axis=0) - (950, 200)) < 0.2 * height
+
+
+def test_bytes_and_floats_give_the_same(detector, face):
+    as_bytes = np.round(face * 255).astype(np.uint8)
+    a, b = detector.detect(as_bytes)[0], detector.detect(face)[0]
+    np.testing.assert_allclose(a.box, b.box, atol=1.0)
+
+
+def test_the_landmarks_lie_on_the_painted_features(detector, network, face):
+    result = locate(face, network, detector)
+    regions, points = network.layout.regions, result.points
+    at = {name: points[list(indices)].mean(axis=0) for name, indices in regions.items()}
+    np.testing.assert_allclose(at["eyes_right"], (320 - 36, 240 - 10), atol=8)
+    np.testing.assert_allclose(at["eyes_left"], (320 + 36, 240 - 10), atol=8)
+    np.testing.assert_allclose(at["lips"], (320, 240 + 64), atol=8)
+    np.testing.assert_allclose(at["brows"], (320, 240 - 29), atol=10)
+    assert result.presence > 0.9
+    assert result.score > 0.8
+    assert not result.note
+
+
+def test_two_faces_give_the_clearer_one_and_a_note(detector, network):
+    picture = painted_face(centre=(180.0, 240.0), height=220)
+    picture = painted_face(centre=(460.0, 250.0), height=200, onto=picture)
+    found = detector.detect(picture)
+    assert len(found) == 2
+    assert found[0].score >= found[1].score
+    result = locate(picture, network, detector)
+    assert isinstance(result, Found)
+    assert "2 faces" in result.note
+    x0, y0, x1, y1 = found[0].box
+    assert x0 < result.points[:, 0].mean() < x1
+    assert y0 < result.points[:, 1].mean() < y1
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_a_constant_picture_has_no_face(detector, network, value):
+    result = locate(np.full((300, 400, 3), value, np.float32), network, detector)
+    assert result == NotFound("No face was found in the picture.")
+
+
+def test_a_picture_without_a_face_says_so(detector, network, plate):
+    background = plate.copy()
+    background[60:] = background[:60].repeat(8, axis=0)
+    result = locate(background, network, detector)
+    assert isinstance(result, NotFound)
+    assert result.reason.endswith(".")
+
+
+def test_a_rendered_plate(detector, network, plate):
+    result = locate(plate, network, detector)
+    assert isinstance(result, Found)
+    assert result.presence > 0.9
+
+
+def test_a_picture_with_nan_is_refused(detector, network, face):
+    broken = face.copy()
+    broken[7, 9, 2] = np.nan
+    for attempt in (lambda: detector.detect(broken), lambda: locate(broken, network, detector)):
+        with pytest.raises(FaceSolveError, match="not numbers"):
+            attempt()
+
+
+class _NoDetector:
+    name = "none"
+
+    def detect(self, image):
+        return []
+
+
+class _WrongDetector:
+    name = "wrong"
+
+    def detect(self, image):
+        return [Detection((0.0, 0.0, 60.0, 60.0), 0.9)]
+
+
+def test_a_face_is_followed_from_the_previous_window_without_detecting(network, detector, face):
+    first = locate(face, network, detector)
+    followed = locate(painted_face(centre=(326.0, 236.0)), network, _NoDetector(), first.crop)
+    assert isinstance(followed, Found)
+    assert np.linalg.norm(followed.points - first.points - (6, -4), axis=1).mean() < 4
+    again = locate(face, network, _NoDetector(), first.crop)
+    assert np.linalg.norm(again.points - first.points, axis=1).mean() < 2
+
+
+def test_a_lost_face_is_detected_again(network, detector, face):
+    elsewhere = Crop((60, 60), 100, 0.0, 192)
+    assert isinstance(locate(face, network, detector, elsewhere), Found)
+    assert locate(face, network, _NoDetector(), elsewhere) == NotFound("No face was found in the picture.")
+
+
+def test_what_the_detector_takes_for_a_face_must_convince_the_landmark_network(network, face):
+    result = locate(face, network, _WrongDetector())
+    assert isinstance(result, NotFound)
+    assert "does not see a face" in result.reason
+
+
+def test_overlapping_detections_become_one_weighted_by_score():
+    a = Detection((0, 0, 10, 10), 0.9, np.zeros((6, 2)))
+    b = Detection((1, 0, 11, 10), 0.6, np.ones((6, 2)))
+    far = Detection((50, 50, 60, 60), 0.95)
+    assert overlap(a.box, b.box) == pytest.approx(90 / 110)
+    assert overlap(a.box, far.box) == 0.0
+    first, second = merge([b, a, far], 0.3)
+    assert first.box == far.box
+    assert second.box == pytest.approx((0.4, 0, 10.4, 10))
+    assert second.score == 0.9
+    np.testing.assert_allclose(second.keypoints, 0.4)
+
+
+@pytest.mark.parametrize(("width", "height", "side"), [(1920, 1080, 648), (640, 480, 144), (100, 300, 200)])
+def test_tiles_cover_the_picture_and_overlap_by_half(width, height, side):
+    corners = list(tiles(width, height, side))
+    seen = np.zeros((height, width), int)
+    for x, y in corners:
+        assert x >= 0
+        assert y >= 0
+        seen[y : y + side, x : x + side] += 1
+    assert seen.min() >= 1
+    for starts, length in ((sorted({x for x, _ in corners}), width), (sorted({y for _, y in corners}), height)):
+        assert all(b - a <= side // 2 for a, b in itertools.pairwise(starts))
+        assert starts[-1] + side == length or length <= side
