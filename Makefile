@@ -1,0 +1,57 @@
+# Everything happens in virtual environments beside this file; nothing is installed into the system or into Blender.
+# Variables: PYTHON (interpreter to use), PIP_ARGS (more options for every pip install), PYTEST_ARGS.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint weights system clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+BLENDERS := 4.2 4.5 5.0
+BPY_STAMPS := $(BLENDERS:%=.venv-bpy-%/.installed)
+
+help:
+	@echo "make setup   prepare .venv, the network weights and the Blender modules for tests"
+	@echo "make demo    setup, then solve the bundled shot end to end"
+	@echo "make test    setup, then run every test"
+	@echo "make lint    ruff and mypy"
+	@echo "make clean   remove the virtual environments and caches"
+
+setup: $(BIN)/.installed $(BPY_STAMPS) weights system
+	@echo "Ready. Try: make demo"
+
+# Stamps are written last: an installation that was interrupted is taken up again, a finished one is left alone.
+$(BIN)/.installed: pyproject.toml constraints.txt
+	@python="$$(tools/find_python.sh)"; \
+	if [ ! -x $(BIN)/python ]; then echo "Making $(VENV) with $$python"; "$$python" -m venv $(VENV); fi
+	$(BIN)/python -m pip install $(PIP_ARGS) --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# Blender's own module, one folder a version; it wants exactly Python 3.11, and NumPy 1 as in those Blenders.
+.venv-bpy-%/.installed: tools/find_python.sh
+	@python="$$(tools/find_python.sh 3.11)"; \
+	if [ ! -x .venv-bpy-$*/bin/python ]; then echo "Making .venv-bpy-$* with $$python"; "$$python" -m venv .venv-bpy-$*; fi
+	.venv-bpy-$*/bin/python -m pip install $(PIP_ARGS) "bpy~=$*.0" "numpy<2"
+	@touch $@
+
+weights: $(BIN)/.installed
+	@$(BIN)/python -m solver_core weights fetch
+
+system: $(BPY_STAMPS)
+	@$(BIN)/python tools/check_system.py $(BLENDERS:%=.venv-bpy-%)
+
+demo: $(BIN)/.installed .venv-bpy-4.5/.installed weights
+	@$(BIN)/python tools/check_system.py .venv-bpy-4.5
+	$(BIN)/python demo/run.py
+
+test: setup
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests blender_tests
+
+lint: $(BIN)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) $(BLENDERS:%=.venv-bpy-%) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist demo/out demo/build
