@@ -1,4 +1,6 @@
-"""The renderer's forward kernels: shading at pixel centres, the outlines' correction, encoding."""
+"""The renderer's forward kernels: shading at pixel centres, the outline's correction, encoding."""
+
+# ruff: noqa: PLR0917 - compiled kernels take their arrays one by one
 
 from __future__ import annotations
 
@@ -7,11 +9,71 @@ import numpy as np
 import numpy.typing as npt
 
 from solver_core.color import srgb_encode
-from solver_core.render.raster import Float32, Float64, Int32
+from solver_core.render.raster import Float32, Float64, Fragments, Int32
+from solver_core.render.scene import Scene
 from solver_core.render.shading import irradiance
+from solver_core.render.silhouettes import Outline
 
 _TABLE_SIZE = 1 << 14
 _TABLE: Float32 = srgb_encode(np.linspace(0.0, 1.0, _TABLE_SIZE + 1)).astype(np.float32)
+
+
+def shade_centres(scene: Scene, fragments: Fragments) -> Float32:
+    """Linear radiance at every pixel's centre, the background where there is no surface: [B,H,W,3]."""
+    out = np.empty((*fragments.triangle.shape, 3), np.float32)
+    _shade_centres(
+        fragments.triangle,
+        fragments.barycentric,
+        scene.triangles,
+        scene.normals,
+        scene.albedo,
+        scene.light,
+        scene.shadow,
+        scene.shadow_light,
+        scene.background,
+        out,
+    )
+    return out
+
+
+def blend_outline(scene: Scene, outline: Outline, surface: Float32) -> Float32:
+    """Move each pixel by what the outline adds to it or uncovers in it, in linear light.
+
+    Args:
+        scene: the scene.
+        outline: its visible silhouette.
+        surface: [B,H,W,3] colours at the pixels' centres.
+
+    Returns:
+        [B,H,W,3] linear.
+    """
+    out = surface.copy()
+    _blend_outline(
+        outline.count,
+        outline.pixel,
+        outline.ends,
+        outline.flux,
+        outline.place,
+        outline.behind,
+        outline.behind_barycentric,
+        scene.depth,
+        scene.triangles,
+        scene.normals,
+        scene.albedo,
+        scene.light,
+        scene.shadow,
+        scene.shadow_light,
+        scene.background,
+        out,
+    )
+    return out
+
+
+def encode(linear: Float32) -> Float32:
+    """sRGB-encode, clipped to 0..1, from a table whose error stays under 1.2e-6."""
+    out = np.empty_like(linear)
+    _encode(linear.reshape(-1), _TABLE, out.reshape(-1))
+    return out
 
 
 @nb.njit(cache=True, inline="always")
@@ -26,8 +88,44 @@ def total_irradiance(
     return total
 
 
+@nb.njit(cache=True)
+def surface_colour(
+    i: int,
+    j: int,
+    k: int,
+    w0: float,
+    w1: float,
+    w2: float,
+    normals: Float64,
+    albedo: Float64,
+    light: Float64,
+    shadow: Float64,
+    shadow_light: Float64,
+    shade: Float64,
+) -> tuple[float, float, float]:
+    """Linear radiance of the point with barycentrics w of the triangle i, j, k; `shade` is room for 9 numbers."""
+    x = w0 * normals[i, 0] + w1 * normals[j, 0] + w2 * normals[k, 0]
+    y = w0 * normals[i, 1] + w1 * normals[j, 1] + w2 * normals[k, 1]
+    z = w0 * normals[i, 2] + w1 * normals[j, 2] + w2 * normals[k, 2]
+    length = np.sqrt(x * x + y * y + z * z)
+    if length > 0.0:
+        x, y, z = x / length, y / length, z / length
+    has_shadow = shadow.shape[0] > 0
+    if has_shadow:
+        for m in range(9):
+            shade[m] = w0 * shadow[i, m] + w1 * shadow[j, m] + w2 * shadow[k, m]
+    red = total_irradiance(light, shadow_light, has_shadow, shade, 0, x, y, z)
+    green = total_irradiance(light, shadow_light, has_shadow, shade, 1, x, y, z)
+    blue = total_irradiance(light, shadow_light, has_shadow, shade, 2, x, y, z)
+    return (
+        (w0 * albedo[i, 0] + w1 * albedo[j, 0] + w2 * albedo[k, 0]) * max(red, 0.0),
+        (w0 * albedo[i, 1] + w1 * albedo[j, 1] + w2 * albedo[k, 1]) * max(green, 0.0),
+        (w0 * albedo[i, 2] + w1 * albedo[j, 2] + w2 * albedo[k, 2]) * max(blue, 0.0),
+    )
+
+
 @nb.njit(parallel=True, cache=True)
-def shade_pixels(
+def _shade_centres(
     triangle: Int32,
     barycentric: Float32,
     triangles: Int32,
@@ -39,9 +137,7 @@ def shade_pixels(
     background: Float32,
     out: Float32,
 ) -> None:
-    """Linear radiance at every pixel's centre; the background where there is no surface."""
     batch, height, width = triangle.shape
-    has_shadow = shadow.shape[0] > 0
     for job in nb.prange(batch * height):
         b, row = job // height, job % height
         shade = np.zeros(9)
@@ -51,23 +147,21 @@ def shade_pixels(
                 for c in range(3):
                     out[b, row, column, c] = background[b, row, column, c]
                 continue
-            i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-            w0 = np.float64(barycentric[b, row, column, 0])
-            w1 = np.float64(barycentric[b, row, column, 1])
-            w2 = np.float64(barycentric[b, row, column, 2])
-            x = w0 * normals[b, i, 0] + w1 * normals[b, j, 0] + w2 * normals[b, k, 0]
-            y = w0 * normals[b, i, 1] + w1 * normals[b, j, 1] + w2 * normals[b, k, 1]
-            z = w0 * normals[b, i, 2] + w1 * normals[b, j, 2] + w2 * normals[b, k, 2]
-            length = np.sqrt(x * x + y * y + z * z)
-            if length > 0.0:
-                x, y, z = x / length, y / length, z / length
-            if has_shadow:
-                for m in range(9):
-                    shade[m] = w0 * shadow[i, m] + w1 * shadow[j, m] + w2 * shadow[k, m]
-            for c in range(3):
-                a = w0 * albedo[i, c] + w1 * albedo[j, c] + w2 * albedo[k, c]
-                e = total_irradiance(light[b], shadow_light[b], has_shadow, shade, c, x, y, z)
-                out[b, row, column, c] = a * max(e, 0.0)
+            red, green, blue = surface_colour(
+                triangles[t, 0],
+                triangles[t, 1],
+                triangles[t, 2],
+                np.float64(barycentric[b, row, column, 0]),
+                np.float64(barycentric[b, row, column, 1]),
+                np.float64(barycentric[b, row, column, 2]),
+                normals[b],
+                albedo,
+                light[b],
+                shadow,
+                shadow_light[b],
+                shade,
+            )
+            out[b, row, column, 0], out[b, row, column, 1], out[b, row, column, 2] = red, green, blue
 
 
 @nb.njit(cache=True, inline="always")
@@ -77,62 +171,58 @@ def along_edge(place: float, za: float, zb: float) -> float:
 
 
 @nb.njit(parallel=True, cache=True)
-def blend_outline(
-    triangle: Int32,
-    coverage: Float64,
-    nearest: Int32,
+def _blend_outline(
+    count: npt.NDArray[np.int64],
+    pixel: Int32,
     ends: Int32,
+    flux: Float64,
     place: Float64,
-    outward: Int32,
+    behind: Int32,
+    behind_barycentric: Float64,
     depth: Float64,
+    triangles: Int32,
     normals: Float64,
     albedo: Float64,
     light: Float64,
     shadow: Float64,
     shadow_light: Float64,
     background: Float32,
-    surface: Float32,
     out: Float32,
 ) -> None:
-    """Blend each pixel on the outline with what the outline adds to it or uncovers in it, in linear light.
-
-    A centre outside gets the edge's own colour, at the place nearest to the centre. A centre inside gets the background
-    at this very pixel, or the pixel across the edge where that shows another surface.
-    """
-    batch, height, width = triangle.shape
-    has_shadow = shadow.shape[0] > 0
-    for job in nb.prange(batch * height):
-        b, row = job // height, job % height
+    width = out.shape[2]
+    for b in nb.prange(out.shape[0]):
         shade = np.zeros(9)
-        for column in range(width):
-            n = nearest[b, row, column]
-            if n < 0:
-                continue
-            share = min(max(coverage[b, row, column], -1.0), 1.0)
-            if share > 0.0:
-                i, j = ends[b, n, 0], ends[b, n, 1]
-                w = along_edge(place[b, n], depth[b, i], depth[b, j])
-                x = (1.0 - w) * normals[b, i, 0] + w * normals[b, j, 0]
-                y = (1.0 - w) * normals[b, i, 1] + w * normals[b, j, 1]
-                z = (1.0 - w) * normals[b, i, 2] + w * normals[b, j, 2]
-                length = np.sqrt(x * x + y * y + z * z)
-                if length > 0.0:
-                    x, y, z = x / length, y / length, z / length
-                if has_shadow:
-                    for m in range(9):
-                        shade[m] = (1.0 - w) * shadow[i, m] + w * shadow[j, m]
-                for c in range(3):
-                    a = (1.0 - w) * albedo[i, c] + w * albedo[j, c]
-                    e = total_irradiance(light[b], shadow_light[b], has_shadow, shade, c, x, y, z)
-                    own = np.float64(surface[b, row, column, c])
-                    out[b, row, column, c] = own + share * (a * max(e, 0.0) - own)
-            elif triangle[b, row, column] >= 0 and outward[b, n] >= 0:
-                out_row, out_column = outward[b, n] // width, outward[b, n] % width
-                open_sky = triangle[b, out_row, out_column] < 0
-                for c in range(3):
-                    own = np.float64(surface[b, row, column, c])
-                    other = background[b, row, column, c] if open_sky else surface[b, out_row, out_column, c]
-                    out[b, row, column, c] = own - share * (np.float64(other) - own)
+        for n in range(count[b]):
+            row, column = pixel[b, n] // width, pixel[b, n] % width
+            i, j = ends[b, n, 0], ends[b, n, 1]
+            w = along_edge(place[b, n], depth[b, i], depth[b, j])
+            red, green, blue = surface_colour(
+                i, j, j, 1.0 - w, w, 0.0, normals[b], albedo, light[b], shadow, shadow_light[b], shade
+            )
+            t = behind[b, n]
+            if t < 0:
+                # the footage is known under the head too: this very pixel's
+                far_red = np.float64(background[b, row, column, 0])
+                far_green = np.float64(background[b, row, column, 1])
+                far_blue = np.float64(background[b, row, column, 2])
+            else:
+                far_red, far_green, far_blue = surface_colour(
+                    triangles[t, 0],
+                    triangles[t, 1],
+                    triangles[t, 2],
+                    behind_barycentric[b, n, 0],
+                    behind_barycentric[b, n, 1],
+                    behind_barycentric[b, n, 2],
+                    normals[b],
+                    albedo,
+                    light[b],
+                    shadow,
+                    shadow_light[b],
+                    shade,
+                )
+            out[b, row, column, 0] += flux[b, n] * (red - far_red)
+            out[b, row, column, 1] += flux[b, n] * (green - far_green)
+            out[b, row, column, 2] += flux[b, n] * (blue - far_blue)
 
 
 @nb.njit(parallel=True, cache=True)
@@ -145,8 +235,3 @@ def _encode(linear: Float32, table: Float32, out: Float32) -> None:
         low = min(int(x), last - 1)
         share = x - np.float32(low)
         out[n] = table[low] + share * (table[low + 1] - table[low])
-
-
-def encode(linear: npt.NDArray[np.float32], out: npt.NDArray[np.float32]) -> None:
-    """sRGB-encode flat float32 arrays, clipped to 0..1, from a table whose error stays under 1.2e-6."""
-    _encode(linear, _TABLE, out)

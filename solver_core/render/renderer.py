@@ -4,19 +4,21 @@
 The image depends continuously on the vertices, except where surfaces cut through each other.
 """
 
+# ruff: noqa: PLR0917 - the order of a render's inputs is fixed
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.render.kernels import blend_outline, encode, shade_pixels
+from solver_core.render.kernels import blend_outline, encode, shade_centres
 from solver_core.render.raster import Float32, Float64, Fragments, geometry, rasterise
+from solver_core.render.scene import Scene
 from solver_core.render.shading import rotate_light
 from solver_core.render.silhouettes import Outline, mesh_edges, outline
-from solver_core.render.tangents import blended_tangents
+from solver_core.render.tangents import image_tangents
 
 GREY = 0.18
 """Linear light behind the head where no background is given."""
@@ -41,18 +43,6 @@ class Rendering:
     surface: Float32
 
 
-@dataclass(frozen=True)
-class _Scene:
-    """One batch's inputs in the kernels' types."""
-
-    points: Float64
-    depth: Float64
-    normals: Float64
-    light: Float64
-    shadow_light: Float64
-    background: Float32
-
-
 class Renderer:
     """Renders one mesh.
 
@@ -61,7 +51,6 @@ class Renderer:
         albedo: [V,3] linear; may be replaced at any time.
         shadow: [V,9] or None: what is missing from the open sky at each vertex, on the head's own axes
             (`transfer.shadow_transfer`): irradiance = basis(normal) @ light + shadow @ light on the head's axes.
-        cull_backfaces: leave out triangles that run clockwise on the image.
     """
 
     def __init__(
@@ -69,13 +58,10 @@ class Renderer:
         triangles: npt.ArrayLike,
         albedo: npt.ArrayLike,
         shadow: npt.ArrayLike | None = None,
-        *,
-        cull_backfaces: bool = False,
     ) -> None:
         self.triangles = np.require(triangles, np.int32, ["C", "W"])
         self.albedo = np.require(albedo, np.float64, ["C", "W"])
         self.shadow = None if shadow is None else np.require(shadow, np.float64, ["C", "W"])
-        self.cull_backfaces = cull_backfaces
         self.edges = mesh_edges(self.triangles)
 
     def render(
@@ -111,7 +97,7 @@ class Renderer:
         scene = self._scene(points, depth, normals, light, background, height, width, head_rotation)
         return self._render(scene, height, width)
 
-    def render_jvp(
+    def render_jvp(  # noqa: D417 - the first seven are those of `render`
         self,
         points: npt.ArrayLike,
         depth: npt.ArrayLike,
@@ -127,10 +113,9 @@ class Renderer:
         head_rotation: npt.ArrayLike | None = None,
         d_rotation: npt.ArrayLike | None = None,  # [B,P,3]
     ) -> tuple[Rendering, Float32]:
-        """Render a batch with its tangents by P parameters.
+        """Render a batch with its tangents by P parameters: the arguments of `render` and these.
 
         Args:
-            points, depth, normals, light, background, height, width, head_rotation: as for `render`.
             d_points: [B,P,V,2] raster pixels per unit of each parameter.
             d_depth: [B,P,V] metres per unit.
             d_normals: [B,P,V,3] per unit.
@@ -147,69 +132,24 @@ class Renderer:
         d_shadow_light = np.zeros((batch, parameters, 9, 3))
         if self.shadow is not None and d_rotation is not None:
             d_shadow_light = self._d_shadow_light(scene, head_rotation, np.asarray(d_rotation, np.float64))
-        d_image = blended_tangents(
-            scene.points,
-            scene.depth,
-            scene.normals,
-            scene.light,
-            scene.shadow_light,
-            scene.background,
-            self.triangles,
-            self.albedo,
-            self._shadow(),
+        d_image = image_tangents(
+            scene,
             rendering.fragments,
             rendering.outline,
-            rendering.surface,
             rendering.linear,
-            d_points32,
-            np.require(d_depth, np.float32, ["C", "W"]),
-            np.require(d_normals, np.float32, ["C", "W"]),
-            d_shadow_light,
+            d_points=d_points32,
+            d_depth=np.require(d_depth, np.float32, ["C", "W"]),
+            d_normals=np.require(d_normals, np.float32, ["C", "W"]),
+            d_shadow_light=d_shadow_light,
         )
         return rendering, d_image
 
-    def _render(self, scene: _Scene, height: int, width: int) -> Rendering:
-        fragments = rasterise(
-            scene.points, scene.depth, self.triangles, height, width, cull_backfaces=self.cull_backfaces
-        )
-        edges = outline(scene.points, scene.depth, self.edges, fragments)
-        surface = np.empty((*fragments.triangle.shape, 3), np.float32)
-        shade_pixels(
-            fragments.triangle,
-            fragments.barycentric,
-            self.triangles,
-            scene.normals,
-            self.albedo,
-            scene.light,
-            self._shadow(),
-            scene.shadow_light,
-            scene.background,
-            surface,
-        )
-        linear = surface.copy()
-        blend_outline(
-            fragments.triangle,
-            edges.coverage,
-            edges.nearest,
-            edges.ends,
-            edges.place,
-            edges.outward,
-            scene.depth,
-            scene.normals,
-            self.albedo,
-            scene.light,
-            self._shadow(),
-            scene.shadow_light,
-            scene.background,
-            surface,
-            linear,
-        )
-        image = np.empty_like(linear)
-        encode(linear.reshape(-1), image.reshape(-1))
-        return Rendering(image, linear, fragments, edges, surface)
-
-    def _shadow(self) -> Float64:
-        return np.zeros((0, 9)) if self.shadow is None else self.shadow
+    def _render(self, scene: Scene, height: int, width: int) -> Rendering:
+        fragments = rasterise(scene.points, scene.depth, self.triangles, height, width)
+        edges = outline(scene.points, scene.depth, self.triangles, self.edges, height, width)
+        surface = shade_centres(scene, fragments)
+        linear = blend_outline(scene, edges, surface)
+        return Rendering(encode(linear), linear, fragments, edges, surface)
 
     def _scene(
         self,
@@ -221,7 +161,7 @@ class Renderer:
         height: int,
         width: int,
         head_rotation: npt.ArrayLike | None,
-    ) -> _Scene:
+    ) -> Scene:
         points64, depth64, _ = geometry(points, depth, self.triangles)
         batch, count = depth64.shape
         normals64 = np.require(normals, np.float64, ["C", "W"])
@@ -233,19 +173,21 @@ class Renderer:
             if head_rotation is None or self.shadow.shape != (count, 9):
                 raise ValueError("a shadow transfer is [V,9] and needs the head's rotation")
             shadow_light = np.ascontiguousarray(rotate_light(lights, head_rotation))
-        # a constant background stays one pixel, read with stride zero
         shape = (batch, height, width, 3)
         grey = np.full(3, GREY, np.float32) if background is None else np.asarray(background, np.float32)
-        return _Scene(
+        return Scene(
             points64,
             depth64,
             normals64,
             lights,
             shadow_light,
             np.require(np.broadcast_to(grey, shape), None, ["C", "W"]),
+            self.triangles,
+            self.albedo,
+            np.zeros((0, 9)) if self.shadow is None else self.shadow,
         )
 
-    def _d_shadow_light(self, scene: _Scene, head_rotation: npt.ArrayLike | None, d_rotation: Float64) -> Float64:
+    def _d_shadow_light(self, scene: Scene, head_rotation: npt.ArrayLike | None, d_rotation: Float64) -> Float64:
         """[B,P,9,3] tangents of the light on the head's axes: each of the three turns once, then their combinations."""
         step = 1e-4
         rotation = np.asarray(head_rotation, np.float64)
@@ -256,8 +198,3 @@ class Renderer:
             plus, minus = (rotate_light(scene.light, turn @ rotation) for turn in turns)
             by_axis.append((plus - minus) / (2 * np.sin(step)))
         return np.ascontiguousarray(np.einsum("abkc,bpa->bpkc", np.stack(by_axis), d_rotation))
-
-
-def threads() -> int:
-    """How many threads the kernels use."""
-    return int(nb.get_num_threads())

@@ -8,9 +8,13 @@ triangles lie on the same side of it on the image) then corrects the area. Withi
 vanishes on the pixel's border and has divergence 1 minus a unit point source at c. By the divergence theorem its flux
 through the outline inside the pixel is (covered area) - (1 if c is covered), whatever happens in other pixels. The flux
 through a straight piece p0-p1 has a closed form: cross(p0, p1)/2 - (share of the square's turn from p0 to p1). When an outline
-passes over the centre the correction jumps by one and the centre's own colour flips: together they are continuous. When a piece
-moves, the flux changes by its normal velocity times its length, since the divergence is 1 there.
+passes over the centre the flux jumps by one and the centre's own colour flips: together they are continuous.
+
+Each piece moves the pixel's colour by flux * (colour of the edge - colour just behind it). Both are taken at the point of the
+piece nearest to the centre; a sweep over all triangles finds at that very point what hides the edge and what lies behind it.
 """
+
+# ruff: noqa: PLR0917 - compiled kernels take their arrays one by one
 
 from __future__ import annotations
 
@@ -20,12 +24,12 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.render.raster import NEAR, Float32, Float64, Fragments, Int32
+from solver_core.render.raster import NEAR, Float64, Int32, perspective_barycentric
 
-DEPTH_TOLERANCE = 1e-5
-"""What lies behind an edge must be farther than the edge by this share of its depth."""
+TOUCHING = 1e-7
+"""Surfaces whose depths differ by less than this share neither hide an edge nor lie behind it."""
 
-AT_END, NEAREST, ON_COLUMN, ON_ROW = 0, 1, 2, 3  # what fixes the place on an edge where a piece's colour is taken
+AT_END, NEAREST, ON_COLUMN, ON_ROW = 0, 1, 2, 3  # what fixes the point of a piece that is nearest to the centre
 
 
 def mesh_edges(triangles: npt.ArrayLike) -> Int32:
@@ -62,56 +66,70 @@ class Outline:
     """The visible silhouette, cut at the pixels' borders, and what it does to each pixel that it passes.
 
     Attributes:
-        coverage: [B,H,W] correction of the covered area, pixels squared: positive where the pixel's centre is outside.
         count: [B] number of pieces of each image.
         pixel: [B,N] row * W + column of each piece.
-        ends: [B,N,2] the two vertices of its edge.
-        slope: [B,N,2,2] derivative of the coverage by the position of each of the two vertices.
-        nearest: [B,H,W] the piece nearest to the pixel's centre, -1 where there is none.
+        ends: [B,N,2] the two vertices of its edge, the surface on its left (x towards y).
+        flux: [B,N] its share of the pixel's covered area, pixels squared.
+        slope: [B,N,2,2] derivative of the flux by the position of each of the two vertices.
         place: [B,N] where on its edge (0..1, on the image) the piece is nearest to the centre.
         place_kind: [B,N] what fixes that place: an end, the perpendicular, or the pixel's border.
-        outward: [B,N] the pixel next to this one on the outer side (row * W + column), or -1 outside the image.
+        behind: [B,N] the triangle seen just behind the edge there, -1 for the background.
+        behind_barycentric: [B,N,3] where on it, perspective correct.
     """
 
-    coverage: Float64
     count: npt.NDArray[np.int64]
     pixel: Int32
     ends: Int32
+    flux: Float64
     slope: Float64
-    nearest: Int32
     place: Float64
     place_kind: npt.NDArray[np.int8]
-    outward: Int32
+    behind: Int32
+    behind_barycentric: Float64
 
 
-def outline(points: Float64, depth: Float64, edges: Int32, fragments: Fragments) -> Outline:
+def outline(
+    points: Float64,  # [B,V,2]
+    depth: Float64,  # [B,V]
+    triangles: Int32,  # [T,3]
+    edges: Int32,  # [E,4]
+    height: int,
+    width: int,
+) -> Outline:
     """Find the visible silhouette.
 
     Args:
         points: [B,V,2] raster pixels.
         depth: [B,V] metres.
+        triangles: [T,3].
         edges: [E,4] of `mesh_edges`.
-        fragments: the same geometry, rasterised.
+        height: rows.
+        width: columns.
 
     Returns:
         The outline.
     """
-    batch, height, width = fragments.triangle.shape
-    capacity = 8 * (height + width)
+    batch = len(points)
+    capacity = 16 * (height + width)
     while True:
-        coverage = np.zeros((batch, height, width))
-        nearest = np.full((batch, height, width), -1, np.int32)
         count = np.zeros(batch, np.int64)
         pixel = np.zeros((batch, capacity), np.int32)
         ends = np.zeros((batch, capacity, 2), np.int32)
+        flux = np.zeros((batch, capacity))
         slope = np.zeros((batch, capacity, 2, 2))
         place = np.zeros((batch, capacity))
         kind = np.zeros((batch, capacity), np.int8)
-        outward = np.zeros((batch, capacity), np.int32)
-        _find(points, depth, edges, fragments.depth, coverage, nearest, count, pixel, ends, slope, place, kind, outward)
+        at = np.zeros((batch, capacity, 3))  # image position and inverse depth of the point nearest to the centre
+        _cut(points, depth, edges, height, width, count, pixel, ends, flux, slope, place, kind, at)
         if count.max(initial=0) <= capacity:
-            return Outline(coverage, count, pixel, ends, slope, nearest, place, kind, outward)
+            break
         capacity = int(count.max())
+    behind = np.full((batch, capacity), -1, np.int32)
+    barycentric = np.zeros((batch, capacity, 3))
+    bands = max(1, nb.get_num_threads() // max(batch, 1))
+    _sweep(points, depth, triangles, height, width, bands, count, pixel, ends, at, behind, barycentric)
+    _keep_visible(count, pixel, ends, flux, slope, place, kind, behind, barycentric)
+    return Outline(count, pixel, ends, flux, slope, place, kind, behind, barycentric)
 
 
 @nb.njit(cache=True, inline="always")
@@ -135,26 +153,34 @@ def _flux(x0: float, y0: float, x1: float, y1: float) -> float:
     return 0.5 * (x0 * y1 - y0 * x1) - turn
 
 
+@nb.njit(cache=True, inline="always")
+def _square_angle_gradient(x: float, y: float) -> tuple[float, float]:
+    if x == 0.0 and y == 0.0:
+        return 0.0, 0.0
+    if abs(x) >= abs(y):
+        return -0.125 * y / (x * x), 0.125 / x
+    return -0.125 / y, 0.125 * x / (y * y)
+
+
 @nb.njit(parallel=True, cache=True)
-def _find(
+def _cut(
     points: Float64,
     depth: Float64,
     edges: Int32,
-    seen_depth: Float32,
-    coverage: Float64,
-    nearest: Int32,
+    height: int,
+    width: int,
     count: npt.NDArray[np.int64],
     pixel: Int32,
     ends: Int32,
+    flux: Float64,
     slope: Float64,
     place: Float64,
     kind: npt.NDArray[np.int8],
-    outward: Int32,
+    at: Float64,
 ) -> None:
-    batch, height, width = coverage.shape
+    """List every silhouette edge, hidden or not, cut at the pixels' borders."""
     capacity = pixel.shape[1]
-    for b in nb.prange(batch):
-        nearest_distance = np.full((height, width), np.inf)
+    for b in nb.prange(points.shape[0]):
         n = 0
         for edge in range(edges.shape[0]):
             i, j = edges[edge, 0], edges[edge, 1]
@@ -194,11 +220,6 @@ def _find(
                 column -= 1
             if ey < 0.0 and ay + s * ey == row and row > 0:
                 row -= 1
-            # the neighbour across the outline, along the axis on which it is farthest outside
-            if abs(ey) >= abs(ex):
-                step_x, step_y = (1 if ey > 0.0 else -1), 0
-            else:
-                step_x, step_y = 0, (-1 if ex > 0.0 else 1)
             length2 = ex * ex + ey * ey
             start_kind = AT_END
             while s < s_end:
@@ -208,39 +229,35 @@ def _find(
                 end_kind = AT_END
                 if s_next < 1.0:
                     end_kind = ON_COLUMN if s_column <= s_row else ON_ROW
-                cx, cy = column + 0.5 - ax, row + 0.5 - ay
-                near = (cx * ex + cy * ey) / length2
-                near_kind = NEAREST
-                if near <= s:
-                    near, near_kind = s, start_kind
-                elif near >= s_next:
-                    near, near_kind = s_next, end_kind
-                z = 1.0 / ((1.0 - near) / za + near / zb)
-                behind = z * (1.0 + DEPTH_TOLERANCE)
-                out_column, out_row = column + step_x, row + step_y
-                out = -1
-                visible = seen_depth[b, row, column] > behind
-                if 0 <= out_column < width and 0 <= out_row < height:
-                    out = out_row * width + out_column
-                    visible = visible or seen_depth[b, out_row, out_column] > behind
-                if visible:
-                    coverage[b, row, column] += _flux(s * ex - cx, s * ey - cy, s_next * ex - cx, s_next * ey - cy)
-                    dx, dy = near * ex - cx, near * ey - cy
-                    distance = dx * dx + dy * dy
-                    if n < capacity:
-                        if distance < nearest_distance[row, column]:
-                            nearest_distance[row, column] = distance
-                            nearest[b, row, column] = n
-                        along_b = 0.5 * (s_next * s_next - s * s)
-                        along_a = s_next - s - along_b
-                        pixel[b, n] = row * width + column
-                        ends[b, n, 0], ends[b, n, 1] = i, j
-                        slope[b, n, 0, 0], slope[b, n, 0, 1] = ey * along_a, -ex * along_a
-                        slope[b, n, 1, 0], slope[b, n, 1, 1] = ey * along_b, -ex * along_b
-                        place[b, n] = near
-                        kind[b, n] = near_kind
-                        outward[b, n] = out
-                    n += 1
+                if n < capacity:
+                    cx, cy = column + 0.5 - ax, row + 0.5 - ay
+                    near = (cx * ex + cy * ey) / length2
+                    near_kind = NEAREST
+                    if near <= s:
+                        near, near_kind = s, start_kind
+                    elif near >= s_next:
+                        near, near_kind = s_next, end_kind
+                    x0, y0, x1, y1 = s * ex - cx, s * ey - cy, s_next * ex - cx, s_next * ey - cy
+                    gx0, gy0 = _square_angle_gradient(x0, y0)
+                    gx1, gy1 = _square_angle_gradient(x1, y1)
+                    gx0, gy0, gx1, gy1 = 0.5 * y1 + gx0, gy0 - 0.5 * x1, -0.5 * y0 - gx1, 0.5 * x0 - gy1
+                    pixel[b, n] = row * width + column
+                    ends[b, n, 0], ends[b, n, 1] = i, j
+                    flux[b, n] = _flux(x0, y0, x1, y1)
+                    # a cut slides along the border, where G is zero: only the edge's own motion counts
+                    slope[b, n, 0, 0], slope[b, n, 0, 1] = (
+                        (1.0 - s) * gx0 + (1.0 - s_next) * gx1,
+                        (1.0 - s) * gy0 + (1.0 - s_next) * gy1,
+                    )
+                    slope[b, n, 1, 0], slope[b, n, 1, 1] = s * gx0 + s_next * gx1, s * gy0 + s_next * gy1
+                    place[b, n] = near
+                    kind[b, n] = near_kind
+                    at[b, n, 0], at[b, n, 1], at[b, n, 2] = (
+                        ax + near * ex,
+                        ay + near * ey,
+                        (1.0 - near) / za + near / zb,
+                    )
+                n += 1
                 s = s_next
                 start_kind = end_kind
                 if s_column <= s_row:
@@ -250,3 +267,114 @@ def _find(
                 if not (0 <= column < width and 0 <= row < height):
                     break
         count[b] = n
+
+
+_HIDDEN = -2
+
+
+@nb.njit(parallel=True, cache=True)
+def _sweep(
+    points: Float64,
+    depth: Float64,
+    triangles: Int32,
+    height: int,
+    width: int,
+    bands: int,
+    count: npt.NDArray[np.int64],
+    pixel: Int32,
+    ends: Int32,
+    at: Float64,
+    behind: Int32,
+    barycentric: Float64,
+) -> None:
+    """Compare every piece's point with all triangles over it: hidden (behind = -2), or what lies next behind it."""
+    for job in nb.prange(points.shape[0] * bands):
+        b = job // bands
+        row_start = (job % bands) * height // bands
+        row_end = (job % bands + 1) * height // bands
+        first = np.full((row_end - row_start, width), -1, np.int32)  # each pixel's pieces as a chain
+        following = np.full(count[b], -1, np.int32)
+        nearest = np.zeros(count[b])  # inverse depth of what lies behind
+        for n in range(count[b]):
+            row, column = pixel[b, n] // width, pixel[b, n] % width
+            if row_start <= row < row_end:
+                following[n] = first[row - row_start, column]
+                first[row - row_start, column] = n
+        for t in range(triangles.shape[0]):
+            i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            y0, y1, y2 = points[b, i, 1], points[b, j, 1], points[b, k, 1]
+            y_min, y_max = min(y0, y1, y2), max(y0, y1, y2)
+            if not (y_max >= row_start and y_min < row_end):
+                continue
+            x0, x1, x2 = points[b, i, 0], points[b, j, 0], points[b, k, 0]
+            x_min, x_max = min(x0, x1, x2), max(x0, x1, x2)
+            if not (x_max >= 0.0 and x_min < width):
+                continue
+            for row in range(int(max(y_min, row_start)), int(min(y_max, row_end - 1.0)) + 1):
+                for column in range(int(max(x_min, 0.0)), int(min(x_max, width - 1.0)) + 1):
+                    n = first[row - row_start, column]
+                    while n >= 0:
+                        x, y = at[b, n, 0], at[b, n, 1]
+                        if behind[b, n] != _HIDDEN and x_min <= x <= x_max and y_min <= y <= y_max:
+                            e0 = (x1 - x) * (y2 - y) - (y1 - y) * (x2 - x)
+                            e1 = (x2 - x) * (y0 - y) - (y2 - y) * (x0 - x)
+                            e2 = (x0 - x) * (y1 - y) - (y0 - y) * (x1 - x)
+                            p, q = ends[b, n, 0], ends[b, n, 1]
+                            own = p in (i, j, k) and q in (i, j, k)
+                            inside = (e0 >= 0.0 and e1 >= 0.0 and e2 >= 0.0) or (e0 <= 0.0 and e1 <= 0.0 and e2 <= 0.0)
+                            z0, z1, z2 = depth[b, i], depth[b, j], depth[b, k]
+                            if inside and not own and e0 + e1 + e2 != 0.0 and min(z0, z1, z2) > NEAR:
+                                inverse = (e0 / z0 + e1 / z1 + e2 / z2) / (e0 + e1 + e2)
+                                if inverse > at[b, n, 2] * (1.0 + TOUCHING):
+                                    behind[b, n] = _HIDDEN
+                                elif inverse < at[b, n, 2] * (1.0 - TOUCHING) and inverse > nearest[n]:
+                                    nearest[n] = inverse
+                                    behind[b, n] = t
+                        n = following[n]
+        for n in range(count[b]):
+            t = behind[b, n]
+            if t >= 0 and row_start <= pixel[b, n] // width < row_end:
+                i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+                x, y = at[b, n, 0], at[b, n, 1]
+                w0, w1, w2, _ = perspective_barycentric(
+                    points[b, i, 0] - x,
+                    points[b, i, 1] - y,
+                    depth[b, i],
+                    points[b, j, 0] - x,
+                    points[b, j, 1] - y,
+                    depth[b, j],
+                    points[b, k, 0] - x,
+                    points[b, k, 1] - y,
+                    depth[b, k],
+                )
+                barycentric[b, n, 0], barycentric[b, n, 1], barycentric[b, n, 2] = w0, w1, w2
+
+
+@nb.njit(parallel=True, cache=True)
+def _keep_visible(
+    count: npt.NDArray[np.int64],
+    pixel: Int32,
+    ends: Int32,
+    flux: Float64,
+    slope: Float64,
+    place: Float64,
+    kind: npt.NDArray[np.int8],
+    behind: Int32,
+    barycentric: Float64,
+) -> None:
+    """Move the visible pieces to the front of every list."""
+    for b in nb.prange(count.shape[0]):
+        kept = 0
+        for n in range(count[b]):
+            if behind[b, n] == _HIDDEN:
+                continue
+            pixel[b, kept] = pixel[b, n]
+            ends[b, kept] = ends[b, n]
+            flux[b, kept] = flux[b, n]
+            slope[b, kept] = slope[b, n]
+            place[b, kept] = place[b, n]
+            kind[b, kept] = kind[b, n]
+            behind[b, kept] = behind[b, n]
+            barycentric[b, kept] = barycentric[b, n]
+            kept += 1
+        count[b] = kept
