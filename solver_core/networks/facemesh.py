@@ -18,7 +18,7 @@ class FaceMesh:
     """Implements `landmarks.LandmarkNetwork`.
 
     Args:
-        device: where it runs, as torch names it.
+        device: where it runs and its results lie, as torch names it; images are brought there.
 
     Raises:
         FaceSolveError: where the weights are absent or altered.
@@ -30,7 +30,8 @@ class FaceMesh:
     layout = FACEMESH
 
     def __init__(self, device: str = "cpu") -> None:
-        self._graph = weights.load(self.name).to(device)
+        self.device = torch.device(device)
+        self._graph = weights.load(self.name).to(self.device)
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Landmarks of the face in each image.
@@ -47,7 +48,7 @@ class FaceMesh:
     def points3d(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """As a call, with the network's relative depth: [B, 468, 3] crop pixels, larger is farther away; and [B]."""
         with torch.no_grad():
-            values, logits = self._graph(images)
+            values, logits = self._graph(images.to(self.device))
         return _points(values), torch.sigmoid(logits.flatten())
 
     def jvp(self, images: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,8 +64,8 @@ class FaceMesh:
             (points, d_points): [B, 468, 2] crop pixels and [B, P, 468, 2] crop pixels per unit of parameter.
         """
         with torch.no_grad():
-            (values, _), linearised = self._graph.linearise(images)
-            moved = linearised(tangents)
+            (values, _), linearised = self._graph.linearise(images.to(self.device))
+            moved = linearised(tangents.to(self.device))
         return _points(values)[..., :2], moved.reshape(*tangents.shape[:2], self.count, 3)[..., :2]
 
     def crop_from_detection(self, detection: Detection) -> Crop:

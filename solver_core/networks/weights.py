@@ -311,4 +311,4 @@ def _print_entry(item: WeightFile) -> None:
     problem = _problem(_converted(item.name), item.sha256)
     print(f"{item.name}: {item.what}")
     print(f"    {item.bytes / 1e6:.1f} MB, {item.licence}, from {item.source.described}")
-    print(f"    SHA-256 {item.sha256} ({problem or 'intact'})")
+    print(f"    SHA-256 {item.sha256} ({problem.removeprefix('are ').removeprefix('have been ') or 'intact'})")
