@@ -268,7 +268,7 @@ def positions(lids: Lids, draft: Draft | None = None) -> Floats:
     half, copies = skin.points(lids)
     resting_half, resting_copies = skin.points(Lids())
     grid = _full(half)
-    rows, columns = grid.shape[:2]
+    columns = grid.shape[1]
     out = [grid.reshape(-1, 3)]
 
     around = np.arange(-skin.corner, skin.corner + 1) % columns  # the mouth, from right to left

@@ -73,7 +73,7 @@ def colors(points: Floats, parts: dict[str, slice], skin) -> Floats:
     out = mix(out, LIPS, step(np.minimum(upper, lower), -0.8, 1.2) * (1 - step(x, 25.0, 28.0)) * front)
     skin_part = parts["skin"]
     # Brows: a band that rises from the nose and falls at the temple.
-    centre = np.interp(x, [8, 14, 36, 46, 54], [47.2, 48.2, 52.0, 51.6, 47.6])
+    centre = np.interp(x, [8, 14, 36, 46, 54], [48.4, 49.2, 52.2, 51.6, 47.6])
     half = np.interp(x, [8, 14, 32, 54], [2.0, 3.1, 2.8, 0.8])
     brow = (
         (1 - step(np.abs(z - centre) / half, 0.5, 1.5)) * step(x, 7, 11) * (1 - step(x, 50, 56)) * step(p[:, 1], 40, 55)
@@ -92,20 +92,8 @@ def colors(points: Floats, parts: dict[str, slice], skin) -> Floats:
     for name in ("lid_upper_L", "lid_upper_R"):
         out[parts[name]] = HAIR * 0.8  # lashes
     out[parts["lip_upper"]] *= 0.6
-    out[parts["mouth"]] = np.repeat(
-        np.array(
-            [
-                [0.28, 0.08, 0.07],
-                [0.22, 0.06, 0.055],
-                [0.16, 0.04, 0.04],
-                [0.08, 0.02, 0.02],
-                [0.05, 0.015, 0.015],
-                [0.03, 0.01, 0.01],
-            ]
-        ),
-        len(out[parts["mouth"]]) // 6,
-        0,
-    )
+    inside = np.linspace(0.34, 0.12, 6)[:, None] * np.array([1.0, 0.34, 0.31])
+    out[parts["mouth"]] = np.repeat(inside, len(out[parts["mouth"]]) // 6, 0)
     for side in "LR":
         socket = out[parts[f"socket_{side}"]]
         socket[:] = (0.42, 0.19, 0.15)
