@@ -7,8 +7,7 @@ from typing import Dict
 import bpy
 
 _SAME_FRAME = 0.01  # Blender's own threshold for two keys on one frame
-_PLAIN = ("handle_left_type", "handle_right_type", "interpolation", "type", "easing", "back", "amplitude", "period")
-_FLAGS = ("select_control_point", "select_left_handle", "select_right_handle")
+_LOOKS = ("interpolation", "type", "easing", "back", "amplitude", "period")
 
 
 def keyed_values(curve) -> Dict[int, float]:
@@ -29,30 +28,26 @@ def write_keys(curve, values: Dict[int, float]) -> None:
         return
     points = curve.keyframe_points
     count = len(points)
-    co, left, right = _get(points, "co", 2), _get(points, "handle_left", 2), _get(points, "handle_right", 2)
+    co, left, right = (_get(points, name, 2) for name in ("co", "handle_left", "handle_right"))
     new = dict(values)
     for i in range(count):
         frame = round(co[2 * i])
         if abs(co[2 * i] - frame) < _SAME_FRAME and frame in new:
-            shift = new.pop(frame) - co[2 * i + 1]
-            co[2 * i + 1] += shift
-            co[2 * i + 1] = values[frame]
+            value = new.pop(frame)
+            shift = value - co[2 * i + 1]
+            co[2 * i + 1] = value
             left[2 * i + 1] += shift
             right[2 * i + 1] += shift
-    plain = {name: _get(points, name, 1) for name in (*_PLAIN, *_FLAGS)} if new else {}
     if new:
+        # Added at the end with clamped handles; the update sorts whole keys, so nobody else's looks have to be moved.
         points.add(len(new))
-        defaults = _defaults()
         for frame, value in new.items():
             co += [frame, value]
             left += [frame - 1.0 / 3.0, value]
             right += [frame + 1.0 / 3.0, value]
-            for name, column in plain.items():
-                column.append(defaults[name])
-        order = sorted(range(len(points)), key=lambda i: co[2 * i])
-        co, left, right = (_permuted(pairs, order) for pairs in (co, left, right))
-        for name, column in plain.items():
-            points.foreach_set(name, [column[i] for i in order])
+        defaults = _defaults()
+        for name in _LOOKS:
+            points.foreach_set(name, _get(points, name, 1)[:count] + [defaults[name]] * len(new))
     points.foreach_set("co", co)
     points.foreach_set("handle_left", left)
     points.foreach_set("handle_right", right)
@@ -60,30 +55,21 @@ def write_keys(curve, values: Dict[int, float]) -> None:
 
 
 def _get(points, name, width):
-    # bpy fills a list of the right kind in place: whole numbers for enumerations, truth values for flags.
-    kind = False if name in _FLAGS else 0 if name in _PLAIN[:5] else 0.0
-    values = [kind] * (width * len(points))
+    # bpy fills a list of the right kind in place: whole numbers for enumerations.
+    values = [0 if name in _LOOKS[:3] else 0.0] * (width * len(points))
     points.foreach_get(name, values)
     return values
-
-
-def _permuted(pairs, order):
-    return [pairs[2 * i + k] for i in order for k in (0, 1)]
 
 
 def _defaults():
     def number(name, identifier):
         return bpy.types.Keyframe.bl_rna.properties[name].enum_items[identifier].value
 
-    clamped = number("handle_left_type", "AUTO_CLAMPED")
     return {
-        "handle_left_type": clamped,
-        "handle_right_type": clamped,
         "interpolation": number("interpolation", "BEZIER"),
         "type": number("type", "JITTER"),
         "easing": number("easing", "AUTO"),
         "back": 1.70158,
         "amplitude": 0.8,
         "period": 4.1,
-        **dict.fromkeys(_FLAGS, False),
     }

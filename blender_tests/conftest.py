@@ -1,0 +1,100 @@
+"""Finds the Blenders, builds the add-on once, and runs scripts inside each Blender."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+INSIDE = Path(__file__).parent / "inside"
+CI = os.environ.get("FACE_SOLVE_CI") == "1"
+VERSIONS = ("3.4", "4.2", "4.5", "5.0")
+
+
+def missing(reason):
+    """Skip, or fail where everything has to be there."""
+    if CI:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def blender_binary():
+    """Debian's Blender 3.4, or FACE_SOLVE_BLENDER_3_4."""
+    found = os.environ.get("FACE_SOLVE_BLENDER_3_4") or shutil.which("blender")
+    if not found:
+        missing("no Blender 3.4: install Debian's blender, or set FACE_SOLVE_BLENDER_3_4")
+    return found
+
+
+def blender_command(version, script, arguments):
+    """The command line that runs a script inside a Blender version, without a window."""
+    if version == "3.4":
+        return [
+            blender_binary(),
+            "-b",
+            "--factory-startup",
+            "--python-exit-code",
+            "9",
+            "--python",
+            str(script),
+            "--",
+            *arguments,
+        ]
+    variable = f"FACE_SOLVE_BPY_{version.replace('.', '_')}"
+    python = Path(os.environ.get(variable) or ROOT / f".venv-bpy-{version}" / "bin" / "python")
+    if not python.exists():
+        missing(f"no bpy {version}: make a virtual environment .venv-bpy-{version} with that wheel, or set {variable}")
+    return [str(python), str(script), "--", *arguments]
+
+
+@pytest.fixture(scope="session")
+def zips(tmp_path_factory):
+    """(extension, legacy): the built add-on."""
+    import build_addon
+
+    return build_addon.build(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="session")
+def solver_python(tmp_path_factory):
+    """A Python in which `solver_core` is the fault-injecting worker."""
+    path = tmp_path_factory.mktemp("solver") / "python"
+    path.write_text(f'#!/bin/sh\nPYTHONPATH="{INSIDE.parent / "fault_worker"}" exec "{sys.executable}" "$@"\n')
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+@pytest.fixture(scope="session")
+def inside(zips, solver_python, tmp_path_factory):
+    """Run a file of checks inside a Blender; answers with {check: "" or its traceback}."""
+
+    def run(version, name, timeout=240):
+        folder = tmp_path_factory.mktemp(f"{name}-{version}")
+        report = folder / "report.json"
+        archive = zips[1] if version == "3.4" else zips[0]
+        command = blender_command(version, INSIDE / f"{name}.py", [str(archive), str(folder), str(report)])
+        environment = {
+            **os.environ,
+            "FACE_SOLVE_PYTHON": str(solver_python),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "BLENDER_USER_RESOURCES": str(folder / "user"),
+            "BLENDER_USER_SCRIPTS": str(folder / "user" / "scripts"),
+            "BLENDER_USER_CONFIG": str(folder / "user" / "config"),
+            "OMP_NUM_THREADS": "1",
+        }
+        done = subprocess.run(
+            command, env=environment, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False
+        )
+        if not report.exists():
+            pytest.fail(
+                f"Blender {version} ended with {done.returncode} and no report:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+            )
+        return json.loads(report.read_text())
+
+    return run

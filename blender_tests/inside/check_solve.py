@@ -1,0 +1,350 @@
+"""From the scene to the solver and back: what is on the timeline is what the solver found."""
+
+import json
+import os
+import sys
+import zipfile
+
+sys.path.insert(0, os.path.dirname(__file__))
+import bpy
+import harness
+from harness import close, environment, known_motion, ready_scene, refused
+from mathutils import Euler, Matrix, Quaternion
+
+
+def _world_matches(scene, face, frames=range(1, 13), tolerance=2e-5):
+    for frame in frames:
+        scene.frame_set(frame)
+        rotation, translation, weight = known_motion(frame)
+        world = face.evaluated_get(bpy.context.evaluated_depsgraph_get()).matrix_world
+        axes = [world.col[i].to_3d().normalized() for i in range(3)]
+        if axes[0].cross(axes[1]).dot(axes[2]) < 0:
+            axes = [-axis for axis in axes]
+        close([axes[c][r] for r in range(3) for c in range(3)], rotation, tolerance)
+        close(world.translation, translation, tolerance)
+        for block in face.data.shape_keys.key_blocks[1:]:
+            close(block.value, min(1.0, max(0.0, weight)), 1e-6)
+
+
+def check_setup_finds_everything():
+    scene = harness.empty_scene(start=-3, end=30)
+    small, _other = harness.make_face("Small", keys=("a",)), None
+    face, camera = harness.make_face(), harness.make_camera("Witness", plate=None)
+    harness.make_camera("B"), harness.make_camera("A", start=5)
+    bpy.context.view_layer.objects.active = camera
+    bpy.ops.face_solve.setup_from_scene()
+    settings = scene.face_solve
+    assert settings.face == face
+    assert [(item.camera.name, item.enabled) for item in settings.cameras] == [("A", True), ("B", True)], [
+        i.camera.name for i in settings.cameras
+    ]
+    assert (settings.frame_start, settings.frame_end) == (1, 16)
+    groups = {group.name: [key.name for key in group.keys] for group in settings.shape_groups}
+    assert groups == {
+        "jaw": ["jawOpen"],
+        "mouth": ["mouthSmile_L", "mouthSmile_R", 'odd "name" AU12'],
+        "eyes": ["eyeBlink.L"],
+    }, groups
+    bpy.context.view_layer.objects.active = small
+    bpy.ops.face_solve.setup_from_scene()
+    assert settings.face == small
+
+
+def check_every_rotation_mode_lands_on_the_world_pose():
+    for mode in ("QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"):
+        scene, face, _camera = ready_scene()
+        face.rotation_mode = mode
+        bpy.ops.face_solve.solve_shot()
+        _world_matches(scene, face)
+
+
+def check_parents_deltas_and_scale():
+    for mode in ("QUATERNION", "AXIS_ANGLE", "YZX"):
+        scene, face, _camera = ready_scene()
+        face.rotation_mode = mode
+        face.scale, face.delta_scale = (1.5, 1.5, 1.5), (0.8, 0.9, 1.0)
+        face.delta_location, face.delta_rotation_euler = (0.2, -0.1, 0.3), (0.3, -0.2, 0.5)
+        face.delta_rotation_quaternion = Euler((0.1, 0.4, -0.2)).to_quaternion()
+        parent = bpy.data.objects.new("Parent", None)
+        scene.collection.objects.link(parent)
+        parent.scale, parent.rotation_euler = (2, 2, 2), (0.4, 0.2, 0.1)
+        parent.keyframe_insert("location", frame=1)
+        parent.location = (1, 2, 3)
+        parent.rotation_euler = (1, 0.5, 0.2)
+        parent.keyframe_insert("location", frame=12)
+        parent.keyframe_insert("rotation_euler", frame=12)
+        parent.rotation_euler = (0.2, 0.1, 0.2)
+        parent.keyframe_insert("rotation_euler", frame=1)
+        face.parent = parent
+        face.matrix_parent_inverse = Matrix.Translation((0.1, 0.2, 0.3)) @ Euler((0.5, 0.1, 0)).to_matrix().to_4x4()
+        bpy.ops.face_solve.solve_shot()
+        _world_matches(scene, face, tolerance=5e-5)
+
+
+def check_child_of_constraint_and_mirrored_head():
+    scene, face, camera = ready_scene()
+    face.scale = (-1, 1, 1)
+    constraint = face.constraints.new("CHILD_OF")
+    constraint.target = camera
+    bpy.ops.face_solve.solve_shot()
+    _world_matches(scene, face)
+
+
+def check_sheared_head_is_refused():
+    scene, face, _camera = ready_scene()
+    parent = bpy.data.objects.new("Parent", None)
+    scene.collection.objects.link(parent)
+    parent.scale, face.rotation_euler, face.parent = (1, 3, 1), (0.5, 0.5, 0.5), parent
+    refused(bpy.ops.face_solve.solve_shot, "sheared")
+
+
+def check_rotations_do_not_jump():
+    for mode in ("QUATERNION", "AXIS_ANGLE", "XYZ"):
+        scene = harness.empty_scene(end=120)
+        face = harness.make_face()
+        harness.make_camera(duration=120)
+        face.rotation_mode = mode
+        bpy.ops.face_solve.setup_from_scene()
+        with environment(FACE_SOLVE_FAULT="spin"):
+            bpy.ops.face_solve.solve_shot()
+        path, size = harness.module("scene.channels").rotation_channel(face)
+        curves = [harness.module("compat").find_curve(face, path, i) for i in range(size)]
+        values = [[curve.evaluate(frame) for curve in curves] for frame in range(1, 121)]
+        # The head turns by 0.13 radians a frame, several times round.
+        worst = max(max(abs(b - a) for a, b in zip(*pair)) for pair in zip(values, values[1:]))
+        assert worst < (0.2 if mode != "XYZ" else 0.6), (
+            mode,
+            worst,
+        )  # Euler angles run faster near their pole; a jump is 3 or 6
+        for frame in (1, 60, 120):
+            scene.frame_set(frame)
+            wanted = Quaternion((0.6, 0.0, 0.8), 0.13 * frame).to_matrix()
+            close([v for row in face.matrix_world.to_3x3() for v in row], [v for row in wanted for v in row], 1e-5)
+
+
+def check_frames_out_of_order_are_sorted_and_continuous():
+    scene, face, _camera = ready_scene()
+    with environment(FACE_SOLVE_FAULT="unordered"):
+        bpy.ops.face_solve.solve_shot()
+    points = harness.module("compat").find_curve(face, "location", 1).keyframe_points
+    assert [point.co.x for point in points] == [float(frame) for frame in range(1, 13)]
+    _world_matches(scene, face)
+
+
+def check_excluded_muted_and_driven_shape_keys_keep_their_values():
+    scene, face, _camera = ready_scene()
+    blocks = face.data.shape_keys.key_blocks
+    blocks["jawOpen"].value = 0.25
+    next(group for group in scene.face_solve.shape_groups if group.name == "jaw").enabled = False
+    blocks["mouthSmile_L"].mute, blocks["mouthSmile_L"].value = True, 0.5
+    driver = blocks["mouthSmile_R"].driver_add("value").driver
+    driver.expression = "frame / 100"
+    bpy.ops.face_solve.export_shot(filepath=str(harness.FOLDER / "kept"))
+    shot = json.loads((harness.FOLDER / "kept" / "shot.json").read_text())
+    rig = harness.module("scene.npz").read_npz(harness.FOLDER / "kept" / "rig.npz")
+    assert list(rig["solved"].values) == [0, 0, 0, 1, 1], list(rig["solved"].values)
+    close(shot["initial"]["weights"][4], [0.25, 0.5, 0.05, 0, 0], 1e-6)
+    bpy.ops.face_solve.solve_shot()
+    scene.frame_set(7)
+    close([block.value for block in blocks[1:4]], [0.25, 0.5, 0.07], 1e-6)
+    close(blocks["eyeBlink.L"].value, known_motion(7)[2], 1e-6)
+
+
+def check_export_says_what_the_scene_says():
+    scene, face, camera = ready_scene()
+    camera.keyframe_insert("location", frame=1)
+    camera.location.x += 1
+    camera.keyframe_insert("location", frame=12)
+    face.keyframe_insert("location", frame=1)
+    face.location.z = 1
+    face.keyframe_insert("location", frame=12)
+    scene.face_solve.refinement, scene.face_solve.landmarks = 0.5, "FAN"
+    item = scene.face_solve.infill_ranges.add()
+    item.frame_start, item.frame_end = 3, 5
+    scene.frame_set(6)
+    bpy.ops.face_solve.export_shot(filepath=str(harness.FOLDER / "export"))
+    assert scene.frame_current == 6
+    shot = json.loads((harness.FOLDER / "export" / "shot.json").read_text())
+    assert shot["frames"] == list(range(1, 13))
+    assert shot["settings"] == {"landmarks": "fan", "refinement": 0.5, "device": "cpu"}
+    assert shot["infill_ranges"] == [{"frame_start": 3, "frame_end": 5}]
+    one = shot["cameras"][0]
+    assert (one["width"], one["height"], one["plate"]["kind"]) == (32, 24, "sequence")
+    assert one["plate"]["frames"] == list(range(1, 13))
+    assert os.path.exists(one["plate"]["path"].format(frame=3))
+    for index, frame in ((0, 1), (6, 7), (11, 12)):
+        scene.frame_set(frame)
+        inverse = camera.matrix_world.inverted()
+        close([v for row in one["world_to_camera"][index] for v in row], [v for row in inverse[:3] for v in row], 1e-5)
+        close(shot["initial"]["translation"][index], face.matrix_world.translation, 1e-6)
+
+
+def check_import_brings_a_solution_from_elsewhere():
+    scene, face, _camera = ready_scene()
+    npz = harness.module("scene.npz")
+    from array import array
+
+    frames = list(range(1, 13))
+    names = [block.name for block in face.data.shape_keys.key_blocks[1:]]
+    motion = [known_motion(frame) for frame in frames]
+    path = harness.FOLDER / "SOLUTION.npz"
+    arrays = {
+        "frames": npz.Array(array("q", frames), (12,)),
+        "rotation": npz.Array(array("d", (v for one in motion for v in one[0])), (12, 3, 3)),
+        "translation": npz.Array(array("d", (v for one in motion for v in one[1])), (12, 3)),
+        "weights": npz.Array(array("d", (one[2] for one in motion for _ in names)), (12, len(names))),
+        "names": npz.Array(names, (len(names),)),
+        "status": npz.Array(["solved"] * 12, (12,)),
+        "error_px": npz.Array(array("d", [0.5] * 11 + [float("nan")]), (12,)),
+    }
+    npz.write_npz(path, arrays)
+    bpy.ops.face_solve.import_solution(filepath=str(path))
+    _world_matches(scene, face)
+    del arrays["status"]
+    npz.write_npz(path, arrays)
+    refused(bpy.ops.face_solve.import_solution, "no 'status'", filepath=str(path))
+    path.write_bytes(path.read_bytes()[:2000])
+    refused(bpy.ops.face_solve.import_solution, "cannot be read", filepath=str(path))
+    refused(bpy.ops.face_solve.import_solution, "no file", filepath=str(path) + "x")
+
+
+def check_solve_range_and_stages_and_check():
+    scene, face, _camera = ready_scene()
+    bpy.ops.face_solve.solve_range(frame_start=4, frame_end=6)
+    keyed = [point.co.x for point in harness.module("compat").find_curve(face, "location", 0).keyframe_points]
+    assert keyed == [4, 5, 6], keyed
+    folder, _where = harness.module("scene.folders").work_folder(scene)
+    for name, stages in (
+        ("solve_shot", None),
+        ("rigid_alignment", ["rigid"]),
+        ("expression", ["expression"]),
+        ("dense_alignment", ["dense"]),
+        ("infill", ["infill"]),
+        ("temporal_refinement", ["refinement"]),
+    ):
+        getattr(bpy.ops.face_solve, name)()
+        assert json.loads((folder / "shot.json").read_text())["stages"] == stages
+    bpy.ops.face_solve.check_solver()
+    refused(bpy.ops.face_solve.cancel, "No solve is running")
+
+
+def check_bad_frames_are_stepped_through():
+    scene, _face, _camera = ready_scene()
+    refused(bpy.ops.face_solve.next_bad_frame, "Nothing has been solved")
+    with environment(FACE_SOLVE_FAULT="bad_frames"):
+        bpy.ops.face_solve.solve_shot()
+    bad = [2, 3, 6, 7, 10, 11]
+    scene.frame_set(1)
+    seen = []
+    for _ in range(7):
+        bpy.ops.face_solve.next_bad_frame()
+        seen.append(scene.frame_current)
+    assert seen == [*bad, 2], seen
+    bpy.ops.face_solve.previous_bad_frame()
+    assert scene.frame_current == 11
+    scene.face_solve.bad_error_px = 100.0
+    bpy.ops.face_solve.previous_bad_frame()
+    assert scene.frame_current == 10
+    bpy.ops.face_solve.lock_frame()
+    bpy.ops.face_solve.previous_bad_frame()
+    assert scene.frame_current == 6
+
+
+def check_rig_arrays_are_the_mesh():
+    scene, face, _camera = ready_scene()
+    keys = face.data.shape_keys.key_blocks
+    group = face.vertex_groups.new(name="half")
+    group.add([0, 1, 2], 0.5, "REPLACE")
+    keys["jawOpen"].vertex_group = "half"
+    keys["mouthSmile_R"].relative_key = keys["mouthSmile_L"]
+    keys["eyeBlink.L"].slider_min, keys["eyeBlink.L"].slider_max = -0.5, 1.5
+    keys["mouthSmile_L"].value, keys["mouthSmile_R"].value, keys["jawOpen"].value = 0.3, 0.6, 0.9
+    rig = harness.module("scene.rig").read_rig(face, scene.face_solve, (1, 1, 1)).arrays
+    count = len(face.data.vertices)
+    weights = [keys[name].value for name in rig["names"].values]
+    ours = list(rig["neutral"].values)
+    for k, weight in enumerate(weights):
+        for i in range(3 * count):
+            ours[i] += weight * rig["deltas"].values[3 * count * k + i]
+    bpy.context.view_layer.update()
+    mesh = face.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+    close(ours, [v for vertex in mesh.vertices for v in vertex.co], 1e-6)  # Blender's own evaluation
+    close([rig["minimum"].values[3], rig["maximum"].values[3]], [-0.5, 1.5], 1e-6)
+    triangles = rig["triangles"].values
+    for t in range(0, len(triangles), 3):
+        a, b, c = (face.data.vertices[v].co for v in triangles[t : t + 3])
+        assert (b - a).cross(c - a).dot(a + b + c) > 0 or abs(
+            (b - a).cross(c - a).length
+        ) < 1e-9  # outward: the head is convex
+
+
+def check_albedo_from_attribute_image_and_plain_colour():
+    scene, face, _camera = ready_scene()
+    read = harness.module("scene.albedo").read_albedo
+    folder = harness.FOLDER / "albedo"
+    folder.mkdir(exist_ok=True)
+    assert read(face, folder).arrays == {}
+    material = bpy.data.materials.new("Skin")
+    material.use_nodes = True
+    tree = material.node_tree
+    shader = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Base Color"].default_value = (0.1, 0.2, 0.3, 1.0)
+    face.data.materials.append(material)
+    close(read(face, folder).arrays["colors"].values[:4], [0.1, 0.2, 0.3, 1.0], 1e-6)
+    for domain in ("POINT", "CORNER"):
+        for kind in ("FLOAT_COLOR", "BYTE_COLOR"):
+            name = f"{domain}{kind}"
+            attribute = face.data.color_attributes.new(name, kind, domain)
+            for element in attribute.data:
+                element.color = (0.4, 0.5, 0.6, 1.0)
+            node = tree.nodes.new("ShaderNodeVertexColor")
+            node.layer_name = name
+            tree.links.new(node.outputs["Color"], shader.inputs["Base Color"])
+            close(
+                read(face, folder).arrays["colors"].values[:4],
+                [0.4, 0.5, 0.6, 1.0],
+                5e-3 if kind == "BYTE_COLOR" else 1e-6,
+            )
+    image = bpy.data.images.load(str(harness.plate_files("A", 1, 12)))
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = image
+    tree.links.new(node.outputs["Color"], shader.inputs["Base Color"])
+    layer = face.data.uv_layers.new(name="UV")
+    for index, corner in enumerate(layer.data):
+        corner.uv = (index / 64, 0.25)
+    found = read(face, folder)
+    assert os.path.samefile(found.texture, bpy.path.abspath(image.filepath))
+    triangles = face.data.loop_triangles
+    assert found.arrays["uv"].shape == (len(triangles), 3, 2)
+    close(found.arrays["uv"].values[:2], layer.data[triangles[0].loops[0]].uv, 1e-6)
+    image.pack()
+    path = image.filepath
+    found = read(face, folder)
+    assert os.path.dirname(found.texture) == str(folder)
+    assert os.path.getsize(found.texture) > 50
+    assert image.filepath == path
+    bpy.ops.face_solve.export_shot(filepath=str(harness.FOLDER / "textured"))
+    assert json.loads((harness.FOLDER / "textured" / "shot.json").read_text())["texture"].endswith("albedo.png")
+    with zipfile.ZipFile(harness.FOLDER / "textured" / "rig.npz") as archive:
+        assert "uv.npy" in archive.namelist()
+
+
+def check_movie_clip_plate():
+    scene = harness.empty_scene(end=40)
+    harness.make_face()
+    camera = harness.make_camera(plate=None)
+    first = harness.plate_files("clip", 5, 14)
+    clip = bpy.data.movieclips.load(str(first))
+    entry = camera.data.background_images.new()
+    entry.source, entry.clip = "MOVIE_CLIP", clip
+    clip.frame_start, clip.frame_offset = 21, 2
+    bpy.ops.face_solve.setup_from_scene()
+    settings = scene.face_solve
+    assert (settings.frame_start, settings.frame_end) == (19, 28), (settings.frame_start, settings.frame_end)
+    bpy.ops.face_solve.export_shot(filepath=str(harness.FOLDER / "clipped"))
+    one = json.loads((harness.FOLDER / "clipped" / "shot.json").read_text())["cameras"][0]
+    assert one["plate"]["frames"] == list(range(5, 15))
+    assert (one["width"], one["height"]) == (32, 24)
+
+
+harness.run(globals())
