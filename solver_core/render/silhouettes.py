@@ -24,7 +24,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.render.raster import NEAR, Float64, Int32, perspective_barycentric
+from solver_core.render.raster import NEAR, Float64, Int32, edge_sides, perspective_barycentric
 
 TOUCHING = 1e-7
 """Surfaces whose depths differ by less than this share neither hide an edge nor lie behind it."""
@@ -143,13 +143,20 @@ def _square_angle(x: float, y: float) -> float:
 
 
 @nb.njit(cache=True, inline="always")
-def _flux(x0: float, y0: float, x1: float, y1: float) -> float:
-    """The flux of G (centre at the origin) through a straight piece, with the inside on the left of its direction."""
+def _flux(x0: float, y0: float, x1: float, y1: float, covered: bool) -> float:
+    """The flux of G (centre at the origin) through a straight piece, with the inside on the left of its direction.
+
+    A piece through the centre turns by half, to the side that the z-buffer has decided: `covered`.
+    """
     turn = _square_angle(x1, y1) - _square_angle(x0, y0)
     if turn > 0.5:
         turn -= 1.0
-    elif turn <= -0.5:
+    elif turn < -0.5:
         turn += 1.0
+    if covered and turn < -0.25:
+        turn += 1.0
+    elif not covered and turn > 0.25:
+        turn -= 1.0
     return 0.5 * (x0 * y1 - y0 * x1) - turn
 
 
@@ -243,7 +250,9 @@ def _cut(
                     gx0, gy0, gx1, gy1 = 0.5 * y1 + gx0, gy0 - 0.5 * x1, -0.5 * y0 - gx1, 0.5 * x0 - gy1
                     pixel[b, n] = row * width + column
                     ends[b, n, 0], ends[b, n, 1] = i, j
-                    flux[b, n] = _flux(x0, y0, x1, y1)
+                    ox, oy, dx, dy, sign = edge_sides(ax, ay, bx, by)
+                    e = sign * (dx * (row + 0.5 - oy) - dy * (column + 0.5 - ox))
+                    flux[b, n] = _flux(x0, y0, x1, y1, e > 0.0 or (e == 0.0 and sign > 0.0))
                     # a cut slides along the border, where G is zero: only the edge's own motion counts
                     slope[b, n, 0, 0], slope[b, n, 0, 1] = (
                         (1.0 - s) * gx0 + (1.0 - s_next) * gx1,
