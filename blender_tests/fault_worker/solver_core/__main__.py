@@ -136,7 +136,7 @@ def break_down():
     if FAULT == "nan":
         os.write(
             1,
-            b'{"type":"frame","frame":1,"status":"solved","error_px":1,"rotation":[NaN,0,0,0,1,0,0,0,1],"translation":[0,0,0],"weights":[]}\n',
+            b'{"type":"frame","frame":1,"status":"solved","error_px":1,"rotation":[NaN,0,0,0,1,0,0,0,1],"translation":[0,0,0],"weights":[0,0]}\n',
         )
     if FAULT == "short":
         os.write(

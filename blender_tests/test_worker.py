@@ -1,0 +1,241 @@
+"""The worker's process and its job, without Blender: every way that a solver can go wrong ends in a sentence and no process."""
+
+import json
+import os
+import signal
+import sys
+import time
+
+import pytest
+from addon import protocol
+from addon.problem import FaceSolveProblem
+from addon.worker import interpreter
+from addon.worker import job as jobs
+from addon.worker.job import Job, State
+from addon.worker.process import WorkerProcess
+
+FRAMES = list(range(1, 9))
+
+
+@pytest.fixture
+def shot(tmp_path):
+    document = {"frames": FRAMES, "locked": [], "initial": {"weights": [[0.0, 0.0]] * len(FRAMES)}}
+    (tmp_path / "shot.json").write_text(json.dumps(document))
+    return tmp_path
+
+
+@pytest.fixture
+def start(shot, solver_python):
+    started = []
+
+    def run(fault="", pace="0", python=None, request=None, **options):
+        environment = interpreter.solver_environment({**os.environ, "FACE_SOLVE_FAULT": fault, "FACE_SOLVE_PACE": pace})
+        command = interpreter.worker_command(str(python or solver_python))
+        process = WorkerProcess(command, shot / "logs" / "solver.log", environment)
+        started.append(process)
+        request = request or {"type": protocol.SOLVE, "shot": str(shot), "out": str(shot / "SOLUTION.npz")}
+        return Job(process, request, weight_count=2, **options)
+
+    yield run
+    for process in started:
+        process.kill()
+
+
+def drive(job, until=lambda job: job.state.over, seconds=30.0):
+    frames, deadline = [], time.monotonic() + seconds
+    while not until(job):
+        frames += job.poll()
+        assert time.monotonic() < deadline, f"still {job.state} after {seconds} s"
+        time.sleep(0.01)
+    return frames
+
+
+def gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_a_solve_delivers_every_frame_and_ends_its_process(start):
+    job = start()
+    frames = drive(job)
+    assert job.state is State.FINISHED
+    assert [frame.frame for frame in frames] == FRAMES
+    assert all(len(frame.weights) == 2 for frame in frames)
+    assert job.process.exit_code(5.0) == 0
+
+
+def test_cancel_keeps_what_is_done(start):
+    job = start(pace="0.2")
+    frames = drive(job, until=lambda one: one.progress.fraction > 0.2)
+    job.cancel()
+    assert job.state is State.CANCELLING
+    frames += drive(job)
+    assert job.state is State.FINISHED
+    assert job.outcome.cancelled
+    assert 2 <= len(frames) < len(FRAMES)
+
+
+def test_cancel_before_hello_ends_the_process_at_once(start):
+    job = start()
+    job.cancel()
+    assert job.state is State.FINISHED
+    assert job.outcome.cancelled
+    assert job.process.exit_code() is not None
+
+
+def test_cancel_of_a_solver_that_does_not_listen_ends_it(start, monkeypatch):
+    monkeypatch.setattr(jobs, "CANCEL_SECONDS", 0.5)
+    job = start(fault="hang")
+    drive(job, until=lambda one: one.progress.fraction >= 0.5)
+    job.cancel()
+    drive(job)
+    assert job.outcome.cancelled
+    assert gone(job.process.pid)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("crash", ("stopped unexpectedly", "solver.log")),
+        ("exit", ("exit status 3",)),
+        ("no_weights", ("weights are not there",)),
+        ("newer", ("protocol",)),
+        ("older", ("protocol",)),
+        ("flood", ("no messages of the solver",)),
+        ("nan", ("not a number",)),
+        ("short", ("wrong number of values",)),
+    ],
+)
+def test_every_fault_is_a_sentence_and_no_process_is_left(start, fault, words):
+    job = start(fault=fault)
+    drive(job)
+    assert job.state is State.FAILED
+    for word in words:
+        assert word in job.outcome.message
+    assert job.process.exit_code(5.0) is not None
+
+
+def test_garbage_after_hello_is_a_warning(start):
+    job = start(fault="garbage")
+    frames = drive(job)
+    assert job.state is State.FINISHED
+    assert len(frames) == len(FRAMES)
+    assert any("no message" in warning for warning in job.warnings)
+
+
+def test_silence_is_noticed_by_the_clock_and_garbage_is_no_sign_of_life(start, monkeypatch):
+    monkeypatch.setattr(jobs, "SILENCE_SECONDS", 1.5)
+    job = start(fault="hang")
+    frames = drive(job)
+    assert job.state is State.FAILED
+    assert "has not answered" in job.outcome.message
+    assert len(frames) == len(FRAMES) // 2
+    assert gone(job.process.pid)
+
+
+def test_a_slow_frame_with_heartbeats_is_no_silence(start, monkeypatch):
+    monkeypatch.setattr(jobs, "SILENCE_SECONDS", 2.0)
+    job = start(pace="0.6")
+    drive(job)
+    assert job.state is State.FINISHED
+    assert job.elapsed > 4.0
+
+
+def test_check_is_answered(start):
+    job = start(request={"type": protocol.CHECK})
+    drive(job)
+    assert job.outcome.lines == ["The test worker answers."]
+
+
+def test_the_worker_ends_with_the_process_that_started_it(shot, solver_python):
+    """Blender killed outright: the pipe's end is all that the worker hears."""
+    import subprocess
+
+    code = (
+        "import sys, time; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "import os\n"
+        "from addon.worker import interpreter\n"
+        "from addon.worker.process import WorkerProcess\n"
+        "p = WorkerProcess(interpreter.worker_command(sys.argv[2]), Path(sys.argv[3]), interpreter.solver_environment(os.environ))\n"
+        "while not p.receive(): time.sleep(0.01)\n"
+        "print(p.pid, flush=True); time.sleep(60)\n"
+    )
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, root, str(solver_python), str(shot / "log")],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        pid = int(parent.stdout.readline())
+        assert not gone(pid)
+    finally:
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while not gone(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert gone(pid)
+
+
+def test_blenders_python_settings_do_not_reach_the_solver(monkeypatch):
+    given = {"PYTHONPATH": "/blender/modules", "PYTHONHOME": "/blender", "HOME": "/home/artist", "OMP_NUM_THREADS": "3"}
+    kept = interpreter.solver_environment(given)
+    assert "PYTHONPATH" not in kept
+    assert "PYTHONHOME" not in kept
+    assert (kept["HOME"], kept["OMP_NUM_THREADS"]) == ("/home/artist", "3")
+
+
+def test_the_environment_variable_overrides_the_preference():
+    assert interpreter.chosen_interpreter("/pref", {"FACE_SOLVE_PYTHON": " /env "}) == "/env"
+    assert interpreter.chosen_interpreter("/pref", {}) == "/pref"
+    assert interpreter.chosen_interpreter("", {"FACE_SOLVE_PYTHON": ""}) == ""
+
+
+def test_a_virtual_environments_link_is_not_resolved(tmp_path):
+    (tmp_path / "bin").mkdir()
+    link = tmp_path / "bin" / "python"
+    link.symlink_to(sys.executable)
+    assert interpreter.validated_interpreter(str(link), "/usr/bin/blender") == str(link)
+
+
+@pytest.mark.parametrize(
+    ("probe", "log", "words"),
+    [
+        ("", "", "not a working Python"),
+        ("3.10", "No module named solver_core", "too old"),
+        ("3.11", "/x/python: No module named solver_core", "not installed"),
+        (
+            "3.12",
+            "Traceback\nModuleNotFoundError: No module named 'torch'",
+            "incomplete (ModuleNotFoundError: No module named 'torch')",
+        ),
+        ("3.11", "something else", "exit status 1"),
+    ],
+)
+def test_diagnosis_of_a_solver_that_did_not_start(probe, log, words):
+    problem = interpreter.diagnose("/x/python", log, 1, probe)
+    assert words in problem.message
+    assert problem.remedy
+
+
+def test_a_real_python_without_the_solver_is_told_apart(tmp_path, start):
+    bare = tmp_path / "bare"
+    bare.write_text(f'#!/bin/sh\ncd / && exec "{sys.executable}" -S -E -P "$@"\n')
+    bare.chmod(0o755)
+    job = start(python=bare)
+    drive(job)
+    assert "is not installed" in job.outcome.message
+    assert job.outcome.remedy
+
+
+def test_a_log_that_cannot_be_written_is_said(tmp_path, solver_python):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FaceSolveProblem, match="log file cannot be written"):
+        WorkerProcess([str(solver_python)], tmp_path / "file" / "solver.log", dict(os.environ))
