@@ -43,7 +43,7 @@ system: $(BPY_STAMPS)
 
 demo: $(BIN)/.installed .venv-bpy-4.5/.installed weights
 	@$(BIN)/python tools/check_system.py .venv-bpy-4.5
-	$(BIN)/python demo/run.py
+	$(BIN)/python -m demo.run
 
 test: setup
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests blender_tests

@@ -41,6 +41,14 @@ class Head:
         """[T,3] the faces with quads cut in two."""
         return np.array([(f[0], f[i], f[i + 1]) for f in self.faces for i in range(1, len(f) - 1)], np.int32)
 
+    @property
+    def front(self) -> npt.NDArray[np.bool_]:
+        """[V] the visible front of the face: what a solve is measured on."""
+        inside = np.zeros(len(self.vertices), bool)
+        for part in ("skin", "lip_upper", "lid_upper_L", "lid_upper_R"):
+            inside[self.parts[part]] = True
+        return inside & (self.vertices[:, 1] < -0.025) & (np.abs(self.vertices[:, 2] - 0.01) < 0.1)
+
 
 @dataclass
 class Draft:
@@ -350,3 +358,17 @@ def build() -> Head:
         mirror=mirror,
         parts=draft.parts,
     )
+
+
+def grid_lines(head: Head, every: int = 5) -> npt.NDArray[np.float64]:
+    """[V] 1 on every fifth row and column of the skin and along the margins of lids and lips, 0 elsewhere: lines to draw."""
+    skin = _skin()
+    rows, columns = len(skin.rows), 2 * (len(skin.columns) - 1)
+    r, c = np.arange(rows)[:, None], np.arange(columns)[None]
+    c = np.minimum(c, columns - c)  # the same to both sides of the middle
+    lines = ((r - skin.eye_row) % every == 0) | (c % every == 0)
+    out = np.zeros(len(head.vertices))
+    out[head.parts["skin"]] = lines.ravel()
+    for part in ("lip_upper", "lid_upper_L", "lid_upper_R"):
+        out[head.parts[part]] = 1
+    return out

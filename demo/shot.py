@@ -213,6 +213,9 @@ def artists_scene(out: Path) -> None:
     scene.frame_set(START)
     out.parent.mkdir(parents=True, exist_ok=True)
     bpy.ops.wm.save_as_mainfile(filepath=str(out.resolve()), compress=True)
+    bpy.context.preferences.filepaths.save_version = 0  # no backup of the first save
+    bpy.ops.file.make_paths_relative()
+    bpy.ops.wm.save_mainfile(compress=True)
 
 
 def main(arguments: list[str]) -> None:
