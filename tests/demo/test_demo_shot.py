@@ -1,0 +1,159 @@
+"""The demo's performance, its footage, how a solve of it is measured, and what is said where a step fails."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from demo import head as heads
+from demo import performance, pictures, run, score
+from solver_core.camera import Camera
+from solver_core.errors import FaceSolveError
+from solver_core.pose import Pose
+from solver_core.rig import Rig
+from solver_core.shot import Shot
+
+FOOTAGE = Path(run.SHOT)
+
+
+@pytest.fixture(scope="module")
+def acted() -> performance.Performance:
+    return performance.perform(heads.build().names)
+
+
+def test_performance_is_a_performance(acted: performance.Performance) -> None:
+    assert performance.FRAMES >= 36
+    assert len(acted.frames) == performance.FRAMES + 2
+    assert ((acted.weights >= 0) & (acted.weights <= 1)).all()
+    assert (acted.weights.max(0) > 0.2).sum() >= 20
+    yaw = np.degrees(acted.rotation[:, 2])
+    assert yaw.max() > 20
+    assert yaw.min() < -20
+    assert np.abs(yaw).max() < 40
+    assert np.abs(np.degrees(np.diff(acted.rotation, axis=0))).max() < 6  # degrees a frame
+
+
+def test_footage_is_whole_and_small() -> None:
+    plates = sorted((FOOTAGE / "plates").glob("*.jpg"))
+    first = performance.START
+    assert [int(p.stem) for p in plates] == list(range(first, first + performance.FRAMES))
+    assert sum(p.stat().st_size for p in plates) < 2.5e6
+    for plate in plates[:: len(plates) // 4]:
+        assert cv2.imread(str(plate)).shape == (performance.HEIGHT, performance.WIDTH, 3)
+
+
+def test_truth_is_what_was_acted(acted: performance.Performance) -> None:
+    with np.load(FOOTAGE / "truth.npz") as truth:
+        assert set(truth) == {"frames", "rotation", "translation", "weights", "names", "hidden"}
+        assert (truth["frames"] == acted.frames[1:-1]).all()
+        expected = Rotation.from_euler("xyz", acted.rotation[1:-1]).as_matrix()
+        assert np.abs(truth["rotation"] - expected).max() < 1e-6
+        assert np.abs(truth["translation"] - acted.location[1:-1]).max() < 1e-6
+        assert np.abs(truth["weights"] - acted.weights[1:-1]).max() < 1e-6
+        assert tuple(truth["names"]) == heads.build().names
+
+
+@given(st.floats(0.01, 3.0), st.integers(0, 2**32 - 1), st.floats(-0.1, 0.1), st.floats(0, 0.05))
+@settings(max_examples=40, deadline=None)
+def test_measures_have_their_analytic_values(angle: float, seed: int, along: float, across: float) -> None:
+    rng = np.random.default_rng(seed)
+    face = score.Face(rng.normal(size=(7, 3)), rng.normal(size=(4, 7, 3)))
+    axis = rng.normal(size=3)
+    axis /= np.linalg.norm(axis)
+    rotation = Rotation.random(3, random_state=seed)
+    truth = score.Take(rotation.as_matrix(), rng.normal(size=(3, 3)), rng.uniform(size=(3, 4)))
+    eye = truth.translation + np.array([0.0, -2.0, 0.0])
+    moved = truth.translation + np.array([across, along, 0.0])
+    turned = (Rotation.from_rotvec(angle * axis) * rotation).as_matrix()
+    weights = truth.weights + np.array([0.5, 0, 0, 0])
+    errors = score.measure(face, score.Take(turned, moved, weights), truth, eye)
+    assert np.allclose(errors["rotation_deg"], np.degrees(angle), atol=1e-4)
+    assert np.allclose(errors["depth_mm"], 1e3 * abs(along), atol=1e-6)
+    assert np.allclose(errors["lateral_mm"], 1e3 * across, atol=1e-6)
+    assert np.allclose(errors["weight_mae"], 0.125)
+    assert np.allclose(errors["shape_mm"], 500 * np.linalg.norm(face.deltas[0], axis=1).mean())
+    same = score.measure(face, score.Take(truth.rotation, moved, truth.weights), truth, eye)
+    assert np.allclose(same["vertex_mm"], 1e3 * np.hypot(along, across))
+    assert score.markdown(score.table(errors, same)).count("\n") == len(score.MEASURES) + 2
+
+
+def one_frame_shot() -> tuple[Shot, score.Take]:
+    head = heads.build()
+    keys = len(head.names)
+    ones = np.ones(keys, np.float32)
+    rig = Rig(
+        head.vertices, head.triangles, head.names, head.deltas, 0 * ones, ones, ("mouth",) * keys, ones > 0, ones, np.ones(3, np.float32)
+    )  # fmt: skip
+    look = np.array([[[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, -0.8]]])  # from 0.8 m in front, along +Y
+    camera = Camera("A", 160, 120, np.array([[220.0, 220, 80, 60]]), look)
+    take = score.Take(np.eye(3)[None], np.zeros((1, 3)), np.zeros((1, keys)))
+    pose = Pose(take.rotation, take.translation, take.weights)
+    return Shot("one", Path(), np.array([1001]), 24.0, (camera,), rig, pose), take
+
+
+def test_overlay_draws_on_the_head_alone(tmp_path: Path) -> None:
+    shot, take = one_frame_shot()
+    overlay = pictures.Overlay(shot, take, heads.grid_lines(heads.build()))
+    plate = np.full((120, 160, 3), 90, np.uint8)
+    drawn = overlay.draw(0, plate)
+    pixels, _ = shot.cameras[0].project(shot.rig.neutral[None])
+    low, high = pixels[0].min(0), pixels[0].max(0)
+    rows, columns = np.mgrid[:120, :160] + 0.5
+    outside = (columns < low[0] - 1) | (columns > high[0] + 1) | (rows < low[1] - 1)
+    assert (drawn[outside] == 90).all()
+    greener = drawn[..., 1].astype(int) - drawn[..., 0]
+    assert (greener[~outside] > 40).sum() > 200
+
+    path = tmp_path / "plate.png"
+    cv2.imwrite(str(path), plate)
+    frames_done: list[int] = []
+    movie = tmp_path / "movie.mp4"
+    pictures.side_by_side(movie, shot, overlay, lambda _frame: path, lambda: frames_done.append(1))
+    assert len(frames_done) == 1
+    shown, picture = cv2.VideoCapture(str(movie)).read()
+    assert shown
+    assert picture.shape == (120, 320, 3)
+    assert abs(float(picture[:, :160].mean()) - 90) < 3
+
+
+def test_missing_footage_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(run, "SHOT", tmp_path)
+    monkeypatch.setattr(run, "BLENDER", Path(sys.executable))
+    monkeypatch.setattr(run, "ROOT", Path(sys.executable).parents[1])
+    with pytest.raises(FaceSolveError, match="footage is not complete"):
+        run.check_ready()
+
+
+def test_missing_blender_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(run, "BLENDER", tmp_path / "none")
+    with pytest.raises(FaceSolveError, match="make setup"):
+        run.check_ready()
+
+
+def test_a_failing_step_says_what_its_program_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(run, "OUT", tmp_path)
+    (tmp_path / "blender").write_text(
+        "#!/bin/sh\necho 'Face Solve: rigid 40 %'\necho 'FAILED The plate is missing.'\nexit 1\n"
+    )
+    (tmp_path / "blender").chmod(0o755)
+    monkeypatch.setattr(run, "BLENDER", tmp_path / "blender")
+    shown: list[tuple[str, int]] = []
+    with pytest.raises(FaceSolveError, match=r"The plate is missing\.") as caught:
+        run.solve(tmp_path / "a.zip", tmp_path / "s.blend", lambda stage, percent: shown.append((stage, percent)))
+    assert shown == [("rigid", 40)]
+    assert "solve.log" in caught.value.remedy
+
+
+def test_a_solve_without_a_result_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(run, "OUT", tmp_path)
+    (tmp_path / "trace.npz").write_bytes(b"an older run's")
+    monkeypatch.setattr(run, "BLENDER", Path("/bin/true"))
+    with pytest.raises(FaceSolveError, match="without a result"):
+        run.solve(tmp_path / "a.zip", tmp_path / "s.blend", lambda *_: None)
