@@ -7,7 +7,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, missing
+
+from blender_tests.conftest import ROOT, missing
 
 ADDON = ROOT / "addon"
 

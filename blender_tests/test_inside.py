@@ -1,7 +1,8 @@
 """Every file of checks in inside/, run in every Blender that the add-on supports."""
 
 import pytest
-from conftest import INSIDE, VERSIONS
+
+from blender_tests.conftest import INSIDE, VERSIONS
 
 CHECKS = sorted(path.stem for path in INSIDE.glob("check_*.py"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from blender_tests.conftest import blender_command
 from solver_core.plates import open_plate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,20 +27,10 @@ SPACES = {
 }
 
 
-def _blenders():
-    """The conftest beside this file, by its path: other folders have modules of that name too."""
-    spec = importlib.util.spec_from_file_location("blenders", Path(__file__).with_name("conftest.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def inside(version, script, arguments, folder):
     """Run one of the scripts inside a Blender; what it wrote as JSON."""
     report = folder / "report.json"
-    command = _blenders().blender_command(
-        version, ROOT / "blender_tests" / "inside" / script, [*map(str, arguments), str(report)]
-    )
+    command = blender_command(version, ROOT / "blender_tests" / "inside" / script, [*map(str, arguments), str(report)])
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert report.exists(), done.stdout[-2000:] + done.stderr[-2000:]
     return json.loads(report.read_text())

@@ -5,14 +5,15 @@ from array import array
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
 from addon.problem import FaceSolveProblem
 from addon.scene.camera_model import Backdrop, FrameFormat, Lens, intrinsics, plate_placement, world_to_camera
 from addon.scene.npz import Array, read_npz, write_npz
 from addon.scene.plate_map import ClipTiming, ImageTiming, sequence_pattern
 from addon.scene.shape_groups import GROUPS, group_of, grouped
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "i8"])

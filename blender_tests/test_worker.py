@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+
 from addon import protocol
 from addon.problem import FaceSolveProblem
 from addon.worker import interpreter

@@ -65,6 +65,7 @@ def test_arbitrary_bytes_are_a_message_or_a_protocol_error(line):
         b'{"type": "frame"',
         b"\xff\xfe",
         b"Loading...\n",
+        b"[" * 100_000,
     ],
 )
 def test_what_is_no_message_is_refused(line):

@@ -1,3 +1,5 @@
+"""Fixtures: the networks, loaded once, and a painted face."""
+
 from __future__ import annotations
 
 from pathlib import Path
