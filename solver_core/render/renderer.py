@@ -146,7 +146,7 @@ class Renderer:
 
     def _render(self, scene: Scene, height: int, width: int) -> Rendering:
         fragments = rasterise(scene.points, scene.depth, self.triangles, height, width)
-        edges = outline(scene.points, scene.depth, self.triangles, self.edges, height, width)
+        edges = outline(scene.points, scene.depth, self.triangles, self.edges, fragments.depth)
         surface = shade_centres(scene, fragments)
         linear = blend_outline(scene, edges, surface)
         return Rendering(encode(linear), linear, fragments, edges, surface)

@@ -24,11 +24,11 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.render.raster import NEAR, Float64, Int32, edge_sides, perspective_barycentric
+from solver_core.render.raster import NEAR, Float32, Float64, Int32, edge_sides, perspective_barycentric
 
 TOUCHING = 1e-7
 """Surfaces whose depths differ by less than this share neither hide an edge nor lie behind it."""
-
+_HIDDEN = -2
 AT_END, NEAREST, ON_COLUMN, ON_ROW = 0, 1, 2, 3  # what fixes the point of a piece that is nearest to the centre
 
 
@@ -93,8 +93,7 @@ def outline(
     depth: Float64,  # [B,V]
     triangles: Int32,  # [T,3]
     edges: Int32,  # [E,4]
-    height: int,
-    width: int,
+    seen_depth: Float32,  # [B,H,W]
 ) -> Outline:
     """Find the visible silhouette.
 
@@ -103,13 +102,12 @@ def outline(
         depth: [B,V] metres.
         triangles: [T,3].
         edges: [E,4] of `mesh_edges`.
-        height: rows.
-        width: columns.
+        seen_depth: [B,H,W] the z-buffer of the same geometry; edges behind all of it nearby are not looked at further.
 
     Returns:
         The outline.
     """
-    batch = len(points)
+    batch, height, width = seen_depth.shape
     capacity = 16 * (height + width)
     while True:
         count = np.zeros(batch, np.int64)
@@ -120,7 +118,7 @@ def outline(
         place = np.zeros((batch, capacity))
         kind = np.zeros((batch, capacity), np.int8)
         at = np.zeros((batch, capacity, 3))  # image position and inverse depth of the point nearest to the centre
-        _cut(points, depth, edges, height, width, count, pixel, ends, flux, slope, place, kind, at)
+        _cut(points, depth, edges, seen_depth, count, pixel, ends, flux, slope, place, kind, at)
         if count.max(initial=0) <= capacity:
             break
         capacity = int(count.max())
@@ -169,13 +167,24 @@ def _square_angle_gradient(x: float, y: float) -> tuple[float, float]:
     return -0.125 / y, 0.125 * x / (y * y)
 
 
+@nb.njit(cache=True, inline="always")
+def _surely_hidden(seen_depth: Float32, row: int, column: int, z: float) -> bool:
+    """Whether the pixel and all around it see something nearer; not known at the image's border."""
+    if not (0 < row < seen_depth.shape[0] - 1 and 0 < column < seen_depth.shape[1] - 1):
+        return False
+    for y in range(row - 1, row + 2):
+        for x in range(column - 1, column + 2):
+            if seen_depth[y, x] >= z:
+                return False
+    return True
+
+
 @nb.njit(parallel=True, cache=True)
 def _cut(
     points: Float64,
     depth: Float64,
     edges: Int32,
-    height: int,
-    width: int,
+    seen_depth: Float32,
     count: npt.NDArray[np.int64],
     pixel: Int32,
     ends: Int32,
@@ -185,8 +194,9 @@ def _cut(
     kind: npt.NDArray[np.int8],
     at: Float64,
 ) -> None:
-    """List every silhouette edge, hidden or not, cut at the pixels' borders."""
+    """List every silhouette edge that may be visible, cut at the pixels' borders."""
     capacity = pixel.shape[1]
+    height, width = seen_depth.shape[1], seen_depth.shape[2]
     for b in nb.prange(points.shape[0]):
         n = 0
         for edge in range(edges.shape[0]):
@@ -236,7 +246,11 @@ def _cut(
                 end_kind = AT_END
                 if s_next < 1.0:
                     end_kind = ON_COLUMN if s_column <= s_row else ON_ROW
-                if n < capacity:
+                if _surely_hidden(seen_depth[b], row, column, min(za, zb)):
+                    pass
+                elif n >= capacity:
+                    n += 1
+                else:
                     cx, cy = column + 0.5 - ax, row + 0.5 - ay
                     near = (cx * ex + cy * ey) / length2
                     near_kind = NEAREST
@@ -266,7 +280,7 @@ def _cut(
                         ay + near * ey,
                         (1.0 - near) / za + near / zb,
                     )
-                n += 1
+                    n += 1
                 s = s_next
                 start_kind = end_kind
                 if s_column <= s_row:
@@ -276,9 +290,6 @@ def _cut(
                 if not (0 <= column < width and 0 <= row < height):
                     break
         count[b] = n
-
-
-_HIDDEN = -2
 
 
 @nb.njit(parallel=True, cache=True)

@@ -1,0 +1,95 @@
+"""Shadows that a head casts on itself: how much of each spherical-harmonics light its own shape keeps from every vertex.
+
+The open sky gives irradiance basis(normal) @ light. Directions w that the head itself blocks take away
+
+    shadow_lm = -1/A_l * integral over blocked w of max(0, n.w) Y_lm(w) dw        (A_l: COSINE_LOBE)
+
+so that irradiance = (basis(normal) + shadow) @ light: exactly the open sky's where nothing is blocked (precomputed radiance
+transfer: Sloan, Kautz and Snyder 2002, section 4, for diffuse surfaces without interreflection). Which directions are blocked is
+read from one parallel depth picture for each of a set of directions spread over the sphere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from solver_core.render.raster import Float64, rasterise
+from solver_core.render.shading import COSINE_LOBE, sh_basis, vertex_normals
+
+_FAR = 100.0
+"""Distance of the parallel cameras in units of the mesh's radius: perspective correction does nothing from there."""
+
+
+def sphere_directions(count: int) -> Float64:
+    """Directions [count,3] spread evenly: a Fibonacci spiral, each standing for 4 pi / count of the sphere."""
+    n = np.arange(count) + 0.5
+    z = 1 - 2 * n / count
+    angle = np.pi * (3 - np.sqrt(5)) * n
+    r = np.sqrt(1 - z * z)
+    return np.stack([r * np.cos(angle), r * np.sin(angle), z], -1)
+
+
+def blocked(
+    vertices: npt.ArrayLike,  # [V,3]
+    triangles: npt.ArrayLike,  # [T,3]
+    directions: npt.ArrayLike,  # [D,3]
+    resolution: int = 256,
+) -> npt.NDArray[np.bool_]:
+    """Whether the mesh keeps each direction's light from each vertex.
+
+    Args:
+        vertices: [V,3] metres.
+        triangles: [T,3].
+        directions: [D,3] unit, towards the light.
+        resolution: pixels of the depth pictures; a vertex is blocked by what stands more than two pixels before it.
+
+    Returns:
+        [D,V].
+    """
+    v = np.asarray(vertices, np.float64)
+    centre = (v.min(axis=0) + v.max(axis=0)) / 2
+    radius = float(np.linalg.norm(v - centre, axis=1).max()) or 1.0
+    unit = (v - centre) / radius
+    bias = 2 * 2 / resolution
+    out = np.zeros((len(np.asarray(directions)), len(v)), bool)
+    for d, direction in enumerate(np.asarray(directions, np.float64)):
+        side = np.cross(direction, np.eye(3)[np.argmin(np.abs(direction))])
+        side /= np.linalg.norm(side)
+        up = np.cross(side, direction)
+        pixels = (np.stack([unit @ side, unit @ up], -1) * 0.49 + 0.5) * resolution
+        depth = _FAR - unit @ direction
+        picture = rasterise(pixels[None], depth[None], triangles, resolution, resolution).depth[0]
+        column, row = np.clip(pixels.astype(np.int64), 0, resolution - 1).T
+        out[d] = picture[row, column] < depth - bias
+    return out
+
+
+def shadow_transfer(
+    vertices: npt.ArrayLike,  # [V,3]
+    triangles: npt.ArrayLike,  # [T,3]
+    directions: int = 128,
+    resolution: int = 256,
+) -> Float64:
+    """The shadow transfer of a mesh, on its own axes.
+
+    Args:
+        vertices: [V,3] metres, usually the neutral.
+        triangles: [T,3], counterclockwise seen from outside.
+        directions: how many directions sample the sphere.
+        resolution: pixels of the depth pictures.
+
+    Returns:
+        [V,9], to be given to `Renderer(shadow=...)`; zero where nothing is blocked.
+    """
+    normals = vertex_normals(vertices, triangles)
+    ways = sphere_directions(directions)
+    stopped = blocked(vertices, triangles, ways, resolution)
+    cosine = np.maximum(normals @ ways.T, 0)  # [V,D]
+    taken = (cosine * stopped.T) @ sh_basis(ways) * (4 * np.pi / directions)
+    return -taken / COSINE_LOBE
+
+
+def ambient_occlusion(shadow: npt.ArrayLike) -> Float64:
+    """The cosine-weighted share [V] of the sky that each vertex sees, 0..1, from its shadow transfer [V,9]."""
+    return 1 + np.asarray(shadow, np.float64)[..., 0] / sh_basis(np.array([0.0, 0.0, 1.0]))[0]
