@@ -265,7 +265,7 @@ def _eye_pocket(slit: Floats, resting: Floats) -> Floats:  # [L,3] the lids' mar
     return np.stack([at(slit, margin, None), *behind])
 
 
-def _loop(lower: Ints | Floats, upper: Ints | Floats):
+def slit_loop(lower: Ints | Floats, upper: Ints | Floats):
     """One closed loop along a slit: its first corner, the upper margin, the other corner, the lower margin back."""
     return np.concatenate([lower[:1], upper[1:-1], lower[-1:], lower[-2:0:-1]])
 
@@ -286,11 +286,11 @@ def positions(lids: Lids, draft: Draft | None = None) -> Floats:
     out += [mouth_upper, eye_upper, eye_upper * (-1, 1, 1)]
 
     mouth_lower = grid[skin.mouth_row][around]
-    mouth_loop = _loop(mouth_lower, np.concatenate([mouth_lower[:1], mouth_upper, mouth_lower[-1:]]))
+    mouth_loop = slit_loop(mouth_lower, np.concatenate([mouth_lower[:1], mouth_upper, mouth_lower[-1:]]))
     n = len(mouth_upper)
     side = np.concatenate([[0.0], np.ones(n), [0.0], -np.ones(n)])
     out.append(_mouth_pocket(mouth_loop, side).reshape(-1, 3))
-    margins = [_loop(h[skin.eye_row][eye], c[1][eye]) for h, c in ((half, copies), (resting_half, resting_copies))]
+    margins = [slit_loop(h[skin.eye_row][eye], c[1][eye]) for h, c in ((half, copies), (resting_half, resting_copies))]
     eye_rings = _eye_pocket(*margins)
     out += [eye_rings.reshape(-1, 3), eye_rings.reshape(-1, 3) * (-1, 1, 1)]
     if draft is not None:
@@ -320,7 +320,7 @@ def _skin_topology(draft: Draft, skin: Skin, out: list[Floats], around: Ints, ey
     draft.faces += _cap(ids[-1][::-1])
     draft.faces += _cap(ids[0])
 
-    loop = _loop(ids[skin.mouth_row, around], upper[skin.mouth_row, around])
+    loop = slit_loop(ids[skin.mouth_row, around], upper[skin.mouth_row, around])
     length = len(loop)
     turn = (length // 2 - np.arange(length)) % length
     ring = draft.add("mouth", out[4], (np.arange(6)[:, None] * length + turn[None]).ravel()).reshape(6, length)
@@ -330,7 +330,7 @@ def _skin_topology(draft: Draft, skin: Skin, out: list[Floats], around: Ints, ey
 
     for name, sign, points in (("L", 1, out[5]), ("R", -1, out[6])):
         row = eye if name == "L" else flip[eye]
-        loop = _loop(ids[skin.eye_row, row], upper[skin.eye_row, row])
+        loop = slit_loop(ids[skin.eye_row, row], upper[skin.eye_row, row])
         rings = draft.add(f"socket_{name}", points, np.arange(len(points)) + sign * len(points)).reshape(4, -1)
         faces = [f for a, b in zip((loop, *rings[:-1]), rings, strict=True) for f in _ring_faces(a, b)] + _cap(
             rings[-1]

@@ -11,6 +11,7 @@ Floats = npt.NDArray[np.float64]
 
 START, FRAMES, FPS = 1001, 48, 24
 WIDTH, HEIGHT = 720, 540
+LENS, SENSOR = 58.0, 36.0  # millimetres
 
 # Frame from the start: pitch (down is positive), roll, yaw (to the actor's left), degrees; x, y, z, millimetres.
 HEAD = {
@@ -71,6 +72,13 @@ class Performance:
     rotation: Floats  # [N,3] Euler angles XYZ, radians
     location: Floats  # [N,3] metres
     weights: Floats  # [N,K]
+
+
+def camera_at(frame: int) -> tuple[Floats, Floats]:
+    """Where the camera stands and what it looks at, metres: a slow drift to the side with a slight rise."""
+    share = (frame - START) / (FRAMES - 1)
+    place = np.array([-0.05 + 0.10 * share, -0.80 + 0.02 * share, 0.045 + 0.015 * share])
+    return place, np.array([0.003 * np.sin(3 * share), -0.02, 0.012])
 
 
 def curve(keys: tuple[tuple[float, float], ...] | list[tuple[float, float]], at: Floats) -> Floats:

@@ -8,17 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from . import head as mesh
+from .head import ease
 from .sculpt import Floats
 
 HINGE = np.array([0.0, 8.0, 8.0])  # the jaw's joint
 JAW_DEGREES = 20.0
 MOUTH_HEIGHT = -33.5
-
-
-def ease(x: Floats | float) -> Floats:
-    """0 below 0, 1 above 1, smooth between."""
-    t = np.clip(x, 0.0, 1.0)
-    return t * t * (3 - 2 * t)
 
 
 class Field:
@@ -61,7 +56,7 @@ class Field:
         out[self.parts["skin"]] = grid.ravel()
         around = np.arange(-skin.corner, skin.corner + 1) % columns
         out[self.parts["lip_upper"]] = upper[0, around][1:-1]
-        loop = mesh._loop(grid[skin.mouth_row, around], np.concatenate([[0.5], upper[0, around][1:-1], [0.5]]))
+        loop = mesh.slit_loop(grid[skin.mouth_row, around], np.concatenate([[0.5], upper[0, around][1:-1], [0.5]]))
         out[self.parts["mouth"]] = np.tile(loop, 6)
         return out
 

@@ -16,11 +16,10 @@ import numpy as np
 from mathutils import Vector
 
 from . import head as heads
-from .performance import FPS, FRAMES, HEIGHT, START, WIDTH, Performance, perform
+from .performance import FPS, FRAMES, HEIGHT, LENS, SENSOR, START, WIDTH, Performance, camera_at, perform
 
 SHOT = Path(__file__).resolve().parent / "shot"
 PLATES = SHOT / "plates"
-LENS, SENSOR = 58.0, 36.0  # millimetres
 START_LOCATION = (0.004, 0.006, -0.005)  # where the artist left the head: about right, facing the camera
 
 
@@ -68,17 +67,16 @@ def skin_material() -> bpy.types.Material:
 
 
 def camera(scene: bpy.types.Scene) -> bpy.types.Object:
-    """The matchmoved camera: a slow drift to the side with a slight rise, keyed on every frame."""
+    """The matchmoved camera, keyed on every frame."""
     data = bpy.data.cameras.new("Camera")
     data.lens, data.sensor_width = LENS, SENSOR
     thing = bpy.data.objects.new("Camera", data)
     scene.collection.objects.link(thing)
     thing.rotation_mode = "XYZ"
     for frame in range(START - 1, START + FRAMES + 1):
-        share = (frame - START) / (FRAMES - 1)
-        thing.location = (-0.05 + 0.10 * share, -0.80 + 0.02 * share, 0.045 + 0.015 * share)
-        aim = Vector((0.003 * math.sin(3 * share), -0.02, 0.012))
-        thing.rotation_euler = (aim - thing.location).to_track_quat("-Z", "Y").to_euler()
+        place, aim = camera_at(frame)
+        thing.location = place
+        thing.rotation_euler = Vector(aim - place).to_track_quat("-Z", "Y").to_euler()
         thing.keyframe_insert("location", frame=frame)
         thing.keyframe_insert("rotation_euler", frame=frame)
     scene.camera = thing

@@ -16,7 +16,12 @@ from demo import head as heads
 from demo import performance, pictures, run, score
 from solver_core.camera import Camera
 from solver_core.errors import FaceSolveError
+from solver_core.networks.facemesh import FaceMesh
+from solver_core.networks.landmarks import Found, locate
+from solver_core.networks.short_range import ShortRangeDetector
 from solver_core.pose import Pose
+from solver_core.render.renderer import Renderer
+from solver_core.render.shading import vertex_normals
 from solver_core.rig import Rig
 from solver_core.shot import Shot
 
@@ -58,6 +63,38 @@ def test_truth_is_what_was_acted(acted: performance.Performance) -> None:
         assert np.abs(truth["translation"] - acted.location[1:-1]).max() < 1e-6
         assert np.abs(truth["weights"] - acted.weights[1:-1]).max() < 1e-6
         assert tuple(truth["names"]) == heads.build().names
+
+
+@pytest.mark.parametrize("frame", [1001, 1016, 1030, 1045])
+def test_plates_show_the_head_where_the_answer_says(frame: int) -> None:
+    """FaceMesh sees the same face in the plate and in a plain render of the head at the known answer."""
+    head, index = heads.build(), frame - performance.START
+    with np.load(FOOTAGE / "truth.npz") as truth:
+        rotation, translation, weights = (truth[k][index] for k in ("rotation", "translation", "weights"))
+    world = (head.vertices + np.tensordot(weights, head.deltas, 1)) @ rotation.T + translation
+    place, aim = performance.camera_at(frame)
+    forward = (aim - place) / np.linalg.norm(aim - place)
+    right = np.cross(forward, [0, 0, 1]) / np.linalg.norm(np.cross(forward, [0, 0, 1]))
+    axes = np.stack([right, np.cross(right, forward), -forward])
+    focal = performance.WIDTH * performance.LENS / performance.SENSOR
+    view = np.concatenate([axes, (-axes @ place)[:, None]], 1)[None]
+    camera = Camera("A", performance.WIDTH, performance.HEIGHT, np.array([[focal, focal, 360.0, 270.0]]), view)
+    points, depth = camera.project(world[None])
+    light = np.zeros((9, 3))
+    light[0], light[1], light[2], light[3] = 1.6, -0.4, 0.3, -0.4
+    plate = cv2.cvtColor(cv2.imread(str(run.plate_of(frame))), cv2.COLOR_BGR2RGB)
+    normals = vertex_normals(world[None], head.triangles)
+    picture = (
+        Renderer(head.triangles, head.colors).render(points, depth, normals, light, None, *plate.shape[:2]).image[0]
+    )
+    network, detector = FaceMesh(), ShortRangeDetector()
+    seen = locate(plate, network, detector)
+    assert isinstance(seen, Found)
+    drawn = locate(picture, network, detector, previous_crop=seen.crop)
+    assert isinstance(drawn, Found)
+    offset = seen.points - drawn.points
+    assert np.linalg.norm(offset.mean(0)) < 4.0  # pixels; the face is 220 wide
+    assert np.sqrt((offset**2).sum(1).mean()) < 7.0
 
 
 @given(st.floats(0.01, 3.0), st.integers(0, 2**32 - 1), st.floats(-0.1, 0.1), st.floats(0, 0.05))
