@@ -51,26 +51,28 @@ def _bags(data):
     return [bag for bag in bags if bag is not None]
 
 
-def draw_progress(layout, owner, name, fraction, text):
-    """A progress bar; before Blender 4.0 a slider that cannot be moved."""
+def draw_progress(layout, fraction):
+    """A progress bar; before Blender 4.0 one made of characters."""
     if _PROGRESS_BAR:
-        layout.progress(factor=fraction, text=text)
+        layout.progress(factor=fraction, text=f"{100 * fraction:.0f} %")
     else:
-        row = layout.row()
-        row.enabled = False
-        row.prop(owner, name, text=text, slider=True)
+        full = round(12 * fraction)
+        layout.label(text="\u2588" * full + "\u2591" * (12 - full))
 
 
-def redraw(context):
-    """Redraw every editor that shows the solve."""
+def redraw_progress(context):
+    """Redraw what shows a running solve, and no viewport: those can be slow."""
     for window in context.window_manager.windows:
         for area in window.screen.areas:
-            area.tag_redraw()
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
 
 
 def draw_wrapped(layout, context, text, icon):
     """Text broken into lines that fit the region: a label alone would be cut off."""
-    width = max(16, int(context.region.width / (7.0 * context.preferences.system.ui_scale)) - 6)
+    width = max(16, int(context.region.width / (7.0 * context.preferences.system.ui_scale)) - 9)
     column = layout.column(align=True)
     column.scale_y = 0.8
     for number, line in enumerate(textwrap.wrap(text, width) or [""]):

@@ -7,6 +7,7 @@ import os
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
+from . import session
 from .worker.interpreter import ENVIRONMENT_VARIABLE, chosen_interpreter, validated_interpreter
 
 
@@ -29,7 +30,7 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         default="cpu",
     )
 
-    def draw(self, context):
+    def draw(self, _context):
         """Draw the page."""
         layout = self.layout
         layout.use_property_split = True
@@ -38,8 +39,8 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
             layout.label(text=f"{ENVIRONMENT_VARIABLE} overrides it: {os.environ[ENVIRONMENT_VARIABLE]}", icon="INFO")
         layout.prop(self, "device")
         layout.operator("face_solve.check_solver", icon="CHECKMARK")
-        running = context.window_manager.face_solve
-        for line in (running.message, running.problem, running.remedy):
+        problem = session.last_problem()
+        for line in (problem.message, problem.remedy) if problem else (session.said(),):
             if line:
                 layout.label(text=line)
 

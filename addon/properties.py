@@ -119,15 +119,6 @@ class FaceSolveSettings(PropertyGroup):
     written: StringProperty(options={"HIDDEN"})
 
 
-class FaceSolveRunning(PropertyGroup):
-    """`window_manager.face_solve`: the running solve, for the panel; not saved and not undone."""
-
-    progress: FloatProperty(name="Progress", min=0.0, max=1.0, subtype="FACTOR")
-    message: StringProperty()
-    problem: StringProperty()
-    remedy: StringProperty()
-
-
 CLASSES = (
     FaceSolveCamera,
     FaceSolveKeyName,
@@ -136,17 +127,14 @@ CLASSES = (
     FaceSolveLockedFrame,
     FaceSolveFrameResult,
     FaceSolveSettings,
-    FaceSolveRunning,
 )
 
 
 def register_settings():
-    """Hang the settings on scene and window manager."""
+    """Hang the settings on the scene."""
     bpy.types.Scene.face_solve = PointerProperty(type=FaceSolveSettings)
-    bpy.types.WindowManager.face_solve = PointerProperty(type=FaceSolveRunning)
 
 
 def unregister_settings():
     """Take them off again."""
-    del bpy.types.WindowManager.face_solve
     del bpy.types.Scene.face_solve

@@ -5,8 +5,9 @@ from __future__ import annotations
 import atexit
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Set
+from typing import Dict, List, Optional, Set
 
 import bpy
 from bpy.app.handlers import persistent
@@ -107,21 +108,30 @@ class Session:
         return text + (f"; failed: {ranges(failed)}." if failed else ".")
 
 
+@dataclass
 class _Current:
-    """The one session that may run, and what is called when it ends."""
+    """The one session that may run, and what the panel says of it or of the last one.
+
+    Kept here and not in Blender's properties: setting one of those redraws every editor, ten times a second while solving.
+    """
 
     session: Optional[Session] = None
-    on_end: Optional[Callable[[Session], None]] = None
+    said: str = ""
+    problem: Optional[FaceSolveProblem] = None
+    log: str = ""
+
+
+_current = _Current()
 
 
 def running() -> Optional[Session]:
     """The session that runs, or None."""
-    return _Current.session
+    return _current.session
 
 
 def refuse_second() -> None:
     """Raise where a session runs already."""
-    if _Current.session is not None:
+    if _current.session is not None:
         raise FaceSolveProblem("A solve is running already.", "Wait for it, or stop it with Esc or Cancel.")
 
 
@@ -133,9 +143,9 @@ def start(python: str, request: protocol.Message, log: Path, plan: Optional[Plan
     """
     refuse_second()
     process = WorkerProcess(worker_command(python), log, solver_environment(os.environ))
-    _Current.session = Session(Job(process, request, len(plan.names) if plan else 0), plan, title)
-    _show()
-    return _Current.session
+    _current.session = Session(Job(process, request, len(plan.names) if plan else 0), plan, title)
+    _show(_current.session)
+    return _current.session
 
 
 def run_to_end(session: Session) -> None:
@@ -157,70 +167,71 @@ def run_to_end(session: Session) -> None:
     finally:
         # An interrupt leaves no solver behind.
         session.job.abandon()
-        _Current.session = None
-        _say(session)
-    failure = session.failure()
+        _current.session = None
+        _conclude(session)
+    failure, log = session.failure(), session.job.outcome.log
     if failure is not None:
-        raise failure
+        raise FaceSolveProblem(failure.message, f"{failure.remedy} Log: {log}" if log else failure.remedy)
 
 
-def run_in_timer(session: Session, on_end: Callable[[Session], None]) -> None:
-    """Let the session run while Blender goes on; `on_end` is called once, from the timer."""
-    _Current.on_end = on_end
+def run_in_timer() -> None:
+    """Let the running session go on while Blender does."""
     if not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=TICK_SECONDS)
-    assert session is _Current.session
 
 
 def _tick() -> Optional[float]:
-    session = _Current.session
+    session = _current.session
     if session is None:
         return None
     session.tick()
     if not session.over:
-        _show()
+        _show(session)
         return TICK_SECONDS
     _end(session)
     return None
 
 
 def _end(session: Session) -> None:
-    on_end, _Current.session, _Current.on_end = _Current.on_end, None, None
-    _say(session)
+    _current.session = None
+    _conclude(session)
     if session.plan is not None and session.results:
         bpy.ops.ed.undo_push(message=session.title)
-    if on_end is not None:
-        on_end(session)
-    compat.redraw(bpy.context)
+    compat.redraw_progress(bpy.context)
 
 
 def stop() -> None:
     """End the session at once and forget it: the file or Blender closes."""
-    session, _Current.session, _Current.on_end = _Current.session, None, None
+    session, _current.session = _current.session, None
+    _current.said, _current.problem, _current.log = "", None, ""
     if session is not None:
         session.job.abandon()
 
 
-def _show() -> None:
-    session = _Current.session
-    for manager in bpy.data.window_managers:
-        shown = manager.face_solve
-        shown.progress = session.job.progress.fraction
-        shown.message, shown.problem, shown.remedy = describe(session), "", ""
-    compat.redraw(bpy.context)
+def _show(session: Session) -> None:
+    text = describe(session)
+    if text != _current.said:
+        _current.said, _current.problem = text, None
+        compat.redraw_progress(bpy.context)
 
 
-def _say(session: Session) -> None:
-    failure = session.failure()
-    for manager in bpy.data.window_managers:
-        shown = manager.face_solve
-        shown.progress = 0.0
-        shown.message = "" if failure else session.verdict()
-        shown.problem, shown.remedy = (failure.message, failure.remedy) if failure else ("", "")
+def _conclude(session: Session) -> None:
+    _current.problem, _current.log = session.failure(), session.job.outcome.log
+    _current.said = "" if _current.problem else session.verdict()
     if session.plan is not None:
         scene = bpy.data.scenes.get(session.plan.scene)
         if scene is not None:
-            scene.face_solve.last_result = session.verdict() if failure is None else failure.message
+            scene.face_solve.last_result = _current.problem.message if _current.problem else _current.said
+
+
+def said() -> str:
+    """How far the running session is, or how the last one went; empty where it failed or none has run."""
+    return _current.said
+
+
+def last_problem() -> Optional[FaceSolveProblem]:
+    """Why the last session failed; None where it did not."""
+    return _current.problem
 
 
 def describe(session: Session) -> str:
@@ -247,8 +258,13 @@ def _on_load(*_args) -> None:
 
 @persistent
 def _on_undo(*_args) -> None:
-    if _Current.session is not None:
-        _Current.session.rewrite()
+    if _current.session is not None:
+        _current.session.rewrite()
+
+
+def last_log() -> str:
+    """The log file of the last session that failed; empty where there is nothing in it."""
+    return _current.log
 
 
 def register_handlers() -> None:

@@ -100,7 +100,7 @@ def test_cancel_of_a_solver_that_does_not_listen_ends_it(start, monkeypatch):
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("crash", ("stopped unexpectedly", "solver.log")),
+        ("crash", ("stopped unexpectedly",)),
         ("exit", ("exit status 3",)),
         ("no_weights", ("weights are not there",)),
         ("newer", ("protocol",)),
@@ -117,6 +117,7 @@ def test_every_fault_is_a_sentence_and_no_process_is_left(start, fault, words):
     for word in words:
         assert word in job.outcome.message
     assert job.process.exit_code(5.0) is not None
+    assert job.outcome.log == (str(job.process.log) if fault == "crash" else "")
 
 
 def test_garbage_after_hello_is_a_warning(start):

@@ -58,7 +58,7 @@ class FACE_SOLVE_OT_check_solver(bpy.types.Operator):
         python = solver_python(context)
         started = session.start(python, {"type": protocol.CHECK}, user_cache() / "check.log", None, self.bl_label)
         if not bpy.app.background:
-            session.run_in_timer(started, lambda _ended: None)
+            session.run_in_timer()
             bpy.ops.face_solve.watch("INVOKE_DEFAULT")
             return {"FINISHED"}
         session.run_to_end(started)

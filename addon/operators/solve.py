@@ -23,7 +23,7 @@ def solve(operator, context, title, stages, first=None, last=None):
     started = session.start(python, request, folder / "solver.log", plan, title)
     operator.report({"INFO"}, f"The solve's files are {where}: {folder}")
     if not bpy.app.background:
-        session.run_in_timer(started, lambda _ended: None)
+        session.run_in_timer()
         bpy.ops.face_solve.watch("INVOKE_DEFAULT")
         return {"FINISHED"}
     session.run_to_end(started)

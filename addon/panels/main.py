@@ -62,19 +62,17 @@ class FACE_SOLVE_PT_main(bpy.types.Panel):
 
     @staticmethod
     def _draw_running(layout, context, current):
-        running = context.window_manager.face_solve
-        compat.draw_progress(layout, running, "progress", running.progress, f"{100 * running.progress:.0f} %")
-        compat.draw_wrapped(layout, context, running.message, "TIME")
+        compat.draw_progress(layout, current.job.progress.fraction)
+        compat.draw_wrapped(layout, context, session.describe(current), "TIME")
         layout.operator("face_solve.cancel", icon="CANCEL")
 
     @staticmethod
     def _draw_result(layout, context, settings):
-        running = context.window_manager.face_solve
-        if running.problem:
-            box = layout.box()
-            compat.draw_wrapped(box, context, running.problem, "ERROR")
-            if running.remedy:
-                compat.draw_wrapped(box, context, running.remedy, "RIGHTARROW")
+        problem = session.last_problem()
+        if problem is not None:
+            _draw_problem(layout, context, problem.as_problem())
+            if session.last_log():
+                layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
         elif settings.last_result:
             compat.draw_wrapped(layout, context, settings.last_result, "CHECKMARK")
         if settings.results:
@@ -142,12 +140,16 @@ class FACE_SOLVE_PT_stages(bpy.types.Panel):
         column.operator("face_solve.import_solution", icon="IMPORT")
 
 
+def _draw_problem(layout, context, problem):
+    box = layout.box()
+    compat.draw_wrapped(box, context, problem.message, _ICONS[problem.level])
+    if problem.remedy:
+        compat.draw_wrapped(box, context, problem.remedy, "RIGHTARROW")
+
+
 def _draw_problems(layout, context, problems):
     for problem in problems:
-        box = layout.box()
-        compat.draw_wrapped(box, context, problem.message, _ICONS[problem.level])
-        if problem.remedy:
-            compat.draw_wrapped(box, context, problem.remedy, "RIGHTARROW")
+        _draw_problem(layout, context, problem)
     if not problems:
         layout.label(text="Ready to solve", icon="CHECKMARK")
 

@@ -65,6 +65,7 @@ class Outcome:
     remedy: str = ""
     solution: str = ""
     seconds: float = 0.0
+    log: str = ""  # the log file, where a failure left something in it
     lines: List[str] = field(default_factory=list)  # what a check found
 
 
@@ -256,6 +257,6 @@ class Job:
 
     def _fail(self, message: str, remedy: str) -> None:
         self.process.kill()
-        said = f"{message} Log: {self.process.log}" if self.process.log_tail(1) else message
-        self.outcome = Outcome(message=said, remedy=remedy, seconds=self.elapsed)
+        log = str(self.process.log) if self.process.log_tail(1) else ""
+        self.outcome = Outcome(message=message, remedy=remedy, seconds=self.elapsed, log=log)
         self.state = State.FAILED

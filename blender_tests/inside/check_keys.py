@@ -225,11 +225,11 @@ def check_deleted_face_while_running():
 def check_a_second_solve_is_refused():
     ready_scene()
     session = harness.module("session")
-    session._Current.session = object()
+    session._current.session = object()
     try:
         refused(bpy.ops.face_solve.solve_shot, "running already")
     finally:
-        session._Current.session = None
+        session._current.session = None
 
 
 def check_turning_the_addon_off_and_on():
