@@ -1,7 +1,8 @@
 """The picture of the head: rasterise, shade at pixel centres, correct the outlines by their exact areas, encode.
 
 `Renderer.render` gives the image, `Renderer.render_jvp` the image and its tangents, so that a Jacobian is one pass forward.
-The image depends continuously on the vertices, except where surfaces cut through each other.
+The image depends continuously on the vertices, except where surfaces cut through each other and in the few pixels where one
+outline passes over another.
 """
 
 # ruff: noqa: PLR0917 - the order of a render's inputs is fixed
