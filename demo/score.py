@@ -46,8 +46,9 @@ def measure(face: Face, take: Take, truth: Take, eye: Floats) -> dict[str, Float
         For each of MEASURES, [N]: angle between the rotations; translation error across and along the line of sight; mean distance
         of the vertices in the world, and without the rigid transform; mean absolute weight error.
     """
-    relative = np.einsum("nij,nkj->nik", take.rotation, truth.rotation)
-    cosine = (np.trace(relative, axis1=1, axis2=2) - 1) / 2
+    chord = np.linalg.norm(take.rotation - truth.rotation, axis=(1, 2)) / np.sqrt(
+        8
+    )  # exact where the trace rounds to 3
     sight = truth.translation - eye
     sight /= np.linalg.norm(sight, axis=1, keepdims=True)
     offset = take.translation - truth.translation
@@ -58,7 +59,7 @@ def measure(face: Face, take: Take, truth: Take, eye: Floats) -> dict[str, Float
         return np.einsum("nij,nvj->nvi", which.rotation, points) + which.translation[:, None]
 
     return {
-        "rotation_deg": np.degrees(np.arccos(np.clip(cosine, -1, 1))),
+        "rotation_deg": np.degrees(2 * np.arcsin(np.clip(chord, 0, 1))),
         "lateral_mm": 1e3 * np.linalg.norm(offset - along[:, None] * sight, axis=1),
         "depth_mm": 1e3 * np.abs(along),
         "vertex_mm": 1e3 * np.linalg.norm(world(take, local) - world(truth, true_local), axis=2).mean(1),
