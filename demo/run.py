@@ -155,7 +155,8 @@ def _lines(command: list[str], failure: str, log: Path, environment: dict[str, s
             code = process.wait()
     if code:
         said = next(
-            (t.removeprefix("FAILED ") for t in tail if t.startswith("FAILED ")), tail[-1] if tail else "no output"
+            (t.removeprefix("FAILED ").removeprefix("Error: ") for t in tail if t.startswith("FAILED ")),
+            tail[-1] if tail else "no output",
         )
         raise FaceSolveError(f"{failure} {said}", f"Its whole output: {log}")
 
