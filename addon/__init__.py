@@ -13,14 +13,14 @@ bl_info = {
 }
 
 
-def register():
+def register() -> None:
     """Called by Blender when the add-on is switched on."""
     from . import registration
 
     registration.register()
 
 
-def unregister():
+def unregister() -> None:
     """Called by Blender when the add-on is switched off."""
     from . import registration
 

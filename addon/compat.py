@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import List, Optional
 
 import bpy
 
@@ -10,7 +11,7 @@ _SLOTTED_ACTIONS = bpy.app.version >= (4, 4, 0)
 _PROGRESS_BAR = bpy.app.version >= (4, 0, 0)
 
 
-def find_curve(owner, data_path, index):
+def find_curve(owner: bpy.types.ID, data_path: str, index: int) -> Optional[bpy.types.FCurve]:
     """The F-curve that animates a property of a data-block, or None."""
     data = owner.animation_data
     action = data.action if data else None
@@ -25,7 +26,7 @@ def find_curve(owner, data_path, index):
     return None
 
 
-def ensure_curve(owner, data_path, index, group):
+def ensure_curve(owner: bpy.types.ID, data_path: str, index: int, group: str) -> bpy.types.FCurve:
     """The F-curve that animates a property of a data-block, made where it is missing."""
     curve = find_curve(owner, data_path, index)
     if curve is not None:
@@ -42,7 +43,7 @@ def ensure_curve(owner, data_path, index, group):
     return curve
 
 
-def _bags(data):
+def _bags(data: bpy.types.AnimData) -> List[bpy.types.bpy_struct]:
     """The channel bags of the slot that is assigned; another data-block's slot may carry the same paths."""
     slot = data.action_slot
     if slot is None:
@@ -51,7 +52,7 @@ def _bags(data):
     return [bag for bag in bags if bag is not None]
 
 
-def draw_progress(layout, fraction):
+def draw_progress(layout: bpy.types.UILayout, fraction: float) -> None:
     """A progress bar; before Blender 4.0 one made of characters."""
     if _PROGRESS_BAR:
         layout.progress(factor=fraction, text=f"{100 * fraction:.0f} %")
@@ -60,7 +61,7 @@ def draw_progress(layout, fraction):
         layout.label(text="\u2588" * full + "\u2591" * (12 - full))
 
 
-def redraw_progress(context):
+def redraw_progress(context: bpy.types.Context) -> None:
     """Redraw what shows a running solve, and no viewport: those can be slow."""
     for window in context.window_manager.windows:
         for area in window.screen.areas:
@@ -70,7 +71,7 @@ def redraw_progress(context):
                         region.tag_redraw()
 
 
-def draw_wrapped(layout, context, text, icon):
+def draw_wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str) -> None:
     """Text broken into lines that fit the region: a label alone would be cut off."""
     width = max(16, int(context.region.width / (7.0 * context.preferences.system.ui_scale)) - 9)
     column = layout.column(align=True)

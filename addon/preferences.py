@@ -30,7 +30,7 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         default="cpu",
     )
 
-    def draw(self, _context):
+    def draw(self, _context: bpy.types.Context) -> None:
         """Draw the page."""
         layout = self.layout
         layout.use_property_split = True
@@ -45,12 +45,12 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
                 layout.label(text=line)
 
 
-def preferences(context):
+def preferences(context: bpy.types.Context) -> FaceSolvePreferences:
     """The add-on's preferences."""
     return context.preferences.addons[__package__].preferences
 
 
-def solver_python(context):
+def solver_python(context: bpy.types.Context) -> str:
     """The checked path of the solver's Python.
 
     Raises:

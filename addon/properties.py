@@ -15,11 +15,11 @@ from bpy.props import (
 from bpy.types import Object, PropertyGroup
 
 
-def _has_shape_keys(_self, candidate):
+def _has_shape_keys(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
     return candidate.type == "MESH" and candidate.data.shape_keys is not None
 
 
-def _is_camera(_self, candidate):
+def _is_camera(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
     return candidate.type == "CAMERA"
 
 
@@ -130,11 +130,11 @@ CLASSES = (
 )
 
 
-def register_settings():
+def register_settings() -> None:
     """Hang the settings on the scene."""
     bpy.types.Scene.face_solve = PointerProperty(type=FaceSolveSettings)
 
 
-def unregister_settings():
+def unregister_settings() -> None:
     """Take them off again."""
     del bpy.types.Scene.face_solve

@@ -19,7 +19,7 @@ CLASSES = (
 )
 
 
-def register():
+def register() -> None:
     """Register classes, settings and handlers."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
@@ -28,7 +28,7 @@ def register():
     session.register_handlers()
 
 
-def unregister():
+def unregister() -> None:
     """Take everything back, in reverse."""
     session.unregister_handlers()
     bpy.types.STATUSBAR_HT_header.remove(main.draw_status_bar)

@@ -252,12 +252,12 @@ def warnings(session: Session) -> List[str]:
 
 
 @persistent
-def _on_load(*_args) -> None:
+def _on_load(*_args: object) -> None:
     stop()
 
 
 @persistent
-def _on_undo(*_args) -> None:
+def _on_undo(*_args: object) -> None:
     if _current.session is not None:
         _current.session.rewrite()
 

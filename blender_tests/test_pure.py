@@ -51,13 +51,12 @@ def test_scalars_keep_their_shape(tmp_path_factory, value):
     assert read_npz(path)["value"].shape == ()
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x05\x06" + bytes(18) + b"x", b"no zip at all"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04" + bytes(30), b"no zip at all"])
 def test_a_broken_file_is_a_problem_in_words(tmp_path, content):
     (tmp_path / "a.npz").write_bytes(content)
-    try:
-        assert read_npz(tmp_path / "a.npz") == {}
-    except FaceSolveProblem as problem:
-        assert problem.remedy
+    with pytest.raises(FaceSolveProblem, match="cannot be read") as caught:
+        read_npz(tmp_path / "a.npz")
+    assert caught.value.remedy
 
 
 ARKIT = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Set
 
 import bpy
 from bpy.props import StringProperty
@@ -15,7 +16,7 @@ from ..scene.solution import import_solution
 from .base import reports_problems
 
 
-def _chosen(filepath):
+def _chosen(filepath: str) -> Path:
     if not filepath:
         raise FaceSolveProblem("No path is given.", "Choose where the file is.")
     return Path(bpy.path.abspath(filepath))
@@ -30,7 +31,7 @@ class FACE_SOLVE_OT_export_shot(bpy.types.Operator):
     filepath: StringProperty(subtype="DIR_PATH", name="Folder")
 
     @reports_problems
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> Set[str]:
         """Write the folder."""
         plan = write_shot(context.scene, _chosen(self.filepath), device=preferences(context).device)
         for line in plan.warnings:
@@ -38,7 +39,7 @@ class FACE_SOLVE_OT_export_shot(bpy.types.Operator):
         self.report({"INFO"}, f"Shot written: {plan.folder}")
         return {"FINISHED"}
 
-    def invoke(self, context, _event):
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
         """Ask for the folder."""
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
@@ -55,13 +56,13 @@ class FACE_SOLVE_OT_import_solution(bpy.types.Operator):
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
 
     @reports_problems
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> Set[str]:
         """Read the file and key its frames."""
         session.refuse_second()
         self.report({"INFO"}, import_solution(context.scene, _chosen(self.filepath)))
         return {"FINISHED"}
 
-    def invoke(self, context, _event):
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
         """Ask for the file."""
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Set
+
 import bpy
 
 from ..problem import FaceSolveProblem
@@ -18,7 +20,7 @@ class FACE_SOLVE_OT_lock_frame(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @reports_problems
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> Set[str]:
         """Lock the current frame."""
         frame = context.scene.frame_current
         made = lock(context.scene.face_solve, frame)
@@ -34,13 +36,13 @@ class FACE_SOLVE_OT_unlock_frame(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @reports_problems
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> Set[str]:
         """Unlock the current frame."""
         unlock(context.scene.face_solve, context.scene.frame_current)
         return {"FINISHED"}
 
 
-def _step(operator, context, forward):
+def _step(operator: bpy.types.Operator, context: bpy.types.Context, forward: bool) -> Set[str]:
     scene = context.scene
     frames = bad_frames(scene.face_solve)
     target = step(frames, scene.frame_current, forward)
@@ -65,7 +67,7 @@ class FACE_SOLVE_OT_next_bad_frame(bpy.types.Operator):
     bl_label = "Next Bad Frame"
 
     @reports_problems
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> Set[str]:
         """Move the current frame forward."""
         return _step(self, context, forward=True)
 
@@ -77,7 +79,7 @@ class FACE_SOLVE_OT_previous_bad_frame(bpy.types.Operator):
     bl_label = "Previous Bad Frame"
 
     @reports_problems
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> Set[str]:
         """Move the current frame backward."""
         return _step(self, context, forward=False)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Set
+
 import bpy
 
 from .. import protocol, session
 from ..preferences import solver_python
+from ..problem import FaceSolveProblem
 from ..scene.folders import user_cache
 from ..scene.setup import fill_groups, set_up
-from ..problem import FaceSolveProblem
 from .base import reports_problems
 
 
@@ -20,7 +22,7 @@ class FACE_SOLVE_OT_setup_from_scene(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @reports_problems
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> Set[str]:
         """Fill the settings and say what was chosen."""
         active = context.view_layer.objects.active
         for line in set_up(context.scene, active):
@@ -36,7 +38,7 @@ class FACE_SOLVE_OT_group_shape_keys(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @reports_problems
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> Set[str]:
         """Fill the list of groups."""
         settings = context.scene.face_solve
         if settings.face is None:
@@ -52,7 +54,7 @@ class FACE_SOLVE_OT_check_solver(bpy.types.Operator):
     bl_label = "Check Solver"
 
     @reports_problems
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> Set[str]:
         """Ask the solver to check itself."""
         session.refuse_second()
         python = solver_python(context)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import List, Optional, Set
+
 import bpy
 from bpy.props import IntProperty
 
@@ -13,7 +15,14 @@ from ..scene.shot import write_shot
 from .base import reports_problems
 
 
-def solve(operator, context, title, stages, first=None, last=None):
+def solve(
+    operator: bpy.types.Operator,
+    context: bpy.types.Context,
+    title: str,
+    stages: Optional[List[str]],
+    first: Optional[int] = None,
+    last: Optional[int] = None,
+) -> Set[str]:
     """Write the shot, start the solver on it, and wait (background) or let it run (interactive)."""
     session.refuse_second()
     python = solver_python(context)
@@ -33,8 +42,8 @@ def solve(operator, context, title, stages, first=None, last=None):
     return {"FINISHED"}
 
 
-def _stage_operator(identifier, label, description, stages):
-    def execute(self, context):
+def _stage_operator(identifier: str, label: str, description: str, stages: Optional[List[str]]) -> type:
+    def execute(self: bpy.types.Operator, context: bpy.types.Context) -> Set[str]:
         return solve(self, context, label, stages)
 
     name = "FACE_SOLVE_OT_" + identifier
@@ -76,11 +85,11 @@ class FACE_SOLVE_OT_solve_range(bpy.types.Operator):
     frame_end: IntProperty(name="End")
 
     @reports_problems
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context) -> Set[str]:
         """Solve the frames from `frame_start` to `frame_end`."""
         return solve(self, context, self.bl_label, None, self.frame_start, self.frame_end)
 
-    def invoke(self, context, _event):
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
         """Ask for the range; the timeline's preview range is offered."""
         scene = context.scene
         part = (
@@ -99,7 +108,7 @@ class FACE_SOLVE_OT_cancel(bpy.types.Operator):
     bl_label = "Cancel"
 
     @reports_problems
-    def execute(self, _context):
+    def execute(self, _context: bpy.types.Context) -> Set[str]:
         """Ask the solver to stop."""
         current = session.running()
         if current is None:
@@ -115,7 +124,7 @@ class FACE_SOLVE_OT_watch(bpy.types.Operator):
     bl_label = "Face Solve"
     bl_options = {"INTERNAL"}
 
-    def invoke(self, context, _event):
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
         """Begin to listen."""
         self._session = session.running()
         if self._session is None:
@@ -124,7 +133,7 @@ class FACE_SOLVE_OT_watch(bpy.types.Operator):
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
-    def modal(self, context, event):
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Set[str]:
         """Esc stops the solve; everything else passes through to Blender."""
         if session.running() is not self._session:
             context.window_manager.event_timer_remove(self._timer)
@@ -135,7 +144,7 @@ class FACE_SOLVE_OT_watch(bpy.types.Operator):
             return {"RUNNING_MODAL"}
         return {"PASS_THROUGH"}
 
-    def _report(self):
+    def _report(self) -> None:
         failure = self._session.failure()
         if failure is not None:
             self.report({"ERROR"}, str(failure))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import List
+
 import bpy
 
 from .. import compat, session
 from ..preferences import solver_python
-from ..problem import ERROR, FaceSolveProblem
+from ..problem import ERROR, FaceSolveProblem, Problem
 from ..scene.prechecks import prechecks
 from ..scene.results import bad_frames
 
@@ -21,7 +23,7 @@ class FACE_SOLVE_PT_main(bpy.types.Panel):
     bl_category = "Face Solve"
     bl_label = "Face Solve"
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context) -> None:
         """Draw the panel."""
         layout, settings = self.layout, context.scene.face_solve
         current = session.running()
@@ -38,7 +40,7 @@ class FACE_SOLVE_PT_main(bpy.types.Panel):
         self._draw_result(layout, context, settings)
 
     @staticmethod
-    def _draw_setup(layout, settings, *, enabled):
+    def _draw_setup(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, *, enabled: bool) -> None:
         column = layout.column()
         column.enabled = enabled
         column.operator("face_solve.setup_from_scene", icon="VIEWZOOM")
@@ -52,7 +54,7 @@ class FACE_SOLVE_PT_main(bpy.types.Panel):
         row.prop(settings, "frame_end")
 
     @staticmethod
-    def _problems(context):
+    def _problems(context: bpy.types.Context) -> List[Problem]:
         problems = prechecks(context.scene.face_solve)
         try:
             solver_python(context)
@@ -61,13 +63,13 @@ class FACE_SOLVE_PT_main(bpy.types.Panel):
         return problems
 
     @staticmethod
-    def _draw_running(layout, context, current):
+    def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, current: int) -> None:
         compat.draw_progress(layout, current.job.progress.fraction)
         compat.draw_wrapped(layout, context, session.describe(current), "TIME")
         layout.operator("face_solve.cancel", icon="CANCEL")
 
     @staticmethod
-    def _draw_result(layout, context, settings):
+    def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup) -> None:
         problem = session.last_problem()
         if problem is not None:
             _draw_problem(layout, context, problem.as_problem())
@@ -98,7 +100,7 @@ class FACE_SOLVE_PT_shapes(bpy.types.Panel):
     bl_parent_id = "FACE_SOLVE_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context) -> None:
         """Draw one row a group."""
         layout, settings = self.layout, context.scene.face_solve
         for group in settings.shape_groups:
@@ -118,7 +120,7 @@ class FACE_SOLVE_PT_stages(bpy.types.Panel):
     bl_parent_id = "FACE_SOLVE_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context) -> None:
         """Draw the stages' settings and buttons."""
         layout, settings = self.layout, context.scene.face_solve
         layout.enabled = session.running() is None
@@ -140,21 +142,21 @@ class FACE_SOLVE_PT_stages(bpy.types.Panel):
         column.operator("face_solve.import_solution", icon="IMPORT")
 
 
-def _draw_problem(layout, context, problem):
+def _draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, problem: Problem) -> None:
     box = layout.box()
     compat.draw_wrapped(box, context, problem.message, _ICONS[problem.level])
     if problem.remedy:
         compat.draw_wrapped(box, context, problem.remedy, "RIGHTARROW")
 
 
-def _draw_problems(layout, context, problems):
+def _draw_problems(layout: bpy.types.UILayout, context: bpy.types.Context, problems: List[Problem]) -> None:
     for problem in problems:
         _draw_problem(layout, context, problem)
     if not problems:
         layout.label(text="Ready to solve", icon="CHECKMARK")
 
 
-def draw_status_bar(self, _context):
+def draw_status_bar(self: bpy.types.Header, _context: bpy.types.Context) -> None:
     """The running solve in Blender's status bar."""
     current = session.running()
     if current is not None:

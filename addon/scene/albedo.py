@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Dict, Iterable, Optional, Sequence, Tuple, Union
 
 import bpy
 
@@ -20,7 +20,7 @@ class Albedo:
     texture: Optional[str] = None
 
 
-def read_albedo(face, folder: Path) -> Albedo:
+def read_albedo(face: bpy.types.Object, folder: Path) -> Albedo:
     """The face's albedo, linear. Packed textures are saved into `folder`."""
     mesh = face.data
     materials = [slot.material for slot in face.material_slots]
@@ -43,7 +43,7 @@ def read_albedo(face, folder: Path) -> Albedo:
     return Albedo({"colors": _plain_colors(mesh, plain)})
 
 
-def _base_color(material):
+def _base_color(material: Optional[bpy.types.Material]) -> Union[bpy.types.Image, str, Tuple[float, ...]]:
     """An Image, a colour attribute's name ("" for the active one), or a linear RGBA tuple."""
     if material is None:
         return (0.8, 0.8, 0.8, 1.0)
@@ -57,7 +57,7 @@ def _base_color(material):
     return _upstream(socket, 0) or tuple(material.diffuse_color)
 
 
-def _upstream(socket, depth):
+def _upstream(socket: bpy.types.NodeSocket, depth: int) -> Union[bpy.types.Image, str, None]:
     """The first image or colour attribute that feeds a socket, through mixes and corrections."""
     if depth > 16:  # a chain this long ends in nothing that could be named the base colour
         return None
@@ -76,7 +76,7 @@ def _upstream(socket, depth):
     return None
 
 
-def _attribute_colors(mesh, attribute):
+def _attribute_colors(mesh: bpy.types.Mesh, attribute: bpy.types.Attribute) -> Array:
     """Linear RGBA per vertex; corners are averaged. `color` is linear whatever the attribute's storage."""
     flat = array("f", bytes(16 * len(attribute.data)))
     attribute.data.foreach_get("color", flat)
@@ -87,7 +87,7 @@ def _attribute_colors(mesh, attribute):
     return _averaged(mesh, corners, (flat[4 * i : 4 * i + 4] for i in range(len(corners))))
 
 
-def _plain_colors(mesh, plain):
+def _plain_colors(mesh: bpy.types.Mesh, plain: Sequence[Sequence[float]]) -> Array:
     corners, colors = array("i"), []
     for polygon in mesh.polygons:
         color = plain[min(polygon.material_index, len(plain) - 1)]
@@ -97,10 +97,10 @@ def _plain_colors(mesh, plain):
     return _averaged(mesh, corners, colors)
 
 
-def _averaged(mesh, corners, colors):
+def _averaged(mesh: bpy.types.Mesh, corners: array[int], colors: Iterable[Sequence[float]]) -> Array:
     total = array("d", bytes(32 * len(mesh.vertices)))
     seen = array("i", bytes(4 * len(mesh.vertices)))
-    for vertex, color in zip(corners, colors):
+    for vertex, color in zip(corners, colors, strict=True):
         seen[vertex] += 1
         for channel in range(4):
             total[4 * vertex + channel] += color[channel]
@@ -108,7 +108,7 @@ def _averaged(mesh, corners, colors):
     return Array(values, (len(mesh.vertices), 4))
 
 
-def _textured(mesh, image, folder):
+def _textured(mesh: bpy.types.Mesh, image: bpy.types.Image, folder: Path) -> Albedo:
     layer = next((one for one in mesh.uv_layers if one.active_render), None)
     if layer is None:
         return Albedo()
@@ -127,7 +127,7 @@ def _textured(mesh, image, folder):
     return Albedo({"uv": Array(corners, (len(mesh.loop_triangles), 3, 2))}, str(path))
 
 
-def _save_copy(image, path):
+def _save_copy(image: bpy.types.Image, path: Path) -> None:
     """Write an image's pixels without touching the image's own path."""
     copy = image.copy()
     try:

@@ -145,10 +145,10 @@ def world_to_camera(matrix_world: Sequence[Sequence[float]]) -> List[Row]:
         if length < 1e-12:
             raise FaceSolveProblem("A camera has a scale of zero.", "Apply the camera's scale (Ctrl+A).")
         axes.append([value / length for value in axis])
-    dots = [sum(p * q for p, q in zip(axes[a], axes[b])) for a, b in ((0, 1), (0, 2), (1, 2))]
+    dots = [sum(p * q for p, q in zip(axes[a], axes[b], strict=True)) for a, b in ((0, 1), (0, 2), (1, 2))]
     if max(map(abs, dots)) > 1e-4:
         raise FaceSolveProblem(
             "A camera is sheared by its parents' scale.", "Clear the camera's parent and keep its transform (Alt+P)."
         )
     origin = [float(matrix_world[row][3]) for row in range(3)]
-    return [[*axis, -sum(a * o for a, o in zip(axis, origin))] for axis in axes]
+    return [[*axis, -sum(a * o for a, o in zip(axis, origin, strict=True))] for axis in axes]

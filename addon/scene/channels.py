@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Dict, List, Sequence
+from typing import Dict, Iterable, List, Sequence, Tuple
 
+import bpy
 from mathutils import Euler, Matrix, Quaternion, Vector
 
 from ..problem import FaceSolveProblem
@@ -39,12 +40,12 @@ class Pose:
     scale: Vector
 
 
-def rotation_channel(face):
+def rotation_channel(face: bpy.types.Object) -> Tuple[str, int]:
     """(data path, number of components) of the object's rotation mode."""
     return ROTATION_PATHS.get(face.rotation_mode, ("rotation_euler", 3))
 
 
-def read_space(face) -> Space:
+def read_space(face: bpy.types.Object) -> Space:
     """The space of an evaluated object at the scene's current frame."""
     if face.parent is None and not any(not one.mute for one in face.constraints):
         parent = Matrix.Identity(4)
@@ -56,11 +57,11 @@ def read_space(face) -> Space:
         delta = Matrix.Identity(3)  # Blender shows no delta for this mode
     else:
         delta = face.delta_rotation_euler.to_matrix()
-    scale = Vector(own * more for own, more in zip(face.scale, face.delta_scale))
+    scale = Vector(own * more for own, more in zip(face.scale, face.delta_scale, strict=True))
     return Space(parent.copy(), scale, face.delta_location.copy(), delta)
 
 
-def read_pose(face) -> Pose:
+def read_pose(face: bpy.types.Object) -> Pose:
     """The world pose of an evaluated object at the scene's current frame.
 
     Raises:
@@ -78,7 +79,7 @@ def read_pose(face) -> Pose:
     return Pose(rotation, world.translation.copy(), Vector(lengths) * mirror)
 
 
-def own_channels(space: Space, pose: Pose):
+def own_channels(space: Space, pose: Pose) -> Tuple[Vector, Matrix]:
     """The location (3) and rotation matrix (3x3) that the object's channels must hold for its world pose.
 
     The inverse of Blender's own order: world = parent @ T(location + delta) @ (delta rotation @ rotation) @ scale.
@@ -103,7 +104,7 @@ def rotation_values(rotation: Matrix, mode: str, previous: Sequence[float]) -> L
     return list(rotation.to_euler(mode, Euler(previous, mode)))
 
 
-def _axis_angle(quaternion, previous):
+def _axis_angle(quaternion: Quaternion, previous: Sequence[float]) -> List[float]:
     before = Vector(previous[1:4])
     before = before.normalized() * previous[0] if before.length else before
     axis, angle = quaternion.to_axis_angle()
@@ -133,7 +134,7 @@ def continuous_rotations(
     pivot = frames.index(min(fixed)) if fixed else 0
     values: Dict[int, List[float]] = {}
 
-    def run(order, previous):
+    def run(order: Iterable[int], previous: Sequence[float]) -> None:
         for frame in order:
             previous = fixed[frame] if frame in fixed else rotation_values(rotations[frame], mode, previous)
             values[frame] = list(previous)

@@ -14,7 +14,7 @@ import bpy
 from ..problem import FaceSolveProblem
 
 
-def work_folder(scene) -> Tuple[Path, str]:
+def work_folder(scene: bpy.types.Scene) -> Tuple[Path, str]:
     """A folder that can be written, and where it is in words.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict
+from typing import Dict, List
 
 import bpy
 
@@ -10,15 +10,15 @@ _SAME_FRAME = 0.01  # Blender's own threshold for two keys on one frame
 _LOOKS = ("interpolation", "type", "easing", "back", "amplitude", "period")
 
 
-def keyed_values(curve) -> Dict[int, float]:
+def keyed_values(curve: bpy.types.FCurve) -> Dict[int, float]:
     """Value by whole frame of every key of a curve; keys between frames are left out."""
     if curve is None:
         return {}
     points = _get(curve.keyframe_points, "co", 2)
-    return {round(x): y for x, y in zip(points[0::2], points[1::2]) if abs(x - round(x)) < _SAME_FRAME}
+    return {round(x): y for x, y in zip(points[0::2], points[1::2], strict=True) if abs(x - round(x)) < _SAME_FRAME}
 
 
-def write_keys(curve, values: Dict[int, float]) -> None:
+def write_keys(curve: bpy.types.FCurve, values: Dict[int, float]) -> None:
     """Set the keys at these frames; other keys keep everything that they have.
 
     A key that exists keeps its interpolation and handles (moved along); a new one is Bezier with clamped handles, of the type Jitter,
@@ -54,15 +54,15 @@ def write_keys(curve, values: Dict[int, float]) -> None:
     curve.update()
 
 
-def _get(points, name, width):
+def _get(points: bpy.types.bpy_prop_collection, name: str, width: int) -> List[float]:
     # bpy fills a list of the right kind in place: whole numbers for enumerations.
     values = [0 if name in _LOOKS[:3] else 0.0] * (width * len(points))
     points.foreach_get(name, values)
     return values
 
 
-def _defaults():
-    def number(name, identifier):
+def _defaults() -> Dict[str, float]:
+    def number(name: str, identifier: str) -> int:
         return bpy.types.Keyframe.bl_rna.properties[name].enum_items[identifier].value
 
     return {

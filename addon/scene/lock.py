@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import bpy
+
 from ..problem import FaceSolveProblem
 from .keys import keyed_values, write_keys
 from .record import load_written, pose_channels, single, store_written, weight_channels
 from .rig import check_face
 
 
-def lock(settings, frame: int) -> int:
+def lock(settings: bpy.types.PropertyGroup, frame: int) -> int:
     """Lock a frame: channels without a key there get one with the value that they have; answers how many.
 
     Those keys are noted as the solver's, so that unlocking hands them back; keys that were there are not touched.
@@ -32,7 +34,7 @@ def lock(settings, frame: int) -> int:
     return made
 
 
-def unlock(settings, frame: int) -> None:
+def unlock(settings: bpy.types.PropertyGroup, frame: int) -> None:
     """Unlock a frame.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, Iterable, List, Optional, Tuple
 
 import bpy
 
@@ -35,12 +35,12 @@ class Plate:
         """The file that holds one of the plate's frames."""
         return Path(self.path.format(frame=number)) if self.kind == "sequence" else Path(self.path)
 
-    def frames(self, scene_frames) -> List[Optional[int]]:
+    def frames(self, scene_frames: Iterable[int]) -> List[Optional[int]]:
         """The frame map."""
         return [self.frame_of(frame) for frame in scene_frames]
 
 
-def background(camera) -> Optional[bpy.types.PropertyGroup]:
+def background(camera: bpy.types.Object) -> Optional[bpy.types.PropertyGroup]:
     """The camera's background image that holds a plate: the first that is shown, else the first."""
     filled = [
         one
@@ -50,7 +50,7 @@ def background(camera) -> Optional[bpy.types.PropertyGroup]:
     return next((one for one in filled if one.show_background_image), filled[0] if filled else None)
 
 
-def read_plate(camera) -> Plate:
+def read_plate(camera: bpy.types.Object) -> Plate:
     """The plate of a camera, found without opening its files.
 
     Raises:
@@ -64,7 +64,7 @@ def read_plate(camera) -> Plate:
     return _clip_plate(camera, entry) if entry.source == "MOVIE_CLIP" else _image_plate(camera, entry)
 
 
-def _image_plate(camera, entry) -> Plate:
+def _image_plate(camera: bpy.types.Object, entry: bpy.types.bpy_struct) -> Plate:
     image, user = entry.image, entry.image_user
     path = bpy.path.abspath(image.filepath, library=image.library)
     colorspace = image.colorspace_settings.name
@@ -89,7 +89,7 @@ def _image_plate(camera, entry) -> Plate:
     )
 
 
-def _check_duration(camera, user):
+def _check_duration(camera: bpy.types.Object, user: bpy.types.ImageUser) -> None:
     if user.frame_duration <= 0:
         raise FaceSolveProblem(
             f"The plate of {camera.name} is zero frames long.",
@@ -97,7 +97,7 @@ def _check_duration(camera, user):
         )
 
 
-def _clip_plate(camera, entry) -> Plate:
+def _clip_plate(camera: bpy.types.Object, entry: bpy.types.bpy_struct) -> Plate:
     clip = entry.clip
     path = bpy.path.abspath(clip.filepath, library=clip.library)
     colorspace = clip.colorspace_settings.name
@@ -111,7 +111,7 @@ def _clip_plate(camera, entry) -> Plate:
     return Plate(camera.name, "sequence", found[0], colorspace, timing.plate_frame)
 
 
-def plate_size(camera, plate: Plate, scene_frames) -> Tuple[int, int]:
+def plate_size(camera: bpy.types.Object, plate: Plate, scene_frames: Iterable[int]) -> Tuple[int, int]:
     """Width and height of the plate in pixels, from its first frame in the range.
 
     Raises:
@@ -154,7 +154,7 @@ def _measured(path: Path) -> Tuple[int, int]:
         bpy.data.images.remove(image)
 
 
-def backdrop(camera, size: Tuple[int, int]) -> Backdrop:
+def backdrop(camera: bpy.types.Object, size: Tuple[int, int]) -> Backdrop:
     """How the plate lies in the camera's frame at the current frame."""
     entry = background(camera)
     owner = entry.clip if entry.source == "MOVIE_CLIP" else entry.image
@@ -172,7 +172,7 @@ def backdrop(camera, size: Tuple[int, int]) -> Backdrop:
     )
 
 
-def missing_frames(plate: Plate, scene_frames) -> Tuple[List[int], List[int], List[int]]:
+def missing_frames(plate: Plate, scene_frames: Iterable[int]) -> Tuple[List[int], List[int], List[int]]:
     """Scene frames without a plate frame, with a missing file, and with an empty file; nothing is decoded."""
     outside, missing, empty, sizes = [], [], [], {}
     for frame in scene_frames:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import List, Set
+
+import bpy
 
 from ..problem import ERROR, WARNING, FaceSolveProblem, Problem
 from .plate import missing_frames, read_plate
 from .rig import check_face
 
 
-def enabled_cameras(settings):
+def enabled_cameras(settings: bpy.types.PropertyGroup) -> List[bpy.types.Object]:
     """The camera objects that are solved with."""
     return [item.camera for item in settings.cameras if item.enabled and item.camera is not None]
 
 
-def prechecks(settings) -> List[Problem]:
+def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     """What can be told without touching the disk; cheap enough for every redraw."""
     problems: List[Problem] = []
     try:
@@ -52,7 +54,7 @@ def prechecks(settings) -> List[Problem]:
     return problems
 
 
-def plate_problems(settings, frames) -> List[Problem]:
+def plate_problems(settings: bpy.types.PropertyGroup, frames: List[int]) -> List[Problem]:
     """What is wrong with the plates' files: missing, empty, or no footage at these frames. Looks at every file, decodes none."""
     problems: List[Problem] = []
     cameras = enabled_cameras(settings)
@@ -86,7 +88,7 @@ def plate_problems(settings, frames) -> List[Problem]:
     return problems
 
 
-def _outside(unseen, seen) -> Problem:
+def _outside(unseen: List[int], seen: Set[int]) -> Problem:
     remedy = (
         f"Set the range to {min(seen)}-{max(seen)}, or the start of the plate."
         if seen
@@ -95,7 +97,7 @@ def _outside(unseen, seen) -> Problem:
     return Problem(ERROR, f"The plate has no frame at {ranges(unseen)}.", remedy)
 
 
-def ranges(frames) -> str:
+def ranges(frames: List[int]) -> str:
     """Frames in words: "frames 3-7, 12"."""
     parts: List[List[int]] = []
     for frame in sorted(frames):

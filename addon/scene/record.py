@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from array import array
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 import bpy
 
@@ -28,14 +28,14 @@ class Channel:
         group: the group in the animation editors.
     """
 
-    def __init__(self, name, owner, data_path, index, group):
+    def __init__(self, name: str, owner: bpy.types.ID, data_path: str, index: int, group: str) -> None:
         self.name, self.owner, self.data_path, self.index, self.group = name, owner, data_path, index, group
 
-    def find(self):
+    def find(self) -> Optional[bpy.types.FCurve]:
         """The curve, or None."""
         return compat.find_curve(self.owner, self.data_path, self.index)
 
-    def ensure(self):
+    def ensure(self) -> bpy.types.FCurve:
         """The curve, made where it is missing."""
         return compat.ensure_curve(self.owner, self.data_path, self.index, self.group)
 
@@ -45,14 +45,14 @@ class Channel:
         return float(value[self.index] if hasattr(value, "__len__") else value)
 
 
-def pose_channels(face) -> List[Channel]:
+def pose_channels(face: bpy.types.Object) -> List[Channel]:
     """Location (3) and rotation (3 or 4, by the object's rotation mode)."""
     path, size = rotation_channel(face)
     places = [("location", i) for i in range(3)] + [(path, i) for i in range(size)]
     return [Channel(f"{where}[{i}]", face, where, i, "Object Transforms") for where, i in places]
 
 
-def weight_channels(face) -> Dict[str, Channel]:
+def weight_channels(face: bpy.types.Object) -> Dict[str, Channel]:
     """The value of every shape key that may be keyed, by name: not muted, not driven."""
     keys, driven = face.data.shape_keys, driven_keys(face)
     return {
@@ -62,7 +62,7 @@ def weight_channels(face) -> Dict[str, Channel]:
     }
 
 
-def load_written(settings) -> Written:
+def load_written(settings: bpy.types.PropertyGroup) -> Written:
     """The record on the scene; empty where there is none."""
     if not settings.written:
         return {}
@@ -71,11 +71,11 @@ def load_written(settings) -> Written:
     for name, (frames, data) in document.items():
         values = array("f")
         values.frombytes(base64.b64decode(data))
-        written[name] = dict(zip(frames, values))
+        written[name] = dict(zip(frames, values, strict=True))
     return written
 
 
-def store_written(settings, written: Written) -> None:
+def store_written(settings: bpy.types.PropertyGroup, written: Written) -> None:
     """Put the record on the scene, where it is saved and undone together with the keys."""
     document = {
         name: (list(values), base64.b64encode(array("f", values.values()).tobytes()).decode("ascii"))

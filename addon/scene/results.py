@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import List, Optional
 
+import bpy
+
 from .. import protocol
 
 
-def bad_frames(settings) -> List[int]:
+def bad_frames(settings: bpy.types.PropertyGroup) -> List[int]:
     """Frames that failed or whose error is above the artist's limit, ascending; locked frames are the artist's own and never bad."""
     locked = {item.frame for item in settings.locked_frames}
     return sorted(

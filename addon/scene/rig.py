@@ -6,7 +6,9 @@ import math
 import operator
 from array import array
 from dataclasses import dataclass
-from typing import Dict, List, Set
+from typing import Dict, List, Sequence, Set, Tuple
+
+import bpy
 
 from ..problem import FaceSolveProblem
 from .npz import Array
@@ -22,20 +24,20 @@ class Rig:
     arrays: Dict[str, Array]
 
 
-def solvable_keys(face):
+def solvable_keys(face: bpy.types.Object) -> List[str]:
     """The names of the shape keys, without the reference key, in the mesh's order."""
     keys = face.data.shape_keys
     return [block.name for block in keys.key_blocks if block != keys.reference_key]
 
 
-def driven_keys(face) -> Set[str]:
+def driven_keys(face: bpy.types.Object) -> Set[str]:
     """The names of the shape keys whose value a driver sets."""
     data = face.data.shape_keys.animation_data
     paths = {driver.data_path for driver in data.drivers} if data else set()
     return {block.name for block in face.data.shape_keys.key_blocks if block.path_from_id("value") in paths}
 
 
-def check_face(face):
+def check_face(face: bpy.types.Object) -> None:
     """Refuse what cannot be solved.
 
     Raises:
@@ -82,7 +84,7 @@ def check_face(face):
             )
 
 
-def read_rig(face, settings, scale) -> Rig:
+def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: Sequence[float]) -> Rig:
     """Read the head's mesh and shape keys.
 
     Args:
@@ -139,7 +141,7 @@ def read_rig(face, settings, scale) -> Rig:
     return Rig(names, solved, arrays)
 
 
-def _coordinates(block, count, face_name):
+def _coordinates(block: bpy.types.ShapeKey, count: int, face_name: str) -> array[float]:
     values = array("f", bytes(12 * count))
     block.data.foreach_get("co", values)
     # A sum of finite single-precision numbers is finite in double precision: one pass finds any that is not.
@@ -152,7 +154,7 @@ def _coordinates(block, count, face_name):
     return values
 
 
-def _group_settings(settings):
+def _group_settings(settings: bpy.types.PropertyGroup) -> Tuple[Dict[str, str], Set[str], Dict[str, float]]:
     names, excluded, strengths = {}, set(), {}
     for group in settings.shape_groups:
         for key in group.keys:
@@ -163,7 +165,7 @@ def _group_settings(settings):
     return names, excluded, strengths
 
 
-def _masked(delta, face, group_name):
+def _masked(delta: array[float], face: bpy.types.Object, group_name: str) -> array[float]:
     group = face.vertex_groups.get(group_name)
     if group is None:  # Blender applies no mask where the group is missing
         return delta

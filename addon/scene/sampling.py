@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Dict, List
+from typing import Dict, Iterator, List, Tuple
 
 import bpy
 
@@ -29,7 +29,7 @@ class Samples:
 
 
 @contextmanager
-def current_frame_kept(scene):
+def current_frame_kept(scene: bpy.types.Scene) -> Iterator[None]:
     """Come back to the frame that the artist was on."""
     frame, subframe = scene.frame_current, scene.frame_subframe
     try:
@@ -38,13 +38,22 @@ def current_frame_kept(scene):
         scene.frame_set(frame, subframe=subframe)
 
 
-def sample_scene(scene, face, cameras, plates: Dict[str, Plate], sizes, frames) -> Samples:
+def sample_scene(
+    scene: bpy.types.Scene,
+    face: bpy.types.Object,
+    cameras: List[bpy.types.Object],
+    plates: Dict[str, Plate],
+    sizes: Dict[str, Tuple[int, int]],
+    frames: List[int],
+) -> Samples:
     """Play the frames.
 
     Args:
-        scene, face: the scene and the head's object.
+        scene: the scene.
+        face: the head's object.
         cameras: camera objects.
-        plates, sizes: each camera's plate and its (width, height), by camera name.
+        plates: each camera's plate, by camera name.
+        sizes: each plate's (width, height) in pixels, by camera name.
         frames: scene frames, ascending.
 
     Raises:
@@ -77,7 +86,13 @@ def sample_scene(scene, face, cameras, plates: Dict[str, Plate], sizes, frames) 
     return samples
 
 
-def _sample_camera(scene, evaluated, camera, size, samples):
+def _sample_camera(
+    scene: bpy.types.Scene,
+    evaluated: bpy.types.Object,
+    camera: bpy.types.Object,
+    size: Tuple[int, int],
+    samples: Samples,
+) -> None:
     data, render = evaluated.data, scene.render
     if data.type != "PERSP":
         raise FaceSolveProblem(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import List, Optional
+
+import bpy
 
 from ..problem import FaceSolveProblem
 from .plate import background, read_plate
@@ -11,7 +13,7 @@ from .rig import check_face, solvable_keys
 from .shape_groups import grouped
 
 
-def set_up(scene, active) -> List[str]:
+def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[str]:
     """Fill `scene.face_solve`; answers with what was found, one sentence each.
 
     Args:
@@ -30,7 +32,7 @@ def set_up(scene, active) -> List[str]:
     return said
 
 
-def _find_face(scene, settings, active):
+def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active: Optional[bpy.types.Object]) -> str:
     candidates = [
         one
         for one in scene.objects
@@ -49,7 +51,7 @@ def _find_face(scene, settings, active):
     return f"Face: {face.name} ({why}).{also}"
 
 
-def _find_cameras(scene, settings):
+def _find_cameras(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> List[str]:
     settings.cameras.clear()
     for camera in sorted(
         (one for one in scene.objects if one.type == "CAMERA"), key=lambda one: (one != scene.camera, one.name)
@@ -64,7 +66,7 @@ def _find_cameras(scene, settings):
     return [f"Cameras: {', '.join(item.camera.name for item in settings.cameras)}."]
 
 
-def _find_range(scene, settings):
+def _find_range(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> str:
     covered = set()
     for camera in enabled_cameras(settings):
         try:
@@ -79,7 +81,7 @@ def _find_range(scene, settings):
     return f"Frames {settings.frame_start}-{settings.frame_end}."
 
 
-def fill_groups(settings):
+def fill_groups(settings: bpy.types.PropertyGroup) -> None:
     """Group the face's shape keys by their names; strengths and switches of groups that stay are kept."""
     before = {group.name: (group.enabled, group.strength) for group in settings.shape_groups}
     settings.shape_groups.clear()

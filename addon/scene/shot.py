@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Set
+from typing import Callable, Dict, List, Optional, Set, Tuple
 
 import bpy
 
 from .. import protocol
-from ..problem import ERROR, FaceSolveProblem
+from ..problem import ERROR, FaceSolveProblem, Problem
 from .albedo import read_albedo
 from .channels import Space
 from .npz import write_npz
-from .plate import plate_size, read_plate
+from .plate import Plate, plate_size, read_plate
 from .prechecks import enabled_cameras, plate_problems, prechecks, ranges
 from .record import artists_keys, load_written, pose_channels, weight_channels
-from .rig import read_rig
-from .sampling import sample_scene
+from .rig import Rig, read_rig
+from .sampling import Samples, sample_scene
 
 
 @dataclass
@@ -44,7 +43,7 @@ class Plan:
         return self.folder / "SOLUTION.npz"
 
 
-def solve_frames(settings, first: Optional[int], last: Optional[int]) -> List[int]:
+def solve_frames(settings: bpy.types.PropertyGroup, first: Optional[int], last: Optional[int]) -> List[int]:
     """The frames of a solve: the settings' range, or the part asked for."""
     start = settings.frame_start if first is None else first
     end = settings.frame_end if last is None else last
@@ -53,14 +52,23 @@ def solve_frames(settings, first: Optional[int], last: Optional[int]) -> List[in
     return list(range(start, end + 1))
 
 
-def write_shot(scene, folder: Path, *, stages=None, first=None, last=None, device="cpu") -> Plan:
+def write_shot(
+    scene: bpy.types.Scene,
+    folder: Path,
+    *,
+    stages: Optional[List[str]] = None,
+    first: Optional[int] = None,
+    last: Optional[int] = None,
+    device: str = "cpu",
+) -> Plan:
     """Write the shot folder.
 
     Args:
         scene: the scene, set up.
         folder: where shot.json and rig.npz go; made where missing.
         stages: the stages to run, None for Solve Shot's own list.
-        first, last: a part of the range; None for all of it.
+        first: where the part to solve begins; None for the range's start.
+        last: where it ends; None for the range's end.
         device: `cpu` or `cuda`.
 
     Raises:
@@ -115,12 +123,16 @@ def unwritable(folder: Path, error: OSError) -> FaceSolveProblem:
     )
 
 
-def anchors(settings, face, frames, rig):
+def anchors(
+    settings: bpy.types.PropertyGroup, face: bpy.types.Object, frames: List[int], rig: Rig
+) -> Tuple[Set[int], Set[int]]:
     """Frames that a solve must leave whole, and frames that carry some of the artist's keys but not on every channel."""
     wanted = set(frames)
     written = load_written(settings)
     weights = weight_channels(face)
-    channels = pose_channels(face) + [weights[name] for name, solved in zip(rig.names, rig.solved) if solved]
+    channels = pose_channels(face) + [
+        weights[name] for name, solved in zip(rig.names, rig.solved, strict=True) if solved
+    ]
     by_hand: Set[int] = set()
     complete = set(frames)
     for channel in channels:
@@ -133,13 +145,23 @@ def anchors(settings, face, frames, rig):
     return whole, by_hand - whole
 
 
-def _raise_first(problems):
+def _raise_first(problems: List[Problem]) -> None:
     for problem in problems:
         if problem.level == ERROR:
             raise FaceSolveProblem(problem.message, problem.remedy)
 
 
-def _document(scene, frames, cameras, plates, sizes, samples, locked, stages, device):
+def _document(
+    scene: bpy.types.Scene,
+    frames: List[int],
+    cameras: List[bpy.types.Object],
+    plates: Dict[str, Plate],
+    sizes: Dict[str, Tuple[int, int]],
+    samples: Samples,
+    locked: Set[int],
+    stages: Optional[List[str]],
+    device: str,
+) -> Dict[str, object]:
     settings = scene.face_solve
     rotations = [[value for row in pose.rotation for value in row] for pose in samples.poses]
     translations = [list(pose.translation) for pose in samples.poses]
@@ -182,11 +204,11 @@ def _document(scene, frames, cameras, plates, sizes, samples, locked, stages, de
     }
 
 
-def _write_atomically(path: Path, write) -> None:
+def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Write beside the place and move there: no reader sees half a file."""
     partial = path.with_name(path.name + ".part")
     try:
         write(partial)
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

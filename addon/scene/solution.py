@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Dict
+from typing import Dict, List, Tuple
 
 import bpy
 
@@ -21,7 +21,7 @@ from .writer import store_results, write_frames
 _NEEDED = ("frames", "rotation", "translation", "weights", "names", "status", "error_px")
 
 
-def read_solution(path: Path):
+def read_solution(path: Path) -> Tuple[List[str], Dict[int, FrameResult]]:
     """(names, results by frame) of a solution file.
 
     Raises:
@@ -62,7 +62,7 @@ def read_solution(path: Path):
     return list(names), results
 
 
-def import_solution(scene, path: Path) -> str:
+def import_solution(scene: bpy.types.Scene, path: Path) -> str:
     """Key a solution on the chosen face; answers with what was done.
 
     Raises:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, Set
+from typing import Dict, Iterable, List, Set, Tuple
 
 import bpy
 from mathutils import Matrix, Vector
 
 from .. import protocol
 from ..problem import FaceSolveProblem
+from ..worker.job import FrameResult
 from .channels import Pose, continuous_rotations, own_channels, rotation_channel
 from .keys import keyed_values, write_keys
-from .record import load_written, pose_channels, single, store_written, weight_channels
+from .record import Channel, Written, load_written, pose_channels, single, store_written, weight_channels
 from .shot import Plan
 
 
-def find_actors(plan: Plan):
+def find_actors(plan: Plan) -> Tuple[bpy.types.Scene, bpy.types.Object]:
     """The scene and the face by their names.
 
     Raises:
@@ -58,7 +59,7 @@ def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -
     written = load_written(settings)
     columns = _pose_columns(plan, face, usable, written)
     weights = weight_channels(face)
-    for index, (name, solved) in enumerate(zip(plan.names, plan.solved)):
+    for index, (name, solved) in enumerate(zip(plan.names, plan.solved, strict=True)):
         if solved and name in weights:
             columns.append((weights[name], {frame: usable[frame].weights[index] for frame in frames}))
     for channel, values in columns:
@@ -68,7 +69,7 @@ def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -
         scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
 
 
-def _write_channel(channel, values: Dict[int, float], written) -> None:
+def _write_channel(channel: Channel, values: Dict[int, float], written: Written) -> None:
     ours = written.setdefault(channel.name, {})
     existing = keyed_values(channel.find())
     free = {
@@ -81,7 +82,7 @@ def _write_channel(channel, values: Dict[int, float], written) -> None:
         ours.update(free)
 
 
-def _pose_columns(plan: Plan, face, usable, written) -> List:
+def _pose_columns(plan: Plan, face: bpy.types.Object, usable: Dict[int, FrameResult], written: Written) -> List:
     channels = pose_channels(face)
     mode = face.rotation_mode
     locations, rotations = {}, {}
@@ -93,7 +94,7 @@ def _pose_columns(plan: Plan, face, usable, written) -> List:
     # What the artist keyed, and what is locked, stays: the other frames' turns are counted from there.
     curves = [channel.find() for channel in turns]
     kept: Set[int] = set(plan.locked)
-    for channel, curve in zip(turns, curves):
+    for channel, curve in zip(turns, curves, strict=True):
         ours = written.get(channel.name, {})
         kept.update(frame for frame, value in keyed_values(curve).items() if ours.get(frame) != value)
     start = list(getattr(face, rotation_channel(face)[0]))
@@ -110,7 +111,7 @@ def _pose_columns(plan: Plan, face, usable, written) -> List:
     return columns
 
 
-def store_results(settings, results: Iterable) -> None:
+def store_results(settings: bpy.types.PropertyGroup, results: Iterable) -> None:
     """Note status and error of these frames on the scene; frames that are not among them keep theirs."""
     latest = {result.frame: result for result in results}
     for frame in sorted(set(latest) - {item.frame for item in settings.results}):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional
 
@@ -43,7 +42,7 @@ def validated_interpreter(path: str, host_binary: str) -> str:
     """
     if not path:
         raise FaceSolveProblem("No Python is chosen to run the solver.", _CHOOSE)
-    found = Path(os.path.expanduser(path))
+    found = Path(path).expanduser()
     if not found.exists():
         raise FaceSolveProblem(f"The solver's Python does not exist: {path}.", _CHOOSE)
     if found.is_dir():
@@ -51,7 +50,7 @@ def validated_interpreter(path: str, host_binary: str) -> str:
             f"The solver's Python is a folder: {path}.",
             "Choose the python program inside it (bin/python or python.exe).",
         )
-    same = bool(host_binary) and Path(host_binary).exists() and os.path.samefile(found, host_binary)
+    same = bool(host_binary) and Path(host_binary).exists() and found.samefile(host_binary)
     if found.stem.lower().startswith("blender") or (same and "python" not in found.name.lower()):
         raise FaceSolveProblem(f"The solver's Python is Blender itself: {path}.", _CHOOSE)
     if not os.access(found, os.X_OK):
@@ -59,7 +58,7 @@ def validated_interpreter(path: str, host_binary: str) -> str:
             f"The solver's Python may not be run: {path}.", "Make the file executable, or choose another Python."
         )
     # Not resolved: a virtual environment's python is a link, and knows its packages by where it was called.
-    return os.path.abspath(found)
+    return str(Path.cwd() / found)
 
 
 def solver_environment(environment: Mapping[str, str]) -> Dict[str, str]:
@@ -75,9 +74,9 @@ def worker_command(interpreter: str) -> List[str]:
     return [interpreter, "-m", "solver_core", "worker"]
 
 
-def no_window() -> Dict[str, int]:
-    """Popen's arguments that keep Windows from opening a console."""
-    return {"creationflags": int(getattr(subprocess, "CREATE_NO_WINDOW", 0))} if sys.platform == "win32" else {}
+def no_window() -> int:
+    """Popen's creation flags that keep Windows from opening a console; none elsewhere."""
+    return int(getattr(subprocess, "CREATE_NO_WINDOW", 0))
 
 
 def diagnose(interpreter: str, log_text: str, exit_code: Optional[int], probe: str) -> FaceSolveProblem:
@@ -128,7 +127,7 @@ def probe_version(interpreter: str, environment: Mapping[str, str], timeout: flo
             timeout=timeout,
             env=dict(environment),
             check=False,
-            **no_window(),  # type: ignore[call-overload]
+            creationflags=no_window(),
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -106,8 +106,11 @@ class Job:
     def poll(self) -> List[FrameResult]:
         """Move on by what has arrived; returns the frames among it."""
         frames: List[FrameResult] = []
-        if self.state.over:
-            return frames
+        if not self.state.over:
+            self._receive(frames)
+        return frames
+
+    def _receive(self, frames: List[FrameResult]) -> None:
         for received in self.process.receive():
             if isinstance(received, Garbage):
                 self._on_garbage(received)
@@ -123,10 +126,8 @@ class Job:
                         "Update the solver and the add-on together.",
                     )
             if self.state.over:
-                break
-        if not self.state.over:
-            self._on_clock()
-        return frames
+                return
+        self._on_clock()
 
     def cancel(self) -> None:
         """Ask the solver to stop; what is done is kept."""

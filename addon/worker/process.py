@@ -64,7 +64,7 @@ class WorkerProcess:
                     env=dict(environment),
                     # A session of its own, so that its children end with it when it is killed.
                     start_new_session=sys.platform != "win32",
-                    **no_window(),
+                    creationflags=no_window(),
                 )
             except OSError as error:
                 raise FaceSolveProblem(

@@ -12,7 +12,7 @@ from mathutils import Matrix, Vector
 
 
 def _pixel(row, extrinsics, point):
-    x, y, z = (sum(m * c for m, c in zip(line, (*point, 1.0))) for line in extrinsics)
+    x, y, z = (sum(m * c for m, c in zip(line, (*point, 1.0), strict=True)) for line in extrinsics)
     return row[2] + row[0] * x / -z, row[3] - row[1] * y / -z
 
 

@@ -68,7 +68,7 @@ def check_keys_between_frames_and_their_looks_survive():
 
 
 def check_hand_made_keys_are_never_overwritten():
-    scene, face, _camera = ready_scene()
+    _scene, face, _camera = ready_scene()
     face.location = (9, 8, 7)
     face.keyframe_insert("location", index=1, frame=5)
     block = face.data.shape_keys.key_blocks['odd "name" AU12']
@@ -179,7 +179,7 @@ def check_200_frames_of_60_keys_take_less_than_a_second():
 
 
 def check_other_data_in_the_action_is_left_alone():
-    scene, face, _camera = ready_scene()
+    _scene, face, _camera = ready_scene()
     face["custom"] = 1.0
     face.keyframe_insert('["custom"]', frame=3)
     face.keyframe_insert("scale", frame=3)
@@ -193,7 +193,7 @@ def check_other_data_in_the_action_is_left_alone():
 def check_an_action_shared_by_two_heads_keeps_them_apart():
     if not hasattr(bpy.types.Action, "slots"):
         return  # before 4.4 an action has no slots: sharing it is sharing the motion
-    scene, face, _camera = ready_scene()
+    _scene, face, _camera = ready_scene()
     other = harness.make_face("Other")
     other.keyframe_insert("location", frame=1)
     face.animation_data_create().action = other.animation_data.action
@@ -205,7 +205,7 @@ def check_an_action_shared_by_two_heads_keeps_them_apart():
 
 
 def check_deleted_face_while_running():
-    scene, face, _camera = ready_scene()
+    _scene, _face, _camera = ready_scene()
     writer = harness.module("scene.writer")
     write_frames = harness.module("session").write_frames
 

@@ -6,6 +6,8 @@ import sys
 import zipfile
 
 sys.path.insert(0, os.path.dirname(__file__))
+import itertools
+
 import bpy
 import harness
 from harness import close, environment, known_motion, ready_scene, refused
@@ -111,7 +113,7 @@ def check_rotations_do_not_jump():
         curves = [harness.module("compat").find_curve(face, path, i) for i in range(size)]
         values = [[curve.evaluate(frame) for curve in curves] for frame in range(1, 121)]
         # The head turns by 0.13 radians a frame, several times round.
-        worst = max(max(abs(b - a) for a, b in zip(*pair)) for pair in zip(values, values[1:]))
+        worst = max(max(abs(b - a) for a, b in zip(*pair, strict=True)) for pair in itertools.pairwise(values))
         assert worst < (0.2 if mode != "XYZ" else 0.6), (
             mode,
             worst,
@@ -279,7 +281,7 @@ def check_rig_arrays_are_the_mesh():
 
 
 def check_albedo_from_attribute_image_and_plain_colour():
-    scene, face, _camera = ready_scene()
+    _scene, face, _camera = ready_scene()
     read = harness.module("scene.albedo").read_albedo
     folder = harness.FOLDER / "albedo"
     folder.mkdir(exist_ok=True)

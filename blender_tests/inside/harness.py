@@ -172,7 +172,7 @@ def close(a, b, tolerance):
     """Assert that two numbers or sequences are near."""
     a, b = (list(x) if hasattr(x, "__len__") else [x] for x in (a, b))
     assert len(a) == len(b), (a, b)
-    worst = max(abs(x - y) for x, y in zip(a, b))
+    worst = max(abs(x - y) for x, y in zip(a, b, strict=True))
     assert worst <= tolerance, f"off by {worst}: {a} {b}"
 
 

@@ -58,7 +58,6 @@ def spin(angle, axis=(0.6, 0.0, 0.8)):
         y * x * d + z * s,
         c + y * y * d,
         y * z * d - x * s,
-    ] + [
         z * x * d - y * s,
         z * y * d + x * s,
         c + z * z * d,
@@ -128,8 +127,10 @@ def break_down():
         sys.stderr.write("segmentation fault, said the test\n")
         sys.stderr.flush()
         os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(3600)  # a signal may take a moment
     if FAULT == "hang":
         os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(3600)
     if FAULT == "garbage":
         for _ in range(5):
             os.write(1, b"\xff\xfe this is no message\n")
