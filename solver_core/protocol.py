@@ -7,13 +7,13 @@ The conversation is described in docs/protocol.md.
 from __future__ import annotations
 
 import json
-from typing import Any, Dict
+from typing import Any
 
 PROTOCOL_VERSION = 1
 SHOT_SCHEMA_VERSION = 1
 HEARTBEAT_SECONDS = 1.0
 
-Message = Dict[str, Any]
+Message = dict[str, Any]
 
 # From the add-on to the worker.
 SOLVE = "solve"  # shot, out

@@ -8,8 +8,6 @@ colour behind, 4-7 place by the motion of the two ends, 8-9 3D place by their de
 place, 14-22 by normal [3,3], 23 3D place, 24 place, 25-26 the edge on the image, 27-35 shadow transfer, 36-38 albedo where lit.
 """
 
-# ruff: noqa: PLR0917 - compiled kernels take their arrays one by one
-
 from __future__ import annotations
 
 import numba as nb

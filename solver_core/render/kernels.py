@@ -1,7 +1,5 @@
 """The renderer's forward kernels: shading at pixel centres, the outline's correction, encoding."""
 
-# ruff: noqa: PLR0917 - compiled kernels take their arrays one by one
-
 from __future__ import annotations
 
 import numba as nb

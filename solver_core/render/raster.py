@@ -4,8 +4,6 @@ A pixel's centre belongs to a triangle by the top-left rule, evaluated so that t
 the same number for it: no pixel on a shared edge is hit twice or missed.
 """
 
-# ruff: noqa: PLR0917 - compiled kernels take their arrays one by one
-
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ The image depends continuously on the vertices, except where surfaces cut throug
 outline passes over another.
 """
 
-# ruff: noqa: PLR0917 - the order of a render's inputs is fixed
-
 from __future__ import annotations
 
 from dataclasses import dataclass

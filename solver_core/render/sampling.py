@@ -1,7 +1,5 @@
 """Material points: which point of the surface is seen at a place on the image, and attributes there."""
 
-# ruff: noqa: PLR0917 - compiled kernels take their arrays one by one
-
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ The basis is the real one of orders 0 to 2, orthonormal over the sphere, on worl
 (Ramamoorthi and Hanrahan 2001, equation 13), so that irradiance is one dot product.
 """
 
-# ruff: noqa: PLR0917 - compiled kernels take their arrays one by one
-
 from __future__ import annotations
 
 import numba as nb

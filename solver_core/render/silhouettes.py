@@ -14,8 +14,6 @@ Each piece moves the pixel's colour by flux * (colour of the edge - colour just 
 piece nearest to the centre; a sweep over all triangles finds at that very point what hides the edge and what lies behind it.
 """
 
-# ruff: noqa: PLR0917 - compiled kernels take their arrays one by one
-
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ barycentrics are perspective correct: v also takes w_j (p_j - p) / z dz_j. The o
 two colours on its sides, at a point that moves with the edge.
 """
 
-# ruff: noqa: PLR0917 - compiled kernels take their arrays one by one
-
 from __future__ import annotations
 
 import numba as nb

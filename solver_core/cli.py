@@ -1,0 +1,121 @@
+"""The command line: solve a shot folder, fetch weights, check the installation, serve the add-on."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import Self
+
+from solver_core import __version__
+from solver_core.errors import FaceSolveError
+from solver_core.listener import FrameResult
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; a problem that the user can mend is one sentence on standard error and exit status 1."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments[:1] == ["weights"]:
+            from solver_core.networks.weights import main as weights
+
+            return weights(arguments[1:])
+        return _run(_parser().parse_args(arguments))
+    except FaceSolveError as error:
+        print(f"face-solve: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="face-solve", description="Solves facial performances from footage.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    solve = commands.add_parser("solve", help="solve a shot folder")
+    solve.add_argument("shot", type=Path, metavar="SHOT_DIR")
+    solve.add_argument("--out", type=Path, required=True, metavar="SOLUTION.npz")
+    solve.add_argument("--stages", help="comma-separated stage names (default: the shot's, or all)")
+    solve.add_argument("--frames", metavar="A-B", help="only these frames")
+    solve.add_argument("--landmarks", choices=["facemesh", "fan"])
+    solve.add_argument("--device", choices=["cpu", "cuda"])
+    worker = commands.add_parser("worker", help="serve the add-on over standard input and output")
+    worker.add_argument("--log", default="", help="file for messages and errors")
+    commands.add_parser("check", help="say what is installed and whether it works")
+    commands.add_parser("weights", help="fetch, list or verify network weights", add_help=False)
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "worker":
+        from solver_core.worker import main as worker
+
+        return worker(arguments.log)
+    if arguments.command == "check":
+        from solver_core.check import check
+
+        lines, ok = check()
+        print("\n".join(lines))
+        return 0 if ok else 1
+    return _solve(arguments)
+
+
+def _solve(arguments: argparse.Namespace) -> int:
+    from solver_core.solve import Overrides, solve_folder
+
+    frames = None
+    if arguments.frames:
+        first, _, last = arguments.frames.partition("-")
+        if not (first.isdigit() and (last.isdigit() or not last)):
+            raise FaceSolveError(f"--frames {arguments.frames} is no range.", "Write it as 1001-1048.")
+        frames = (int(first), int(last or first))
+    overrides = Overrides(
+        stages=tuple(arguments.stages.split(",")) if arguments.stages else None,
+        frames=frames,
+        landmarks=arguments.landmarks,
+        device=arguments.device,
+    )
+    with _Bar() as bar:
+        solution = solve_folder(arguments.shot, arguments.out, bar, overrides)
+    failed = [int(f) for f, s in zip(solution.frames, solution.status, strict=True) if s == "failed"]
+    print(f"{len(solution.frames) - len(failed)} of {len(solution.frames)} frames solved: {arguments.out}")
+    if failed:
+        print(f"failed: {', '.join(map(str, failed))}")
+    return 130 if bar.cancelled() else 0
+
+
+class _Bar:
+    """A listener that draws a progress bar; Ctrl-C stops the solve and keeps what is done."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        self._task = self._bar.add_task("loading", total=1.0)
+        self._stop = False
+
+    def __enter__(self) -> Self:
+        signal.signal(signal.SIGINT, lambda *_: setattr(self, "_stop", True))
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def progress(self, stage: str, done: int, total: int, fraction: float, seconds_left: float) -> None:
+        """Drawn."""
+        del seconds_left
+        self._bar.update(self._task, completed=fraction, description=f"{stage} {done}/{total}")
+
+    def frame(self, result: FrameResult) -> None:
+        """Frames that failed are named."""
+        if result.reason:
+            self._bar.console.print(f"frame {result.frame}: {result.status}, {result.reason}")
+
+    def warning(self, message: str) -> None:
+        """Printed above the bar."""
+        self._bar.console.print(message)
+
+    def cancelled(self) -> bool:
+        """After Ctrl-C."""
+        return self._stop

@@ -1,0 +1,111 @@
+"""The deep energy of Section 9.1: W (N(F) - N(F*)), the same landmark network on the render and on the plate (equation 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from solver_core.arrays import Floats, Ints
+from solver_core.imaging import Picture, picture
+from solver_core.networks.landmarks import LandmarkNetwork
+from solver_core.pose import RIGID, Pose
+from solver_core.render.renderer import Renderer
+from solver_core.render.sampling import visible_points
+from solver_core.render.shading import vertex_normals_jvp
+from solver_core.rig import Rig
+from solver_core.views import View
+
+Jacobian = Literal["material_point", "exact"]
+
+
+@dataclass(frozen=True)
+class LandmarkEnergy:
+    """Landmarks of render and plate, one camera, B frames.
+
+    The Jacobian has two providers. `exact` pushes tangents through renderer and network. `material_point` takes the surface point
+    seen at each landmark and lets it move as the surface does: one forward pass, a quasi-Newton step on the same energy.
+    """
+
+    rig: Rig
+    renderer: Renderer
+    network: LandmarkNetwork
+    view: View
+    frames: Ints  # [B] indices of the shot's frames
+    light: Floats  # [9,3]
+    plates: Floats  # [B,S,S,3] the plate in the network's crops, display-referred
+    root: Floats  # [B,L] square roots of the landmarks' weights W, 1/pixel
+    jacobian: Jacobian = "material_point"
+
+    def predict(self, pose: Pose, index: Ints) -> tuple[Floats, Picture]:
+        """N(F): landmarks [b,L,2] of the render in crop pixels, and the render."""
+        shown = self._picture(pose, index)
+        points, _ = self.network(_tensor(shown.rendering.image))
+        return points.double().numpy(), shown
+
+    def residual(self, pose: Pose, index: Ints) -> Floats:
+        """[b,2L]."""
+        return self._residual(self.predict(pose, index)[0], index)
+
+    def linear(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
+        """[b,2L] and [b,2L,6+k]."""
+        provider = self._material_point if self.jacobian == "material_point" else self._exact
+        points, moving = provider(pose, index, keys)
+        in_plate = self._inverse(index)[:, None, :, :2] @ moving
+        jacobian = in_plate * self.root[index][..., None, None]
+        return self._residual(points, index), jacobian.reshape(len(index), -1, RIGID + len(keys))
+
+    def _residual(self, points: Floats, index: Ints) -> Floats:
+        inverse = self._inverse(index)
+        placed = points @ inverse[:, :, :2].swapaxes(1, 2) + inverse[:, None, :, 2]
+        difference = placed - self.view.points[self.frames[index]]
+        return (difference * self.root[index][..., None]).reshape(len(index), -1)
+
+    def _material_point(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
+        """Landmarks [b,L,2] and their derivative [b,L,2,6+k], crop pixels."""
+        points, shown = self.predict(pose, index)
+        seen = visible_points(shown.rendering.fragments, shown.points, shown.depth, self.rig.triangles, points, radius=32.0)  # fmt: skip
+        material = self.rig.sample(np.maximum(seen.triangle, 0), seen.barycentric)
+        camera = self.view.camera[self.frames[index]]
+        world = material.world(pose)
+        moving = camera.derivative(world) @ material.world_derivative(pose, keys)
+        matrices = self.view.matrices(self.frames[index], self.network.size)
+        moving = matrices[:, None, :, :2] @ moving
+        return points, np.where((seen.triangle >= 0)[..., None, None], moving, 0.0)
+
+    def _exact(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
+        """Landmarks [b,L,2] and their derivative [b,L,2,6+k], crop pixels: dN/dF dF/dx dx/dp by the chain rule (Section 4)."""
+        frames, size = self.frames[index], self.network.size
+        shown = self._picture(pose, index)
+        everywhere = self.rig.every_vertex(len(index))
+        d_world = everywhere.world_derivative(pose, keys)  # [b,V,3,P]
+        camera = self.view.camera[frames]
+        world = everywhere.world(pose)
+        matrices = self.view.matrices(frames, size)
+        d_points = matrices[:, None, :, :2] @ (camera.derivative(world) @ d_world)
+        d_depth = -np.einsum("bx,bvxp->bvp", camera.world_to_camera[:, 2, :3], d_world)
+        _, d_normals = vertex_normals_jvp(world, self.rig.triangles, np.moveaxis(d_world, 3, 1))
+        d_rotation = np.zeros((len(index), RIGID + len(keys), 3))
+        d_rotation[:, range(3), range(3)] = 1.0
+        rendering, d_image = self.renderer.render_jvp(
+            shown.points, shown.depth, shown.normals, self.light, shown.background, size, size,
+            d_points=np.moveaxis(d_points, 3, 1), d_depth=np.moveaxis(d_depth, 2, 1), d_normals=d_normals,
+            head_rotation=pose.rotation, d_rotation=d_rotation)  # fmt: skip
+        tangents = torch.from_numpy(d_image).permute(0, 1, 4, 2, 3)
+        points, moving = self.network.jvp(_tensor(rendering.image), tangents)
+        return points.double().numpy(), np.moveaxis(moving.double().numpy(), 1, 3)
+
+    def _picture(self, pose: Pose, index: Ints) -> Picture:
+        return picture(
+            self.rig, self.renderer, self.view, pose, self.frames[index], self.network.size, self.light, self.plates[index])  # fmt: skip
+
+    def _inverse(self, index: Ints) -> Floats:
+        """[b,2,3] crop pixels to plate pixels."""
+        return self.view.inverses(self.frames[index], self.network.size)
+
+
+def _tensor(images: Floats) -> torch.Tensor:
+    """[b,S,S,3] as the network takes it."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)

@@ -1,0 +1,56 @@
+"""Material points of the head against the places in the plate where they were seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver_core.arrays import Bools, Floats, Ints
+from solver_core.camera import Camera
+from solver_core.pose import Pose
+from solver_core.rig import SurfacePoints
+
+
+@dataclass(frozen=True)
+class ReprojectionEnergy:
+    """`root @ (projection - target)` for n points of each of B frames; a point whose root is 0 takes no part.
+
+    `root' @ root` is the information (inverse covariance) of the measured place. It is a matrix because a place on an edge is known across
+    the edge and not along it. Residuals are dimensionless.
+    """
+
+    camera: Camera  # B frames
+    points: SurfacePoints  # [B,n]
+    target: Floats  # [B,n,2] plate pixels
+    root: Floats  # [B,n,2,2] 1/pixel
+
+    def residual(self, pose: Pose, index: Ints) -> Floats:
+        """[b,2n]."""
+        pixels, _ = self.camera[index].project(self._points(index).world(pose))
+        return self._weighted(pixels - self.target[index], index).reshape(len(index), -1)
+
+    def linear(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
+        """[b,2n] and [b,2n,6+k]."""
+        points, camera = self._points(index), self.camera[index]
+        world = points.world(pose)
+        pixels, _ = camera.project(world)
+        moving = (camera.derivative(world).astype(np.float32)) @ points.world_derivative(pose, keys)
+        residual = self._weighted(pixels - self.target[index], index)
+        jacobian = np.where(self._used(index), self.root[index].astype(np.float32) @ moving, np.float32(0))
+        return residual.reshape(len(index), -1), jacobian.reshape(len(index), -1, jacobian.shape[-1])
+
+    def _weighted(self, difference: Floats, index: Ints) -> Floats:
+        whitened = (self.root[index] @ difference[..., None])[..., 0]
+        return np.where(self._used(index)[..., 0], whitened, 0.0)  # NaN * 0 is NaN: hence where
+
+    def _used(self, index: Ints) -> Bools:
+        return (self.root[index] != 0).any((-2, -1))[..., None, None]
+
+    def _points(self, index: Ints) -> SurfacePoints:
+        return SurfacePoints(self.points.neutral[index], self.points.deltas[:, index])
+
+
+def isotropic(weight: Floats) -> Floats:  # [...] 1/pixel^2
+    """[...,2,2] roots of the information of places that are known equally well in all directions."""
+    return np.sqrt(weight)[..., None, None] * np.eye(2)

@@ -1,0 +1,96 @@
+"""Optical flow between two pictures of one crop, and how far each vector can be trusted."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from solver_core.arrays import Floats, Ints
+
+CONSISTENT = 0.5  # pixels: forward and backward flow that disagree by this much count half
+GRADIENT = 3.2  # grey levels a pixel: an edge this steep is known half as well as a perfect one
+WINDOW = 2.0  # pixels: over this neighbourhood a vector sees the picture's structure
+
+
+class FlowNetwork(Protocol):
+    """Dense optical flow."""
+
+    name: str
+
+    def __call__(self, first: Floats, second: Floats) -> Floats:
+        """[b,S,S,3] and [b,S,S,3] display-referred pictures, 0 to 1 -> [b,S,S,2] pixels: where first's pixels are in second."""
+
+
+class DisFlow:
+    """OpenCV's dense inverse search (Kroeger et al. 2016), medium preset at full resolution: classical, no weights."""
+
+    name = "dis"
+
+    def __init__(self, threads: int = 2) -> None:
+        # an instance holds buffers and serves one thread
+        self._pool = ThreadPoolExecutor(threads)
+
+    def __call__(self, first: Floats, second: Floats) -> Floats:
+        """As FlowNetwork."""
+        return np.stack(list(self._pool.map(_dis, first, second)))
+
+
+def _dis(first: Floats, second: Floats) -> Floats:
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
+    search.setFinestScale(0)
+    flow: Floats = search.calc(grey(first), grey(second), None)
+    return flow
+
+
+def grey(image: Floats) -> np.ndarray:
+    """[S,S,3] 0 to 1 -> [S,S] uint8."""
+    return cv2.cvtColor((np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8), cv2.COLOR_RGB2GRAY)
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """n flow vectors of one picture."""
+
+    start: Floats  # [n,2] crop pixels, at pixel centres
+    end: Floats  # [n,2] crop pixels
+    root: Floats  # [n,2,2] square root of the information, 1/pixel
+    disagreement: Floats  # [n] pixels between forward and backward flow
+
+
+def sample_vectors(forward: Floats, backward: Floats, structure: Floats, rows: Ints, columns: Ints) -> Vectors:
+    """Flow vectors at some pixels, with their information.
+
+    The information is high across edges and low along them (the aperture problem), and falls where forward and backward flow disagree.
+
+    Args:
+        forward: [S,S,2] pixels.
+        backward: [S,S,2] pixels.
+        structure: [S,S,3] from `structure_of`.
+        rows: [n].
+        columns: [n].
+    """
+    start = np.stack([columns, rows], 1) + 0.5
+    end = start + forward[rows, columns]
+    there = (end - 0.5).astype(np.float32)
+    back = cv2.remap(backward, there[None, :, 0], there[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[
+        0
+    ]
+    disagreement = np.linalg.norm(forward[rows, columns] + back, axis=1)
+    consistent = 1 / (1 + (disagreement / CONSISTENT) ** 2)
+    xx, xy, yy = structure[rows, columns].astype(np.float64).T
+    tensor = np.stack([np.stack([xx, xy], -1), np.stack([xy, yy], -1)], -2)
+    values, axes = np.linalg.eigh(tensor)
+    known = np.maximum(values, 0) / (np.maximum(values, 0) + GRADIENT**2)
+    root = (axes * np.sqrt(known * consistent[:, None])[:, None, :]) @ axes.swapaxes(1, 2)
+    return Vectors(start, end, root, disagreement)
+
+
+def structure_of(image: Floats) -> Floats:
+    """[S,S,3] display-referred -> [S,S,3] the structure tensor's xx, xy and yy, grey levels squared a pixel squared."""
+    levels = grey(image).astype(np.float32)
+    dx, dy = (cv2.Sobel(levels, cv2.CV_32F, *order, ksize=3) / 8 for order in ((1, 0), (0, 1)))
+    return cv2.GaussianBlur(np.dstack([dx * dx, dx * dy, dy * dy]), (0, 0), WINDOW)

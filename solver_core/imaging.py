@@ -1,0 +1,83 @@
+"""The head at a pose as one camera would have filmed it: the render F(x_R), in the same crop as the plate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from solver_core.arrays import Bools, Floats, Ints
+from solver_core.color import srgb_decode
+from solver_core.pose import Pose
+from solver_core.render.renderer import Renderer, Rendering
+from solver_core.render.shading import vertex_normals
+from solver_core.rig import Rig
+from solver_core.views import View
+
+COVER = 0.04  # of the crop's side: how far around the render the plate is replaced behind it
+
+
+@dataclass(frozen=True)
+class Picture:
+    """b renders in the crops of b frames, and the geometry that they show."""
+
+    rendering: Rendering  # images [b,S,S,3]
+    points: Floats  # [b,V,2] crop pixels
+    depth: Floats  # [b,V] metres
+    normals: Floats  # [b,V,3] world
+    background: Floats  # [b,S,S,3] linear
+
+
+def picture(
+    rig: Rig, renderer: Renderer, view: View, pose: Pose, index: Ints, size: int, light: Floats, plates: Floats
+) -> Picture:
+    """Render b frames.
+
+    Args:
+        rig: the head.
+        renderer: of the head.
+        view: the camera and its crops.
+        pose: b poses.
+        index: which of the shot's frames they are.
+        size: of the crop in pixels.
+        light: [9,3].
+        plates: [b,S,S,3] the plate in the same crops, display-referred: what stands behind the head is filled in from around it.
+    """
+    vertices = rig.world(pose)
+    pixels, depth = view.camera[index].project(vertices)
+    matrices = view.matrices(index, size)
+    points = pixels @ matrices[:, :, :2].swapaxes(1, 2) + matrices[:, None, :, 2]
+    normals = vertex_normals(vertices, rig.triangles)
+    covered = np.stack([_outline_mask(p, size) for p in points])
+    behind = np.stack([fill(plate, mask) for plate, mask in zip(plates, covered, strict=True)])
+    background = srgb_decode(behind)
+    rendering = renderer.render(points, depth, normals, light, background, size, size, head_rotation=pose.rotation)
+    return Picture(rendering, points, depth, normals, background)
+
+
+def _outline_mask(points: Floats, size: int) -> Bools:
+    """[S,S] the convex outline of the head, grown: the filmed head may stand beside the rendered one."""
+    mask = np.zeros((size, size), np.uint8)
+    finite = points[np.isfinite(points).all(1)]
+    if len(finite):
+        hull = cv2.convexHull(np.clip(finite, -4 * size, 5 * size).astype(np.float32))
+        cv2.fillConvexPoly(mask, hull.round().astype(np.int32), 1)
+    reach = max(1, round(COVER * size))
+    return cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
+
+
+def fill(image: Floats, mask: Bools) -> Floats:
+    """The image [S,S,C] with the masked pixels filled smoothly from the others, by averaging down and carrying back up."""
+    keep = (~mask).astype(np.float32)
+    levels = [(image.astype(np.float32) * keep[..., None], keep)]
+    while min(levels[-1][1].shape) > 1:
+        colour, weight = levels[-1]
+        small = (max(1, weight.shape[1] // 2), max(1, weight.shape[0] // 2))
+        levels.append((cv2.resize(colour, small, interpolation=cv2.INTER_AREA), cv2.resize(weight, small, interpolation=cv2.INTER_AREA)))  # fmt: skip
+    colour, weight = levels[-1]
+    filled = colour.reshape(*weight.shape, -1) / np.maximum(weight, 1e-6)[..., None]
+    for colour, weight in reversed(levels[:-1]):
+        up = cv2.resize(filled, weight.shape[::-1], interpolation=cv2.INTER_LINEAR).reshape(colour.shape)
+        filled = colour + (1 - weight[..., None]) * up
+    return filled

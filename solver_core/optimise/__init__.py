@@ -1,0 +1,1 @@
+"""Nonlinear least squares for many small problems at once."""

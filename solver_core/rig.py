@@ -1,0 +1,170 @@
+"""The actor's head: a mesh with shape keys, evaluated as Blender does, and sampled at points of its surface."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from solver_core.arrays import Bools, Floats, Ints, Strings
+from solver_core.errors import FaceSolveError
+from solver_core.pose import Pose
+
+AGAIN = "Export the shot again from Blender."
+ENORMOUS = 1e4  # scene units: a vertex or delta beyond this is a mistake, not a face
+
+
+@dataclass(frozen=True)
+class Rig:
+    """V vertices, T triangles, K shape keys. Lengths are local units; `scale` takes them to metres."""
+
+    neutral: Floats  # [V,3]
+    triangles: Ints  # [T,3]
+    names: tuple[str, ...]
+    deltas: Floats  # [K,V,3]
+    minimum: Floats  # [K]
+    maximum: Floats  # [K]
+    groups: tuple[str, ...]  # K
+    solved: Bools  # [K] false: the key keeps the value it has
+    strength: Floats  # [K] 1 by default; smaller holds a key nearer to zero
+    scale: Floats  # [3]
+    colors: Floats | None = None  # [V,3] albedo, linear
+
+    def local(self, weights: Floats) -> Floats:  # [B,K]
+        """[B,V,3] vertices in metres before the rigid transform: x(w) of equation 1."""
+        flat = weights.astype(np.float32) @ self.deltas.reshape(len(self.names), -1)
+        return (self.neutral + flat.reshape(len(weights), -1, 3)) * self.scale.astype(np.float32)
+
+    def world(self, pose: Pose) -> Floats:
+        """[B,V,3] vertices in world metres: x_R of equation 1."""
+        return place(pose, self.local(pose.weights))
+
+    def sample(self, triangle: Ints, barycentric: Floats) -> SurfacePoints:  # [B,n], [B,n,3]
+        """The material points at these places on the surface, for evaluation at any pose."""
+        corners = self.triangles[triangle]  # [B,n,3]
+        share = barycentric.astype(np.float32)
+        scale = self.scale.astype(np.float32)
+        neutral = np.einsum("bnc,bncx->bnx", share, self.neutral[corners]) * scale
+        deltas = np.empty((len(self.names), *neutral.shape), np.float32)
+        for key, delta in enumerate(self.deltas):
+            np.einsum("bnc,bncx->bnx", share, delta[corners], out=deltas[key])
+        return SurfacePoints(neutral, deltas * scale)
+
+    def every_vertex(self, count: int) -> SurfacePoints:
+        """All vertices as material points of `count` frames."""
+        scale = self.scale.astype(np.float32)
+        return SurfacePoints(
+            np.broadcast_to(self.neutral * scale, (count, *self.neutral.shape)),
+            np.broadcast_to((self.deltas * scale)[:, None], (len(self.names), count, *self.neutral.shape)))  # fmt: skip
+
+    @property
+    def radius(self) -> float:
+        """Half the diagonal of the neutral's bounding box, metres: the scale of everything on this head."""
+        box = self.neutral * self.scale
+        return float(np.linalg.norm(box.max(0) - box.min(0)) / 2)
+
+
+@dataclass(frozen=True)
+class SurfacePoints:
+    """n material points of the rig for each of B frames: blendshapes restricted to them."""
+
+    neutral: Floats  # [B,n,3] metres
+    deltas: Floats  # [K,B,n,3] metres
+
+    def local(self, weights: Floats) -> Floats:  # [B,K]
+        """[B,n,3] before the rigid transform."""
+        return self.neutral + np.einsum("bk,kbnx->bnx", weights.astype(np.float32), self.deltas, optimize=True)
+
+    def world(self, pose: Pose) -> Floats:
+        """[B,n,3] world metres."""
+        return place(pose, self.local(pose.weights))
+
+    def world_derivative(self, pose: Pose, keys: Ints) -> Floats:  # keys: indices of the shape keys wanted
+        """[B,n,3,6+len(keys)] derivative of the world point by rotation vector, translation and weights."""
+        arm = place(pose, self.local(pose.weights)) - pose.translation[:, None]
+        out = np.zeros((*arm.shape, 6 + len(keys)), np.float32)
+        x, y, z = arm[..., 0], arm[..., 1], arm[..., 2]
+        # d(exp(omega) arm)/d omega at 0 is the cross product omega x arm
+        out[..., 0, 1], out[..., 0, 2] = z, -y
+        out[..., 1, 0], out[..., 1, 2] = -z, x
+        out[..., 2, 0], out[..., 2, 1] = y, -x
+        out[..., range(3), range(3, 6)] = 1.0
+        rotation = pose.rotation.astype(np.float32)
+        out[..., 6:] = np.einsum("bxy,kbny->bnxk", rotation, self.deltas[keys], optimize=True)
+        return out
+
+
+def place(pose: Pose, local: Floats) -> Floats:  # local [B,n,3]
+    """The rigid part of equation 1. Kept in float64: a face stands metres from the origin and errors are micrometres."""
+    return local @ pose.rotation.swapaxes(1, 2) + pose.translation[:, None]
+
+
+def load_rig(path: Path) -> Rig:
+    """Read rig.npz.
+
+    Raises:
+        FaceSolveError: naming the array or the shape key that is wrong.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            data = {key: file[key] for key in file.files}
+    except FileNotFoundError as error:
+        raise FaceSolveError(f"The shot has no rig file {path.name}.", AGAIN) from error
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise FaceSolveError(f"The rig file {path} cannot be read: {error}.", AGAIN) from error
+    try:
+        rig = _rig(data)
+    except (KeyError, ValueError) as error:
+        raise FaceSolveError(f"The rig file {path} is malformed: {error}.", AGAIN) from error
+    check_rig(rig)
+    return rig
+
+
+def check_rig(rig: Rig) -> None:
+    """Refuse what cannot be solved, in the artist's words.
+
+    Raises:
+        FaceSolveError: no shape keys, values that are not numbers, enormous values, contradictory slider ranges.
+    """
+    if not rig.names:
+        raise FaceSolveError("The face has no shape keys.", "Choose the mesh that carries the expressions.")
+    for what, values in [("the Basis", rig.neutral), *((f"shape key {n}", d) for n, d in zip(rig.names, rig.deltas, strict=True))]:  # fmt: skip
+        if not np.isfinite(values).all():
+            raise FaceSolveError(f"A vertex of {what} is not a number.", "Repair or delete that shape key.")
+        if np.abs(values).max(initial=0) > ENORMOUS:
+            raise FaceSolveError(f"A vertex of {what} is over {ENORMOUS:g} units away.", "Repair or delete that shape key.")  # fmt: skip
+    for name, low, high in zip(rig.names, rig.minimum, rig.maximum, strict=True):
+        if not low < high:
+            raise FaceSolveError(
+                f"The slider of shape key {name} goes from {low:g} to {high:g}.", "Give it a range, or exclude the key.")  # fmt: skip
+
+
+def _rig(data: dict[str, np.ndarray]) -> Rig:
+    vertices, keys = len(data["neutral"]), len(data["names"])
+
+    def take(name: str, shape: tuple[int, ...], kind: type, default: object = None) -> np.ndarray:
+        value = data[name] if name in data or default is None else np.broadcast_to(np.asarray(default), shape)
+        if value.shape != shape:
+            raise ValueError(f"{name} has shape {value.shape}, expected {shape}")
+        return np.ascontiguousarray(value, kind)
+
+    triangles = np.ascontiguousarray(data["triangles"], np.int32).reshape(-1, 3)
+    if len(triangles) == 0 or triangles.min() < 0 or triangles.max() >= vertices:
+        raise ValueError("triangles name vertices that do not exist")
+    names: Strings = data["names"]
+    colors = data.get("colors")
+    return Rig(
+        neutral=take("neutral", (vertices, 3), np.float32),
+        triangles=triangles,
+        names=tuple(str(name) for name in names),
+        deltas=take("deltas", (keys, vertices, 3), np.float32),
+        minimum=take("minimum", (keys,), np.float64, 0.0),
+        maximum=take("maximum", (keys,), np.float64, 1.0),
+        groups=tuple(str(g) for g in data.get("groups", np.full(keys, "head"))),
+        solved=take("solved", (keys,), np.bool_, default=True),
+        strength=take("strength", (keys,), np.float64, 1.0),
+        scale=take("scale", (3,), np.float64, 1.0),
+        colors=None if colors is None else np.ascontiguousarray(colors[:, :3], np.float32),
+    )

@@ -1,0 +1,182 @@
+"""The shot folder: what the add-on hands to the solver, read, checked and frozen (docs/shot_format.md)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from solver_core.arrays import Floats, Ints
+from solver_core.camera import Camera
+from solver_core.errors import FaceSolveError
+from solver_core.pose import Pose
+from solver_core.protocol import SHOT_SCHEMA_VERSION
+from solver_core.rig import Rig, load_rig
+
+AGAIN = "Export the shot again from Blender."
+
+
+@dataclass(frozen=True)
+class LockedFrame:
+    """A frame that the artist has posed: kept to the bit, and trusted."""
+
+    frame: int
+    rotation: Floats  # [3,3]
+    translation: Floats  # [3] metres, world
+    weights: Floats  # [K]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the artist chose; every choice has a default that works."""
+
+    landmarks: str = "facemesh"
+    refinement: float = 0.0  # amount of temporal refinement, 0 to 1; 0 leaves it out
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """Everything the solver knows of a shot. Arrays have one entry a frame, in the order of `frames`."""
+
+    name: str
+    folder: Path
+    frames: Ints  # [N] scene frames, ascending
+    fps: float
+    cameras: tuple[Camera, ...]
+    rig: Rig
+    initial: Pose  # N poses
+    locked: tuple[LockedFrame, ...] = ()
+    infill_ranges: tuple[tuple[int, int], ...] = ()
+    settings: Settings = field(default_factory=Settings)
+    stages: tuple[str, ...] | None = None
+
+    @property
+    def locked_mask(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """[N] true where the artist has posed the frame."""
+        return np.isin(self.frames, [locked.frame for locked in self.locked])
+
+    def between(self, first: int, last: int) -> Shot:
+        """The same shot, of the frames from `first` to `last` only.
+
+        Raises:
+            FaceSolveError: where it has none of them.
+        """
+        keep = np.flatnonzero((self.frames >= first) & (self.frames <= last))
+        if not len(keep):
+            raise FaceSolveError(
+                f"The shot goes from {self.frames[0]} to {self.frames[-1]}, not from {first} to {last}.", "Choose frames of the shot.")  # fmt: skip
+        frames = self.frames[keep]
+        return replace(
+            self, frames=frames, initial=self.initial[keep], cameras=tuple(camera.at(keep) for camera in self.cameras),
+            locked=tuple(locked for locked in self.locked if locked.frame in frames))  # fmt: skip
+
+    def start(self) -> Pose:
+        """Where the solve starts: the initial poses, with the locked frames at the artist's values."""
+        pose = self.initial.copy()
+        for locked in self.locked:
+            index = int(np.searchsorted(self.frames, locked.frame))
+            pose.rotation[index], pose.translation[index], pose.weights[index] = (
+                locked.rotation, locked.translation, locked.weights)  # fmt: skip
+        return pose
+
+
+def load_shot(folder: Path) -> Shot:
+    """Read and check a shot folder.
+
+    Raises:
+        FaceSolveError: naming what is missing or wrong in it.
+    """
+    path = folder / "shot.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FaceSolveError(f"There is no shot.json in {folder}.", AGAIN) from error
+    except (OSError, ValueError) as error:
+        raise FaceSolveError(f"{path} cannot be read: {error}.", AGAIN) from error
+    if not isinstance(document, dict) or document.get("schema") != SHOT_SCHEMA_VERSION:
+        version = document.get("schema") if isinstance(document, dict) else None
+        raise FaceSolveError(
+            f"{path} has schema version {version!r}; this solver reads {SHOT_SCHEMA_VERSION}.",
+            "Install the add-on and the solver of the same release.",
+        )
+    try:
+        return _shot(folder, document)
+    except (KeyError, TypeError, ValueError) as error:
+        what = f"has no {error}" if isinstance(error, KeyError) else f"is malformed: {error}"
+        raise FaceSolveError(f"{path} {what}.", AGAIN) from error
+
+
+def _shot(folder: Path, document: dict[str, Any]) -> Shot:
+    frames = np.asarray(document["frames"], np.int64)
+    if frames.ndim != 1 or len(frames) == 0:
+        raise FaceSolveError("The shot has no frames.", "Choose a frame range that the plate covers.")
+    if np.any(np.diff(frames) <= 0):
+        raise ValueError("frames must ascend")
+    rig = load_rig(folder / document.get("rig", "rig.npz"))
+    count, keys = len(frames), len(rig.names)
+    if not document["cameras"]:
+        raise FaceSolveError("The shot has no camera.", "Enable at least one camera that has a plate.")
+    initial = document["initial"]
+    pose = Pose(
+        _numbers(initial["rotation"], (count, 3, 3), "initial.rotation"),
+        _numbers(initial["translation"], (count, 3), "initial.translation"),
+        _numbers(initial["weights"], (count, keys), "initial.weights"),
+    )
+    locked = tuple(
+        LockedFrame(
+            int(item["frame"]),
+            _numbers(item["rotation"], (3, 3), "locked.rotation"),
+            _numbers(item["translation"], (3,), "locked.translation"),
+            _numbers(item["weights"], (keys,), "locked.weights"),
+        )
+        for item in document.get("locked", [])
+        if int(item["frame"]) in set(frames.tolist())
+    )
+    known = Settings.__dataclass_fields__
+    settings = Settings(**{key: value for key, value in document.get("settings", {}).items() if key in known})
+    stages = document.get("stages")
+    return Shot(
+        name=str(document.get("name", folder.name)),
+        folder=folder,
+        frames=frames,
+        fps=float(document.get("fps", 24.0)),
+        cameras=tuple(_camera(item, count) for item in document["cameras"]),
+        rig=rig,
+        initial=pose,
+        locked=locked,
+        infill_ranges=tuple((int(r["frame_start"]), int(r["frame_end"])) for r in document.get("infill_ranges", [])),
+        settings=settings,
+        stages=None if stages is None else tuple(str(stage) for stage in stages),
+    )
+
+
+def _camera(item: dict[str, Any], count: int) -> Camera:
+    plate = dict(item["plate"])
+    if len(plate["frames"]) != count:
+        raise ValueError(f"camera {item['name']}: plate.frames has {len(plate['frames'])} entries for {count} frames")
+    if item.get("distortion") is not None:
+        raise FaceSolveError(
+            f"Camera {item['name']} has lens distortion, which this version does not solve with.",
+            "Undistort the plate, or switch the distortion off.",
+        )
+    return Camera(
+        name=str(item["name"]),
+        width=int(item["width"]),
+        height=int(item["height"]),
+        intrinsics=_numbers(item["intrinsics"], (count, 4), "intrinsics"),
+        world_to_camera=_numbers(item["world_to_camera"], (count, 3, 4), "world_to_camera"),
+        plate=plate,
+    )
+
+
+def _numbers(value: object, shape: tuple[int, ...], name: str) -> Floats:
+    array = np.asarray(value, np.float64)
+    if array.size != int(np.prod(shape)):
+        raise ValueError(f"{name} has {array.size} numbers, expected {shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} has a value that is not a finite number")
+    return array.reshape(shape)

@@ -1,0 +1,188 @@
+"""Solve a shot: see the face, run the stages, tell the listener, write the solution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from solver_core import protocol
+from solver_core.appearance import Appearance, albedo_of
+from solver_core.arrays import Floats, Ints
+from solver_core.errors import FaceSolveError
+from solver_core.flow import DisFlow, FlowNetwork
+from solver_core.journal import Journal
+from solver_core.listener import FrameResult, Listener, Progress
+from solver_core.networks.facemesh import FaceMesh
+from solver_core.networks.regions import FACEMESH
+from solver_core.networks.short_range import ShortRangeDetector
+from solver_core.render.renderer import Renderer
+from solver_core.render.transfer import shadow_transfer
+from solver_core.shot import Shot, load_shot
+from solver_core.solution import Solution, empty_solution
+from solver_core.stages.catalog import Fit, Step, chosen
+from solver_core.stages.context import CHUNK, Context
+from solver_core.stages.deep import deep_round, landmark_error
+from solver_core.stages.fit import fit
+from solver_core.stages.light import estimate_lights
+from solver_core.tie import tie_landmarks
+from solver_core.views import observe
+
+# expected seconds a frame, for the time left
+SEEING, FITTING, ROUND, JUDGING = 0.15, 0.05, 0.6, 0.1
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the command line says instead of the shot."""
+
+    stages: tuple[str, ...] | None = None
+    frames: tuple[int, int] | None = None
+    landmarks: str | None = None
+    device: str | None = None
+
+
+def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrides | None = None) -> Solution:
+    """Solve a shot folder and write SOLUTION.npz; every finished frame is in the journal before the listener hears of it.
+
+    Raises:
+        FaceSolveError: what is wrong with the shot, the weights or the disk, before work starts where possible.
+    """
+    overrides = overrides or Overrides()
+    shot = load_shot(folder)
+    shot = replace(shot, settings=replace(
+        shot.settings, landmarks=overrides.landmarks or shot.settings.landmarks, device=overrides.device or shot.settings.device))  # fmt: skip
+    if overrides.stages is not None:
+        shot = replace(shot, stages=overrides.stages)
+    if overrides.frames is not None:
+        shot = shot.between(*overrides.frames)
+    chosen(shot.stages)
+    journal = Journal(out, shot.rig.names, listener)
+    complete = False
+    try:
+        solution = solve(shot, journal)
+        solution.save(out)
+        complete = True
+    finally:
+        journal.close(remove=complete)
+    return solution
+
+
+def solve(shot: Shot, listener: Listener) -> Solution:
+    """Solve a shot.
+
+    A cancelled solve returns what is done. Frames where no camera sees the face are marked failed with the reason.
+
+    Raises:
+        FaceSolveError: weights absent, an unknown stage or network, no face in the rig or in any plate.
+    """
+    stages = chosen(shot.stages)
+    progress = Progress(listener, _shares(stages))
+    context = _prepare(shot, listener, progress)
+    solution = empty_solution(shot.frames, context.pose, shot.rig.names)
+    solution.settings = {**asdict(shot.settings), "stages": list(stages)}
+    run = _Run(context, solution, listener, progress)
+    run.refuse_unseen()
+    for name, steps in stages.items():
+        if not listener.cancelled() and len(context.solvable):
+            run.stage(name, steps)
+    run.judge()
+    return solution
+
+
+def _shares(stages: dict[str, tuple[Step, ...]]) -> dict[str, float]:
+    shares = {"detection": SEEING}
+    for name, steps in stages.items():
+        shares[name] = sum(FITTING if isinstance(step, Fit) else step.rounds * ROUND for step in steps)
+    return {**shares, "judging": JUDGING}
+
+
+def _prepare(shot: Shot, listener: Listener, progress: Progress) -> Context:
+    if shot.settings.landmarks != "facemesh":
+        raise FaceSolveError(
+            f"The landmark network {shot.settings.landmarks!r} is not installed.", "Choose FaceMesh.")  # fmt: skip
+    network, detector = FaceMesh(), ShortRangeDetector()
+    tie = tie_landmarks(shot.rig, network, detector)
+    count = len(shot.frames)
+    views = []
+    for number, camera in enumerate(shot.cameras):
+
+        def step(done: int, before: int = number * count) -> bool:
+            progress.step("detection", before + done, count * len(shot.cameras))
+            return not listener.cancelled()
+
+        views.append(observe(camera, count, network, detector, step))
+    albedo = albedo_of(shot.rig)
+    shadow = shadow_transfer(shot.rig.neutral * shot.rig.scale, shot.rig.triangles)
+    return Context(
+        shot, network, FACEMESH, tie, views, Renderer(shot.rig.triangles, albedo, shadow), Appearance(albedo), shot.start())  # fmt: skip
+
+
+@dataclass
+class _Run:
+    """Runs steps on a context and keeps the solution up to date."""
+
+    context: Context
+    solution: Solution
+    listener: Listener
+    progress: Progress
+    flow: FlowNetwork = field(default_factory=DisFlow)
+    errors: Floats = field(default_factory=lambda: np.zeros(0))  # [N] landmark distances of the last fit, pixels
+
+    def refuse_unseen(self) -> None:
+        """Mark frames without a face, with the first camera's reason; say so if there is none at all."""
+        seen, locked = self.context.seen, self.context.shot.locked_mask
+        for i in np.flatnonzero(~seen | locked):
+            reason = "" if locked[i] else next(view.reasons[i] for view in self.context.views)
+            self._tell(int(i), protocol.LOCKED if locked[i] else protocol.FRAME_FAILED, math.nan, "detection", reason)
+        if not seen.any() and not locked.any() and not self.listener.cancelled():
+            reasons = sorted({reason for view in self.context.views for reason in view.reasons if reason})
+            raise FaceSolveError(
+                f"No frame of the plate shows a face that can be solved: {'; '.join(reasons[:3])}.",
+                "Check the plate, the camera's frame offset, and that the head is in the picture.",
+            )
+
+    def stage(self, name: str, steps: tuple[Step, ...]) -> None:
+        """Run a stage's steps in order and tell its results."""
+        rounds = sum(1 if isinstance(step, Fit) else step.rounds for step in steps)
+        done, total = 0, rounds * len(self.context.solvable)
+        for moved in self._moves(steps):
+            done += len(moved)
+            self.progress.step(name, done, total)
+            if self.listener.cancelled():
+                break
+        for i in self.context.solvable:
+            self._tell(int(i), protocol.SOLVED, self.errors[i], name)
+
+    def _moves(self, steps: tuple[Step, ...]) -> Iterator[Ints]:
+        """Run the steps; yields the indices of frames as they have been moved."""
+        for step in steps:
+            if isinstance(step, Fit):
+                self.errors = fit(self.context, step)
+                yield self.context.solvable
+            else:
+                for _ in range(step.rounds):
+                    yield from deep_round(self.context, step, self.flow)
+
+    def judge(self) -> None:
+        """Measure every frame's landmark error on a last render (Section 9.1's E1 as RMS pixels)."""
+        context = self.context
+        if not context.appearance.lights:
+            estimate_lights(context)
+        wanted = np.flatnonzero(context.seen & np.array([s != protocol.FRAME_FAILED for s in self.solution.status]))
+        for start in range(0, len(wanted), CHUNK):
+            index = wanted[start : start + CHUNK]
+            errors = landmark_error(context, index)
+            for i, error in zip(index, errors, strict=True):
+                self._tell(int(i), self.solution.status[i], float(error), "judging")
+            self.progress.step("judging", min(start + CHUNK, len(wanted)), len(wanted))
+
+    def _tell(self, i: int, status: str, error: float, stage: str, reason: str = "") -> None:
+        solution, pose = self.solution, self.context.pose
+        solution.status[i], solution.error_px[i], solution.reason[i] = status, error, reason
+        solution.pose.assign(np.array([i]), pose[np.array([i])])
+        self.listener.frame(FrameResult(
+            int(solution.frames[i]), status, error, pose.rotation[i], pose.translation[i], pose.weights[i], stage, reason))  # fmt: skip

@@ -1,0 +1,68 @@
+"""The stages: which parameters each step frees, by which energy, for how long (Sections 9.1 and 9.2). Data, no control flow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from solver_core.errors import FaceSolveError
+
+ALL = "*"  # every shape key that may be solved
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Landmarks of the plate against their fixed places on the rig: no render, so it converges from far away."""
+
+    iterations: int
+    rotation: bool = True
+    keys: tuple[str, ...] = ()  # shape-key groups or names, or ALL
+    regions: Mapping[str, float] = field(default_factory=dict)  # weights of landmark regions
+    elsewhere: float = 1.0  # weight of the other landmarks
+
+
+@dataclass(frozen=True)
+class Deep:
+    """Render and plate through the same networks, round by round (equation 2); light is estimated anew before each round."""
+
+    rounds: int
+    keys: tuple[str, ...] = ()
+    flow: bool = False  # dense flow from the render to the plate beside the landmarks
+
+
+Step = Fit | Deep
+
+STAGES: dict[str, tuple[Step, ...]] = {
+    "rigid": (
+        # few iterations: bring the head near, fit nothing yet
+        Fit(iterations=5, rotation=False, regions={"jaw": 0.0}),
+        Fit(iterations=20, regions={"jaw": 0.0}),
+        Fit(iterations=10, regions={"jaw": 1.0}, elsewhere=0.2),
+        Fit(iterations=20),
+    ),
+    "expression": (
+        Fit(iterations=15, keys=("jawOpen",), regions={"mouth_surround": 3.0}),
+        Fit(iterations=15, keys=("jaw",), regions={"mouth_surround": 3.0}),
+        Fit(iterations=20, keys=("jaw", "mouth")),
+        # what the paper leaves out: brows, eyes, cheeks, nose
+        Fit(iterations=30, keys=(ALL,)),
+    ),
+    "dense": (
+        Deep(rounds=2, flow=True),
+        Deep(rounds=3, keys=(ALL,), flow=True),
+    ),
+}
+SOLVE_SHOT = ("rigid", "expression", "dense")
+
+
+def chosen(names: tuple[str, ...] | None) -> dict[str, tuple[Step, ...]]:
+    """The stages of these names in their order; None is Solve Shot's own list.
+
+    Raises:
+        FaceSolveError: an unknown stage.
+    """
+    wanted = SOLVE_SHOT if names is None else names
+    unknown = [name for name in wanted if name not in STAGES]
+    if unknown:
+        raise FaceSolveError(f"This solver has no stage {', '.join(unknown)}.", f"It has {', '.join(STAGES)}.")
+    return {name: STAGES[name] for name in wanted}

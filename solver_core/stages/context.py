@@ -1,0 +1,74 @@
+"""Everything the stages share while a shot is being solved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from solver_core.appearance import Appearance
+from solver_core.arrays import Bools, Floats, Ints
+from solver_core.energies.energy import Free
+from solver_core.networks.landmarks import LandmarkNetwork
+from solver_core.networks.regions import Layout
+from solver_core.pose import Pose
+from solver_core.render.renderer import Renderer
+from solver_core.rig import Rig
+from solver_core.shot import Shot
+from solver_core.stages.catalog import ALL
+from solver_core.tie import Tie
+from solver_core.views import View
+
+CHUNK = 8  # frames in memory at a time
+
+
+@dataclass
+class Context:
+    """A solve in progress. `pose` is what changes."""
+
+    shot: Shot
+    network: LandmarkNetwork
+    layout: Layout  # the network's landmark regions
+    tie: Tie
+    views: list[View]
+    renderer: Renderer
+    appearance: Appearance
+    pose: Pose  # N frames
+    done: list[str] = field(default_factory=list)  # stages that are complete
+
+    @property
+    def rig(self) -> Rig:
+        """The head."""
+        return self.shot.rig
+
+    @property
+    def face_triangles(self) -> Bools:
+        """[T] triangles of the face alone."""
+        face: Bools = np.all(self.tie.face[self.rig.triangles], axis=1)
+        return face
+
+    @property
+    def seen(self) -> Bools:
+        """[N] frames where at least one camera sees the face."""
+        return np.any([view.seen for view in self.views], axis=0)
+
+    @property
+    def solvable(self) -> Ints:
+        """Indices of the frames to solve: seen, and not the artist's own."""
+        return np.flatnonzero(self.seen & ~self.shot.locked_mask)
+
+    def free(self, keys: tuple[str, ...], *, rotation: bool = True) -> Free:
+        """The parameters that a step frees; keys that the artist excluded never are."""
+        rig = self.rig
+        wanted = [
+            solved and (ALL in keys or group in keys or name in keys)
+            for name, group, solved in zip(rig.names, rig.groups, rig.solved, strict=True)
+        ]
+        return Free(np.flatnonzero(wanted), rotation=rotation)
+
+    def landmark_weights(self, regions: dict[str, float], elsewhere: float) -> Floats:
+        """[L] one weight for each landmark."""
+        weights = np.full(self.network.count, elsewhere)
+        for region, weight in regions.items():
+            weights[list(self.layout.regions[region])] = weight
+        return weights

@@ -1,0 +1,58 @@
+"""Landmarks of the plate against fixed places on the rig: where every solve starts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solver_core.arrays import Bools, Floats
+from solver_core.energies.energy import Energy, FaceProblem
+from solver_core.energies.prior import WeightPrior
+from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
+from solver_core.optimise.dogleg import Options, dogleg
+from solver_core.rig import SurfacePoints
+from solver_core.stages.catalog import Fit
+from solver_core.stages.context import Context
+
+# In squared pixels of the reference crop, over a mean of squared landmark distances: a weight of 1 costs as much as all landmarks off by
+# sqrt(10) pixels. The paper's lambda = 1e2 stands against a sum over 68 landmarks of a crop of this size, 1.5 a landmark.
+STIFFNESS = 10.0
+
+
+def fit(context: Context, step: Fit) -> Floats:
+    """Run one step on all frames together; context.pose changes.
+
+    Returns:
+        [N] RMS landmark distance in plate pixels, NaN where nothing was solved.
+    """
+    rig, frames = context.rig, context.solvable
+    free = context.free(step.keys, rotation=step.rotation)
+    weights = context.landmark_weights(dict(step.regions), step.elsewhere)
+    share = weights / weights.sum()
+    everywhere = np.arange(len(context.pose))
+    count = (len(frames), context.network.count)
+    points = rig.sample(
+        np.broadcast_to(context.tie.triangle, count), np.broadcast_to(context.tie.barycentric, (*count, 3))
+    )
+    energies: list[Energy] = []
+    for view in context.views:
+        unit = view.unit(everywhere)[frames]
+        weight = np.where(view.seen[frames, None], share / np.nan_to_num(unit, nan=1.0)[:, None] ** 2, 0.0)
+        energies.append(ReprojectionEnergy(view.camera[frames], points, view.points[frames], isotropic(weight)))
+    strength = np.broadcast_to(STIFFNESS / rig.strength**2, (len(frames), len(rig.names)))
+    energies.append(WeightPrior(np.zeros_like(strength), strength))
+    pose = context.pose[frames]
+    outcome = dogleg(FaceProblem(energies, rig, free), pose, len(frames), Options(iterations=step.iterations))
+    context.pose.assign(frames, outcome.state)
+    return _rms_pixels(context, points, weights > 0)
+
+
+def _rms_pixels(context: Context, points: SurfacePoints, used: Bools) -> Floats:
+    frames = context.solvable
+    pose = context.pose[frames]
+    squares = [
+        ((view.camera[frames].project(points.world(pose))[0] - view.points[frames])[:, used] ** 2).sum(2)
+        for view in context.views
+    ]
+    rms = np.full(len(context.pose), np.nan)
+    rms[frames] = np.sqrt(np.nanmean(np.concatenate(squares, 1), 1))
+    return rms

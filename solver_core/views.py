@@ -1,0 +1,110 @@
+"""One camera's view of the shot: where the face is in each plate, and the plate's pixels there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from solver_core.arrays import Bools, Floats, Ints
+from solver_core.camera import Camera
+from solver_core.crop import Crop
+from solver_core.networks.detector import FaceDetector
+from solver_core.networks.landmarks import Found, LandmarkNetwork, locate
+from solver_core.plates import Plate, PlateFrameError, open_plate
+
+REFERENCE_CROP = 256.0  # residuals are counted in pixels of a face crop of this size, so that no weight depends on the plate's resolution
+OUT_OF_PICTURE = 0.25  # share of the landmarks that may lie outside the plate
+
+
+@dataclass
+class View:
+    """A camera, its plate, and what the landmark network sees there in each of the shot's N frames."""
+
+    camera: Camera
+    plate: Plate
+    crops: list[Crop | None]  # N; the plate's crop, used for the render too
+    points: Floats  # [N,L,2] plate pixels, NaN where no face was found
+    reasons: list[str]  # N; why there is no face, empty where there is one
+
+    @property
+    def seen(self) -> Bools:
+        """[N] frames where the face was found."""
+        return np.array([crop is not None for crop in self.crops])
+
+    def unit(self, index: Ints) -> Floats:
+        """[b] the size in plate pixels of one pixel of the reference crop."""
+        return np.array([crop.side / REFERENCE_CROP if (crop := self.crops[i]) else np.nan for i in index])
+
+    def matrices(self, index: Ints, size: int) -> Floats:
+        """[b,2,3] plate pixels to pixels of a crop of `size`."""
+        return np.stack([self.crop(i, size).matrix() for i in index])
+
+    def inverses(self, index: Ints, size: int) -> Floats:
+        """[b,2,3] pixels of a crop of `size` to plate pixels."""
+        return np.stack([self.crop(i, size).inverse() for i in index])
+
+    def images(self, index: Ints, size: int) -> Floats:
+        """[b,size,size,3] the plate in its crops, display-referred (sRGB-encoded), float32."""
+        return np.stack([self.crop(i, size).sample(self.plate.read_display(self._number(i))) for i in index])
+
+    def linear_images(self, index: Ints, size: int) -> Floats:
+        """[b,size,size,3] the plate in its crops, linear Rec.709, float32."""
+        return np.stack([self.crop(i, size).sample(self.plate.read(self._number(i))) for i in index])
+
+    def _number(self, i: int) -> int:
+        return int(self.camera.plate["frames"][i])
+
+    def crop(self, i: int, size: int) -> Crop:
+        """The crop of one frame, sampled to `size`."""
+        return replace(self._crop(i), size=size)
+
+    def _crop(self, i: int) -> Crop:
+        crop = self.crops[i]
+        if crop is None:
+            raise ValueError(f"no face in frame index {i}")
+        return crop
+
+
+def observe(
+    camera: Camera,
+    count: int,
+    network: LandmarkNetwork,
+    detector: FaceDetector,
+    step: Callable[[int], bool],  # told how many frames are done; false stops
+) -> View:
+    """Find the face in every plate of a camera (Section 5: detector, crop, network).
+
+    A frame where it is not found, or whose plate cannot be read, carries the reason; nothing is guessed.
+    """
+    plate = open_plate(camera.plate, size=(camera.width, camera.height))
+    crops: list[Crop | None] = [None] * count
+    points = np.full((count, network.count, 2), np.nan)
+    reasons = ["not looked at"] * count
+    for i, number in enumerate(camera.plate["frames"]):
+        reasons[i] = ""
+        if number is None:
+            reasons[i] = f"the plate of camera {camera.name} has no picture here"
+        else:
+            try:
+                found = locate(plate.read_display(int(number)), network, detector)
+            except PlateFrameError as error:
+                reasons[i] = error.message
+            else:
+                if isinstance(found, Found):
+                    outside = _outside(found.points, camera)
+                    if outside > OUT_OF_PICTURE:
+                        reasons[i] = f"the head leaves the picture of camera {camera.name}"
+                    else:
+                        crops[i], points[i] = found.crop, found.points
+                else:
+                    reasons[i] = f"{found.reason} in camera {camera.name}"
+        if not step(i + 1):
+            break
+    return View(camera, plate, crops, points, reasons)
+
+
+def _outside(points: Floats, camera: Camera) -> float:
+    inside = (points >= 0).all(1) & (points <= [camera.width, camera.height]).all(1)
+    return float(1 - inside.mean())
