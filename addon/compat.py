@@ -73,7 +73,7 @@ def redraw_progress(context: bpy.types.Context) -> None:
 
 def draw_wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str) -> None:
     """Text broken into lines that fit the region: a label alone would be cut off."""
-    width = max(16, int(context.region.width / (7.0 * context.preferences.system.ui_scale)) - 9)
+    width = max(16, int(context.region.width / (7.7 * context.preferences.system.ui_scale)) - 9)
     column = layout.column(align=True)
     column.scale_y = 0.8
     for number, line in enumerate(textwrap.wrap(text, width) or [""]):
