@@ -69,6 +69,10 @@ class Shot:
         if not len(keep):
             raise FaceSolveError(
                 f"The shot goes from {self.frames[0]} to {self.frames[-1]}, not from {first} to {last}.", "Choose frames of the shot.")  # fmt: skip
+        return self.at(keep)
+
+    def at(self, keep: Ints) -> Shot:
+        """The same shot, of the frames at these indices only."""
         frames = self.frames[keep]
         return replace(
             self, frames=frames, initial=self.initial[keep], cameras=tuple(camera.at(keep) for camera in self.cameras),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -81,9 +81,14 @@ def solve(shot: Shot, listener: Listener) -> Solution:
     """
     stages = chosen(shot.stages)
     progress = Progress(listener, _shares(stages))
-    context = _prepare(shot, listener, progress)
+
+    def seeing(done: int, total: int) -> bool:
+        progress.step("detection", done, total)
+        return not listener.cancelled()
+
+    context = prepare_context(shot, seeing)
     solution = empty_solution(shot.frames, context.pose, shot.rig.names)
-    solution.settings = {**asdict(shot.settings), "stages": list(stages)}
+    solution.settings = {**asdict(shot.settings), "stages": list(stages), "shot": str(shot.folder.resolve())}
     run = _Run(context, solution, listener, progress)
     run.refuse_unseen()
     for name, steps in stages.items():
@@ -100,7 +105,16 @@ def _shares(stages: dict[str, tuple[Step, ...]]) -> dict[str, float]:
     return {**shares, "judging": JUDGING}
 
 
-def _prepare(shot: Shot, listener: Listener, progress: Progress) -> Context:
+def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
+    """See the face in every plate, and find the landmarks on the rig; nothing is solved.
+
+    Args:
+        shot: whose frames are looked at.
+        step: told how many plates of how many are done; false stops.
+
+    Raises:
+        FaceSolveError: weights absent, an unknown network, no face in the rig.
+    """
     if shot.settings.landmarks != "facemesh":
         raise FaceSolveError(
             f"The landmark network {shot.settings.landmarks!r} is not installed.", "Choose FaceMesh.")  # fmt: skip
@@ -110,11 +124,10 @@ def _prepare(shot: Shot, listener: Listener, progress: Progress) -> Context:
     views = []
     for number, camera in enumerate(shot.cameras):
 
-        def step(done: int, before: int = number * count) -> bool:
-            progress.step("detection", before + done, count * len(shot.cameras))
-            return not listener.cancelled()
+        def looked(done: int, before: int = number * count) -> bool:
+            return step(before + done, count * len(shot.cameras))
 
-        views.append(observe(camera, count, network, detector, step))
+        views.append(observe(camera, count, network, detector, looked))
     albedo = albedo_of(shot.rig)
     shadow = shadow_transfer(shot.rig.neutral * shot.rig.scale, shot.rig.triangles)
     return Context(
