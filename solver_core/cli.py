@@ -1,4 +1,4 @@
-"""The command line: solve a shot folder, fetch weights, check the installation, serve the add-on."""
+"""The command line: solve a shot folder, show what came of it, fetch weights, check the installation, serve the add-on."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("--frames", metavar="A-B", help="only these frames")
     solve.add_argument("--landmarks", choices=["facemesh", "fan"])
     solve.add_argument("--device", choices=["cpu", "cuda"])
+    report = commands.add_parser("report", help="pictures and curves of a solution")
+    report.add_argument("solution", type=Path, metavar="SOLUTION.npz")
+    report.add_argument("--out", type=Path, required=True, metavar="DIR")
+    report.add_argument("--shot", type=Path, metavar="SHOT_DIR", help="default: the folder that the solution names")
+    report.add_argument("--truth", type=Path, metavar="TRUTH.npz", help="the known answer, where there is one")
     worker = commands.add_parser("worker", help="serve the add-on over standard input and output")
     worker.add_argument("--log", default="", help="file for messages and errors")
     commands.add_parser("check", help="say what is installed and whether it works")
@@ -56,6 +61,11 @@ def _run(arguments: argparse.Namespace) -> int:
         lines, ok = check()
         print("\n".join(lines))
         return 0 if ok else 1
+    if arguments.command == "report":
+        from solver_core.report.report import report
+
+        print(report(arguments.solution, arguments.out, arguments.shot, arguments.truth))
+        return 0
     return _solve(arguments)
 
 

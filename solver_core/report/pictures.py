@@ -1,0 +1,117 @@
+"""Plate, render, their difference, and the landmarks of both with the lines between them, for some frames of a solve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from solver_core.arrays import Floats, Ints
+from solver_core.imaging import picture
+from solver_core.protocol import FRAME_FAILED
+from solver_core.solution import Solution
+from solver_core.stages.context import Context
+from solver_core.stages.deep import landmarks_of
+from solver_core.stages.light import estimate_lights
+from solver_core.views import View
+
+SIZE = 320  # pixels of a picture, as in the stages: the crop is the plate's for both
+ZOOM = 2  # of the landmark picture, so that lines of a pixel can be seen
+EVERY = 6  # a spread of this many frames
+WORST = 5
+GAIN = 4.0  # of the difference picture
+PLATE, RENDER, LINE = (255, 220, 0), (0, 220, 255), (255, 40, 40)  # RGB
+
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One frame in one camera."""
+
+    camera: str
+    frame: int
+    image: Image  # [SIZE * ZOOM, 4 * SIZE * ZOOM, 3] RGB: plate, render, difference, landmarks
+    error_px: float  # RMS distance of the landmarks in this picture, plate pixels
+    difference: float  # mean absolute display-referred difference, 0 to 1
+
+
+def chosen_frames(solution: Solution) -> Ints:
+    """[n] indices of a spread of the frames that were solved, and of those with the largest error."""
+    solved = np.flatnonzero(np.array([status != FRAME_FAILED for status in solution.status], bool))
+    if not len(solved):
+        return solved
+    spread = solved[np.linspace(0, len(solved) - 1, min(EVERY, len(solved))).round().astype(int)]
+    return np.union1d(spread, worst_frames(solution))
+
+
+def worst_frames(solution: Solution) -> Ints:
+    """[n] indices of the frames with the largest errors, worst first; frames without an error are not among them."""
+    known = np.flatnonzero(np.isfinite(solution.error_px) & np.array([s != FRAME_FAILED for s in solution.status], bool))  # fmt: skip
+    return known[np.argsort(-solution.error_px[known], kind="stable")][:WORST]
+
+
+def show(context: Context) -> list[Shown]:
+    """Every frame of the context in every camera that sees it; the lights are estimated from the same frames."""
+    estimate_lights(context)
+    found = [
+        _show(context, view, light, np.array([i]))
+        for view, light in zip(context.views, context.appearance.lights, strict=True)
+        for i in np.flatnonzero(view.seen)
+    ]
+    return sorted(found, key=lambda shown: shown.frame)
+
+
+def _show(context: Context, view: View, light: Floats, index: Ints) -> Shown:
+    plates = view.images(index, SIZE)
+    rendering = picture(context.rig, context.renderer, view, context.pose[index], index, SIZE, light, plates).rendering
+    plate, render = plates[0], rendering.image[0]
+    difference = np.abs(plate - render)
+    on_plate, on_render = landmarks_of(context.network, plates)[0], landmarks_of(context.network, rendering.image)[0]
+    panels = [
+        *(_enlarged(image) for image in (plate, render, GAIN * difference)),
+        landmark_picture(plate, on_plate, on_render, context.layout.edges),
+    ]
+    scale = view.crop(int(index[0]), SIZE).scale
+    return Shown(
+        view.camera.name, int(context.shot.frames[index[0]]), np.concatenate(panels, 1),
+        float(np.sqrt(((on_plate - on_render) ** 2).sum(1).mean()) * scale), float(difference.mean()))  # fmt: skip
+
+
+def landmark_picture(plate: Floats, on_plate: Floats, on_render: Floats, edges: tuple[tuple[int, int], ...]) -> Image:
+    """The plate [S,S,3], darkened, with the landmarks [L,2] of plate (yellow) and render (cyan) and red lines between them.
+
+    The contours of both are drawn thin, so that a face is seen and not a cloud.
+    """
+    image = _enlarged(0.5 * plate)
+    for points, colour in ((on_plate, PLATE), (on_render, RENDER)):
+        for a, b in edges:
+            _line(image, points[a], points[b], tuple(channel // 2 for channel in colour))
+    for start, end in zip(on_plate, on_render, strict=True):
+        _line(image, start, end, LINE)
+    for points, colour in ((on_plate, PLATE), (on_render, RENDER)):
+        for x, y in points:
+            cv2.circle(image, _place(x, y), 16, colour, -1, cv2.LINE_AA, _SHIFT)
+    return image
+
+
+_SHIFT = 4  # OpenCV draws at 1/16 pixel
+
+
+def _place(x: float, y: float) -> tuple[int, int]:
+    """Picture coordinates as OpenCV's, whose pixel centres are whole numbers."""
+    across, down = (round((float(v) * ZOOM - 0.5) * 2**_SHIFT) for v in (x, y))
+    return across, down
+
+
+def _line(image: Image, start: Floats, end: Floats, colour: tuple[int, ...]) -> None:
+    cv2.line(image, _place(*start), _place(*end), colour, 1, cv2.LINE_AA, _SHIFT)
+
+
+def _enlarged(image: Floats) -> Image:
+    """[S,S,3] 0 to 1 -> [S * ZOOM, S * ZOOM, 3] uint8."""
+    levels = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+    larger = cv2.resize(levels, None, fx=ZOOM, fy=ZOOM, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(larger, np.uint8)
