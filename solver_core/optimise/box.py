@@ -75,7 +75,14 @@ def _box_minimum(hessian: Floats, gradient: Floats, low: Floats, high: Floats) -
                     break
                 step *= 0.5
             if not moved:
-                break
+                # bounds cut a singular system's step off sideways: each variable in turn always goes downhill
+                trial = s.copy()
+                for i in range(count):
+                    k = free[i]
+                    trial[k] = min(max(trial[k] - (g[k] + a[k] @ trial) / a[k, k], lo[k]), hi[k])
+                best = _model(a, g, trial)
+                if best >= value:
+                    break
             gain = value - best
             s = trial
             value = best
