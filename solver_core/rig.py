@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,14 +110,14 @@ def load_rig(path: Path) -> Rig:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            data = {key: file[key] for key in file.files}
+            data = {key: file[key] for key in file.keys()}  # noqa: SIM118 - a lone array has no keys, and says so
     except FileNotFoundError as error:
         raise FaceSolveError(f"The shot has no rig file {path.name}.", AGAIN) from error
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise FaceSolveError(f"The rig file {path} cannot be read: {error}.", AGAIN) from error
     try:
         rig = _rig(data)
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise FaceSolveError(f"The rig file {path} is malformed: {error}.", AGAIN) from error
     check_rig(rig)
     return rig
@@ -126,7 +127,8 @@ def check_rig(rig: Rig) -> None:
     """Refuse what cannot be solved, in the artist's words.
 
     Raises:
-        FaceSolveError: no shape keys, values that are not numbers, enormous values, contradictory slider ranges.
+        FaceSolveError: no shape keys, values that are not numbers, enormous values, contradictory slider ranges, a strength or
+            scale of zero.
     """
     if not rig.names:
         raise FaceSolveError("The face has no shape keys.", "Choose the mesh that carries the expressions.")
@@ -135,6 +137,15 @@ def check_rig(rig: Rig) -> None:
             raise FaceSolveError(f"A vertex of {what} is not a number.", "Repair or delete that shape key.")
         if np.abs(values).max(initial=0) > ENORMOUS:
             raise FaceSolveError(f"A vertex of {what} is over {ENORMOUS:g} units away.", "Repair or delete that shape key.")  # fmt: skip
+    for name, strength in zip(rig.names, rig.strength, strict=True):
+        if not 0 < strength < np.inf:
+            raise FaceSolveError(
+                f"The strength of shape key {name} is {strength:g}.", "Give it a strength above 0, or exclude the key.")  # fmt: skip
+    if not (np.isfinite(rig.scale) & (rig.scale != 0)).all():
+        raise FaceSolveError(
+            f"The face's scale is {', '.join(f'{s:g}' for s in rig.scale)}.", "Give the face a scale that is not zero.")  # fmt: skip
+    if rig.colors is not None and not np.isfinite(rig.colors).all():
+        raise FaceSolveError("A vertex colour of the face is not a number.", "Repair or delete the colour attribute.")
     for name, low, high in zip(rig.names, rig.minimum, rig.maximum, strict=True):
         if not low < high:
             raise FaceSolveError(
@@ -150,11 +161,16 @@ def _rig(data: dict[str, np.ndarray]) -> Rig:
             raise ValueError(f"{name} has shape {value.shape}, expected {shape}")
         return np.ascontiguousarray(value, kind)
 
-    triangles = np.ascontiguousarray(data["triangles"], np.int32).reshape(-1, 3)
+    triangles = take("triangles", (len(data["triangles"]), 3), np.int32)
     if len(triangles) == 0 or triangles.min() < 0 or triangles.max() >= vertices:
         raise ValueError("triangles name vertices that do not exist")
     names: Strings = data["names"]
+    groups: Strings = data.get("groups", np.full(keys, "head"))
+    if groups.shape != (keys,):
+        raise ValueError(f"groups has shape {groups.shape}, expected {(keys,)}")
     colors = data.get("colors")
+    if colors is not None and (colors.shape[:1] != (vertices,) or colors.shape[1:] not in {(3,), (4,)}):
+        raise ValueError(f"colors has shape {colors.shape}, expected {(vertices, 4)}")
     return Rig(
         neutral=take("neutral", (vertices, 3), np.float32),
         triangles=triangles,
@@ -162,7 +178,7 @@ def _rig(data: dict[str, np.ndarray]) -> Rig:
         deltas=take("deltas", (keys, vertices, 3), np.float32),
         minimum=take("minimum", (keys,), np.float64, 0.0),
         maximum=take("maximum", (keys,), np.float64, 1.0),
-        groups=tuple(str(g) for g in data.get("groups", np.full(keys, "head"))),
+        groups=tuple(str(group) for group in groups),
         solved=take("solved", (keys,), np.bool_, default=True),
         strength=take("strength", (keys,), np.float64, 1.0),
         scale=take("scale", (3,), np.float64, 1.0),
