@@ -101,9 +101,7 @@ def test_the_order_of_a_batch_does_not_matter():
 
 def test_the_cost_never_rises():
     problem = rosenbrock()
-    seen = []
-    for iterations in range(1, 20):
-        seen.append(solve(problem, [-1.2, 1.0], Options(iterations=iterations, **EXACT)).cost[0])
+    seen = [solve(problem, [-1.2, 1.0], Options(iterations=n, **EXACT)).cost[0] for n in range(1, 20)]
     assert np.all(np.diff(seen) <= 0)
 
 
