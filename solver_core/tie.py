@@ -38,6 +38,7 @@ class Tie:
     face: (
         Bools  # [V] vertices inside the landmarks' outline, seen from the front: the face alone, no hair, neck or ears
     )
+    head: Bools  # [V] vertices from the chin upwards, all around: the head without neck and shoulders
     points: Floats  # [L,2] pixels of the picture that it was found in
     picture: Floats  # [SIZE,SIZE,3] that picture, display-referred
 
@@ -56,7 +57,8 @@ def tie_landmarks(rig: Rig, network: LandmarkNetwork, detector: FaceDetector) ->
             continue
         triangle, barycentric = _surface_at(fragments, found.points)
         face = _face_vertices(rig, camera, fragments, found.points)
-        return Tie(triangle, barycentric, towards, upwards, face, found.points, picture)
+        head = _above_chin(rig, triangle, barycentric, upwards)
+        return Tie(triangle, barycentric, towards, upwards, face, head, found.points, picture)
     raise FaceSolveError(
         "No face is seen in the chosen mesh.",
         "Choose the head's mesh; its neutral shape must have eyes, nose and mouth.",
@@ -108,6 +110,14 @@ def _face_vertices(rig: Rig, camera: Camera, fragments: Fragments, points: Float
     face = np.zeros(len(rig.neutral), bool)
     face[seen[inside]] = True
     return face
+
+
+def _above_chin(rig: Rig, triangle: Ints, barycentric: Floats, up: Floats) -> Bools:
+    """Vertices that are no lower than the lowest landmark."""
+    heights = (rig.neutral * rig.scale) @ up
+    landmarks = np.einsum("lc,lc->l", barycentric, heights[rig.triangles[triangle]])
+    above: Bools = heights >= landmarks.min()
+    return above
 
 
 def render_tensor(images: Floats) -> torch.Tensor:

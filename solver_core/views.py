@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from solver_core.arrays import Bools, Floats, Ints
 from solver_core.camera import Camera
@@ -15,6 +16,7 @@ from solver_core.networks.landmarks import Found, LandmarkNetwork, locate
 from solver_core.plates import Plate, PlateFrameError, open_plate
 
 REFERENCE_CROP = 256.0  # residuals are counted in pixels of a face crop of this size, so that no weight depends on the plate's resolution
+KEPT = 2000  # crops, 0.3 MB each
 OUT_OF_PICTURE = 0.25  # share of the landmarks that may lie outside the plate
 
 
@@ -27,6 +29,7 @@ class View:
     crops: list[Crop | None]  # N; the plate's crop, used for the render too
     points: Floats  # [N,L,2] plate pixels, NaN where no face was found
     reasons: list[str]  # N; why there is no face, empty where there is one
+    _kept: dict[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
 
     @property
     def seen(self) -> Bools:
@@ -47,7 +50,17 @@ class View:
 
     def images(self, index: Ints, size: int) -> Floats:
         """[b,size,size,3] the plate in its crops, display-referred (sRGB-encoded), float32."""
-        return np.stack([self.crop(i, size).sample(self.plate.read_display(self._number(i))) for i in index])
+        return np.stack([self._image(int(i), size) for i in index]).astype(np.float32) / 255
+
+    def _image(self, i: int, size: int) -> npt.NDArray[np.uint8]:
+        """Cropped once and kept, 8 bits a channel: rounds come back to every frame."""
+        kept = self._kept.get((i, size))
+        if kept is None:
+            sampled = self.crop(i, size).sample(self.plate.read_display(self._number(i)))
+            kept = (np.clip(sampled, 0, 1) * 255 + 0.5).astype(np.uint8)
+            if len(self._kept) < KEPT:
+                self._kept[i, size] = kept
+        return kept
 
     def linear_images(self, index: Ints, size: int) -> Floats:
         """[b,size,size,3] the plate in its crops, linear Rec.709, float32."""

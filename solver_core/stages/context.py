@@ -48,6 +48,12 @@ class Context:
         return face
 
     @property
+    def head_triangles(self) -> Bools:
+        """[T] triangles of the head without neck and shoulders, which move by themselves."""
+        head: Bools = np.all(self.tie.head[self.rig.triangles], axis=1)
+        return head
+
+    @property
     def seen(self) -> Bools:
         """[N] frames where at least one camera sees the face."""
         return np.any([view.seen for view in self.views], axis=0)
