@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from solver_core.errors import FaceSolveError
 from solver_core.pose import Pose
 
 AGAIN = "Export the shot again from Blender."
+WEAKEST = 1e-3  # a strength of 0 holds its key at zero; this does so without dividing by nothing
 ENORMOUS = 1e4  # scene units: a vertex or delta beyond this is a mistake, not a face
 
 
@@ -120,15 +121,15 @@ def load_rig(path: Path) -> Rig:
     except (KeyError, TypeError, ValueError) as error:
         raise FaceSolveError(f"The rig file {path} is malformed: {error}.", AGAIN) from error
     check_rig(rig)
-    return rig
+    return replace(rig, strength=np.maximum(rig.strength, WEAKEST))
 
 
 def check_rig(rig: Rig) -> None:
     """Refuse what cannot be solved, in the artist's words.
 
     Raises:
-        FaceSolveError: no shape keys, values that are not numbers, enormous values, contradictory slider ranges, a strength or
-            scale of zero.
+        FaceSolveError: no shape keys, values that are not numbers, enormous values, contradictory slider ranges, a negative
+            strength, a scale of zero.
     """
     if not rig.names:
         raise FaceSolveError("The face has no shape keys.", "Choose the mesh that carries the expressions.")
@@ -138,9 +139,9 @@ def check_rig(rig: Rig) -> None:
         if np.abs(values).max(initial=0) > ENORMOUS:
             raise FaceSolveError(f"A vertex of {what} is over {ENORMOUS:g} units away.", "Repair or delete that shape key.")  # fmt: skip
     for name, strength in zip(rig.names, rig.strength, strict=True):
-        if not 0 < strength < np.inf:
+        if not 0 <= strength < np.inf:
             raise FaceSolveError(
-                f"The strength of shape key {name} is {strength:g}.", "Give it a strength above 0, or exclude the key.")  # fmt: skip
+                f"The strength of shape key {name} is {strength:g}.", "Give it a strength of 0 or more.")  # fmt: skip
     if not (np.isfinite(rig.scale) & (rig.scale != 0)).all():
         raise FaceSolveError(
             f"The face's scale is {', '.join(f'{s:g}' for s in rig.scale)}.", "Give the face a scale that is not zero.")  # fmt: skip
