@@ -34,6 +34,7 @@ class Settings:
     """What the artist chose; every choice has a default that works."""
 
     landmarks: str = "facemesh"
+    detector: str = "short_range"  # how faces are found: networks/registry.py
     refinement: float = 0.0  # amount of temporal refinement, 0 to 1; 0 leaves it out
     device: str = "cpu"
 

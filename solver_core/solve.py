@@ -16,9 +16,7 @@ from solver_core.errors import FaceSolveError
 from solver_core.flow import DisFlow, FlowNetwork
 from solver_core.journal import Journal
 from solver_core.listener import FrameResult, Listener, Progress
-from solver_core.networks.facemesh import FaceMesh
-from solver_core.networks.regions import FACEMESH
-from solver_core.networks.short_range import ShortRangeDetector
+from solver_core.networks.registry import face_detector, landmark_network
 from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import shadow_transfer
 from solver_core.shot import Shot, load_shot
@@ -115,10 +113,8 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
     Raises:
         FaceSolveError: weights absent, an unknown network, no face in the rig.
     """
-    if shot.settings.landmarks != "facemesh":
-        raise FaceSolveError(
-            f"The landmark network {shot.settings.landmarks!r} is not installed.", "Choose FaceMesh.")  # fmt: skip
-    network, detector = FaceMesh(), ShortRangeDetector()
+    network = landmark_network(shot.settings.landmarks)
+    detector = face_detector(shot.settings.detector)
     tie = tie_landmarks(shot.rig, network, detector)
     count = len(shot.frames)
     views = []
@@ -131,7 +127,7 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
     albedo = albedo_of(shot.rig)
     shadow = shadow_transfer(shot.rig.neutral * shot.rig.scale, shot.rig.triangles)
     return Context(
-        shot, network, FACEMESH, tie, views, Renderer(shot.rig.triangles, albedo, shadow), Appearance(albedo), shot.start())  # fmt: skip
+        shot, network, network.layout, tie, views, Renderer(shot.rig.triangles, albedo, shadow), Appearance(albedo), shot.start())  # fmt: skip
 
 
 @dataclass

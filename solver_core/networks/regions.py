@@ -75,6 +75,30 @@ def _facemesh() -> Layout:
     return Layout(mirror, regions, tuple(contours))
 
 
+def _fan() -> Layout:
+    """The 68 points of the usual annotation scheme; it has none on forehead, temples, chin and around the mouth."""
+    right_half = {name: _numbers(text) for name, text in _FAN_RIGHT_HALF.items()}
+    mirror = list(range(68))
+    for right, left in _FAN_PAIRS:
+        for a, b in zip(right, left, strict=True):
+            mirror[a], mirror[b] = b, a
+
+    def mirrored(indices: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(mirror[i] for i in indices)
+
+    regions = {name: tuple(sorted({*right, *mirrored(right)})) for name, right in right_half.items()}
+    for name in PARTITION:
+        regions.setdefault(name, ())
+    for name in ("brows", "eyes", "cheeks", "lower_cheeks", "temples"):
+        right = right_half.get(name, ())
+        regions[f"{name}_right"], regions[f"{name}_left"] = right, tuple(sorted(mirrored(right)))
+    regions["mouth"] = regions["lips"]
+    regions["mouth_surround_lower"] = ()
+    regions["jaw"] = tuple(sorted(index for name in _JAW for index in regions[name]))
+    regions["nonjaw"] = tuple(sorted(set(range(68)) - set(regions["jaw"])))
+    return Layout(tuple(mirror), regions, tuple(_numbers(line) for line in _FAN_CONTOURS))
+
+
 # The right half of each region, midline included; the left one is its mirror image.
 _RIGHT_HALF = {
     "forehead": "9 10 21 54 67 68 69 103 104 108 109 151",
@@ -149,3 +173,42 @@ _MIRROR = """
 """
 
 FACEMESH = _facemesh()
+
+# The subject's right and left of FAN's points, in the order in which they mirror each other.
+_FAN_PAIRS = [
+    (_numbers(right), _numbers(left))
+    for right, left in (
+        ("0 1 2 3 4 5 6 7", "16 15 14 13 12 11 10 9"),
+        ("17 18 19 20 21", "26 25 24 23 22"),
+        ("31 32", "35 34"),
+        ("36 37 38 39 40 41", "45 44 43 42 47 46"),
+        ("48 49 50 58 59 60 61 67", "54 53 52 56 55 64 63 65"),
+    )
+]
+_FAN_RIGHT_HALF = {
+    "brows": "17 18 19 20 21",
+    "eyes": "36 37 38 39 40 41",
+    "nose": "27 28 29 30 31 32 33",
+    "cheeks": "0 1 2",
+    "lips": "48 49 50 51 57 58 59 60 61 62 66 67",
+    "jaw_line": "3 4 5 6 7 8",
+    "lips_outer": "48 49 50 51 57 58 59",
+    "lips_inner": "60 61 62 66 67",
+    "upper_lip": "49 50 51 61 62",
+    "lower_lip": "57 58 59 66 67",
+    "eye_rims": "36 37 38 39 40 41",
+    "face_oval": "0 1 2 3 4 5 6 7 8",
+}
+_FAN_CONTOURS = (
+    "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16",
+    "17 18 19 20 21",
+    "22 23 24 25 26",
+    "27 28 29 30",
+    "31 32 33 34 35",
+    "36 37 38 39 40 41 36",
+    "42 43 44 45 46 47 42",
+    "48 49 50 51 52 53 54 55 56 57 58 59 48",
+    "60 61 62 63 64 65 66 67 60",
+)
+
+FAN = _fan()

