@@ -171,7 +171,7 @@ WRONG = {
     "NaN in a colour": (spoiled("colors", (2, 1), np.nan), "colour"),
     "a scale that is not a number": (spoiled("scale", 1, np.nan), "scale"),
     "a scale of nothing": (spoiled("scale", 1, 0.0), "scale"),
-    "a strength of nothing": (spoiled("strength", 1, 0.0), "smile_L"),
+    "a strength below nothing": (spoiled("strength", 1, -0.5), "smile_L"),
     "a strength that is not a number": (spoiled("strength", 1, np.nan), "smile_L"),
 }
 
@@ -183,6 +183,13 @@ def test_a_wrong_rig_is_refused_with_the_name_of_what_is_wrong(tmp_path, arrays,
     with pytest.raises(FaceSolveError, match=named) as caught:
         load(tmp_path, arrays)
     assert caught.value.remedy
+
+
+def test_a_strength_of_zero_holds_its_key_without_dividing_by_it(tmp_path, arrays):
+    arrays["strength"][1] = 0
+    strength = load(tmp_path, arrays).strength
+    assert 0 < strength[1] <= 1e-3
+    assert strength[0] == 1
 
 
 def test_a_rig_without_shape_keys_is_refused(tmp_path, arrays):
