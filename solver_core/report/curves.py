@@ -19,7 +19,7 @@ from solver_core.solution import Solution
 
 SOLVED, TRUE = "#1a7f64", "#d9822b"
 SHADES = {protocol.FRAME_FAILED: "#d64545", protocol.LOCKED: "#4573d6", protocol.INFILLED: "#b58900", protocol.INTERPOLATED: "#8a8a8a"}  # fmt: skip
-MOVES = 0.02  # a shape key that never leaves zero by more than this is left out
+MOVES = 0.05  # a shape key that never leaves zero by more than this is left out
 COLUMNS = 4
 
 

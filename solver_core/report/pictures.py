@@ -13,7 +13,7 @@ from solver_core.imaging import picture
 from solver_core.protocol import FRAME_FAILED
 from solver_core.solution import Solution
 from solver_core.stages.context import Context
-from solver_core.stages.deep import landmarks_of
+from solver_core.stages.evidence import landmarks_of
 from solver_core.stages.light import estimate_lights
 from solver_core.views import View
 
@@ -89,11 +89,11 @@ def landmark_picture(plate: Floats, on_plate: Floats, on_render: Floats, edges: 
     for points, colour in ((on_plate, PLATE), (on_render, RENDER)):
         for a, b in edges:
             _line(image, points[a], points[b], tuple(channel // 2 for channel in colour))
-    for start, end in zip(on_plate, on_render, strict=True):
-        _line(image, start, end, LINE)
     for points, colour in ((on_plate, PLATE), (on_render, RENDER)):
         for x, y in points:
             cv2.circle(image, _place(x, y), 16, colour, -1, cv2.LINE_AA, _SHIFT)
+    for start, end in zip(on_plate, on_render, strict=True):
+        _line(image, start, end, LINE)
     return image
 
 
