@@ -11,11 +11,11 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 
+from solver_core.pose import Pose
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import sh_basis, vertex_normals
+from solver_core.report.compare import MEASURES
 from solver_core.shot import Shot
-
-from .score import MEASURES, Take
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -33,7 +33,7 @@ class Overlay:
         grid: [V] 1 at the vertices on the lines to draw, 0 elsewhere.
     """
 
-    def __init__(self, shot: Shot, take: Take, grid: npt.NDArray[np.float64]) -> None:
+    def __init__(self, shot: Shot, take: Pose, grid: npt.NDArray[np.float64]) -> None:
         self.camera, self.rig, self.take = shot.cameras[0], shot.rig, take
         surface = np.where(grid[:, None] > 0, [1.0, 0.0, 0.0], [0.0, 0.0, 1.0])  # red: lines; blue: the rest
         self.renderer = Renderer(self.rig.triangles, surface)

@@ -23,9 +23,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from solver_core.errors import FaceSolveError
+from solver_core.pose import Pose
+from solver_core.report import compare
 from solver_core.shot import Shot, load_shot
 
-from . import score
 from .head import Head, build, grid_lines
 from .performance import FRAMES, START
 
@@ -110,22 +111,16 @@ def solve(package: Path, scene: Path, show: Callable[[str, int], None]) -> Path:
 
 def measure(
     trace: Path, shot: Shot, head: Head
-) -> tuple[score.Take, dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:
-    """The solved take, its errors, those of the head where it started, and the add-on's own error in pixels."""
-    with np.load(SHOT / "truth.npz") as known, np.load(trace) as data:
-        order = [list(data["names"]).index(name) for name in known["names"]]
-        truth = score.Take(known["rotation"], known["translation"], known["weights"].astype(float))
-        solved = score.Take(data["rotation"], data["translation"], data["weights"][:, order])
-        start = score.Take(data["start_rotation"], data["start_translation"], data["start_weights"][:, order])
-        names, error_px = list(known["names"]), data["error_px"]
-    front = head.front
-    keys = [head.names.index(str(n)) for n in names]
-    face = score.Face(head.vertices[front].astype(float), head.deltas[keys][:, front].astype(float))
-    eye = shot.cameras[0].position
-    in_rig_order = score.Take(
-        solved.rotation, solved.translation, solved.weights[:, [names.index(n) for n in shot.rig.names]]
-    )
-    return in_rig_order, score.measure(face, solved, truth, eye), score.measure(face, start, truth, eye), error_px
+) -> tuple[Pose, dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:
+    """The solved poses, their errors, those of the head where it started, and the add-on's own error in pixels."""
+    truth = compare.load_truth(SHOT / "truth.npz").at(shot.frames, shot.rig.names)
+    with np.load(trace) as data:
+        order = [list(data["names"]).index(name) for name in shot.rig.names]
+        solved = Pose(data["rotation"], data["translation"], data["weights"][:, order])
+        start = Pose(data["start_rotation"], data["start_translation"], data["start_weights"][:, order])
+        error_px = data["error_px"]
+    face, eye = compare.face_of(shot.rig, head.front), shot.cameras[0].position
+    return solved, compare.measure(solved, truth, face, eye), compare.measure(start, truth, face, eye), error_px
 
 
 def _lines(command: list[str], failure: str, log: Path, environment: dict[str, str] | None = None) -> Iterator[str]:
@@ -200,10 +195,11 @@ def demo(console: Console) -> None:
         step = 11.5 / len(shot.frames)
         pictures.side_by_side(OUT / "side_by_side.mp4", shot, overlay, plate_of, lambda: progress.advance(task, step))
         progress.update(task, completed=100, description="Done")
-    rows = score.table(solved, start)
-    (OUT / "table.md").write_text(score.markdown(rows), encoding="utf-8")
+    takes = {"solved": solved, "neutral, unmoved": start}
+    (OUT / "table.md").write_text(compare.markdown(takes), encoding="utf-8")
     shown = Table(title=f"Against the known answer, {len(shot.frames)} frames")
-    for heading in score.HEADINGS:
+    headings, *rows = compare.table(takes)
+    for heading in headings:
         shown.add_column(heading, justify="left" if heading == "measure" else "right")
     for row in rows:
         shown.add_row(*row)

@@ -167,13 +167,16 @@ def summary(measured: dict[str, Floats]) -> dict[str, tuple[float, float]]:
     return {name: (float(np.median(v)), float(np.percentile(v, 95))) for name, v in measured.items()}
 
 
-def markdown(measured: dict[str, dict[str, Floats]]) -> str:
-    """A Markdown table of one or more takes by their headings: median and 95th percentile of every measure."""
+def table(measured: dict[str, dict[str, Floats]]) -> list[list[str]]:
+    """Rows of text, the first one headings, of one or more takes by their names: median and 95th percentile of every measure."""
     takes = {heading: summary(values) for heading, values in measured.items()}
     names = list(next(iter(takes.values())))
-    lines = [
-        ["measure", *(f"{heading}: {what}" for heading in takes for what in ("median", "95 %"))],
-        ["---", *["---:"] * (2 * len(takes))],
-        *([name, *(f"{number:.3f}" for take in takes.values() for number in take[name])] for name in names),
-    ]
+    headings = ["measure", *(text for heading in takes for text in (f"{heading}: median", "95 %"))]
+    return [headings, *([name, *(f"{n:.3f}" for take in takes.values() for n in take[name])] for name in names)]
+
+
+def markdown(measured: dict[str, dict[str, Floats]]) -> str:
+    """The same as a Markdown table."""
+    headings, *rows = table(measured)
+    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
