@@ -1,4 +1,4 @@
-"""A matchmoved pinhole camera: world points to plate pixels, with derivatives."""
+"""A matchmoved camera: world points to plate pixels, with derivatives."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from solver_core.arrays import Bools, Floats, Ints
+from solver_core.distortion import Distortion
 
 NEAR = 1e-4  # metres: a point nearer than this, or behind the camera, has no image
 
@@ -22,11 +23,11 @@ class Camera:
     intrinsics: Floats  # [N,4] fx, fy, cx, cy in plate pixels
     world_to_camera: Floats  # [N,3,4]
     plate: dict[str, Any] = field(default_factory=dict)
+    distortion: Distortion | None = None  # from the pinhole's pixels to the plate's
 
     def __getitem__(self, index: Ints | Bools | slice) -> Camera:
         """The same camera at some of its frames."""
-        return Camera(
-            self.name, self.width, self.height, self.intrinsics[index], self.world_to_camera[index], self.plate)  # fmt: skip
+        return replace(self, intrinsics=self.intrinsics[index], world_to_camera=self.world_to_camera[index])
 
     def at(self, frames: Ints) -> Camera:
         """The same camera and plate cut to some of the shot's frames."""
@@ -34,24 +35,28 @@ class Camera:
         return replace(self[frames], plate={**self.plate, "frames": numbers})
 
     def project(self, points: Floats) -> tuple[Floats, Floats]:  # points [N,n,3] world metres
-        """Pixels [N,n,2] and depths [N,n] in metres along the view axis; points behind the camera get a NaN pixel."""
+        """Plate pixels [N,n,2] and depths [N,n] in metres along the view axis; NaN pixels for points without an image."""
         space = self.to_camera_space(points)
-        depth = -space[..., 2]
-        safe = np.where(depth > NEAR, depth, np.nan)
-        fx, fy, cx, cy = (self.intrinsics[:, None, i] for i in range(4))
-        pixels = np.stack([cx + fx * space[..., 0] / safe, cy - fy * space[..., 1] / safe], -1)
-        return pixels, depth
+        pixels = self._pinhole(space)
+        return pixels if self.distortion is None else self.distortion(pixels), -space[..., 2]
 
     def derivative(self, points: Floats) -> Floats:  # points [N,n,3] world metres
-        """[N,n,2,3] derivative of the pixel with respect to the world point, pixels per metre; NaN behind the camera."""
+        """[N,n,2,3] derivative of the pixel with respect to the world point, pixels per metre; NaN without an image."""
         space = self.to_camera_space(points)
-        x, y, depth = space[..., 0], space[..., 1], -space[..., 2]
-        safe = np.where(depth > NEAR, depth, np.nan)
+        x, y, depth = space[..., 0], space[..., 1], _ahead(space)
         fx, fy = self.intrinsics[:, None, 0], self.intrinsics[:, None, 1]
         zero = np.zeros_like(x)
         in_camera = np.stack(
-            [np.stack([fx / safe, zero, fx * x / safe**2], -1), np.stack([zero, -fy / safe, -fy * y / safe**2], -1)], -2)  # fmt: skip
+            [np.stack([fx / depth, zero, fx * x / depth**2], -1), np.stack([zero, -fy / depth, -fy * y / depth**2], -1)], -2)  # fmt: skip
+        if self.distortion is not None:
+            in_camera = self.distortion.derivative(self._pinhole(space)) @ in_camera
         return in_camera @ self.world_to_camera[:, None, :, :3]
+
+    def _pinhole(self, space: Floats) -> Floats:  # [N,n,3] camera axes
+        """[N,n,2] pixels without distortion."""
+        depth = _ahead(space)
+        fx, fy, cx, cy = (self.intrinsics[:, None, i] for i in range(4))
+        return np.stack([cx + fx * space[..., 0] / depth, cy - fy * space[..., 1] / depth], -1)
 
     def to_camera_space(self, points: Floats) -> Floats:  # [N,n,3] world
         """[N,n,3] in the camera's axes."""
@@ -61,3 +66,9 @@ class Camera:
     def position(self) -> Floats:
         """[N,3] the camera's place in the world."""
         return -np.einsum("nji,nj->ni", self.world_to_camera[:, :, :3], self.world_to_camera[:, :, 3])
+
+
+def _ahead(space: Floats) -> Floats:
+    """Depth along the view axis, NaN where a point is too near or behind."""
+    depth = -space[..., 2]
+    return np.where(depth > NEAR, depth, np.nan)

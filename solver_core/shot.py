@@ -11,6 +11,7 @@ import numpy as np
 
 from solver_core.arrays import Floats, Ints
 from solver_core.camera import Camera
+from solver_core.distortion import COEFFICIENTS, Distortion
 from solver_core.errors import FaceSolveError
 from solver_core.pose import Pose
 from solver_core.protocol import SHOT_SCHEMA_VERSION
@@ -163,11 +164,6 @@ def _camera(item: dict[str, Any], count: int) -> Camera:
     plate = dict(item["plate"])
     if len(plate["frames"]) != count:
         raise ValueError(f"camera {item['name']}: plate.frames has {len(plate['frames'])} entries for {count} frames")
-    if item.get("distortion") is not None:
-        raise FaceSolveError(
-            f"Camera {item['name']} has lens distortion, which this version does not solve with.",
-            "Undistort the plate, or switch the distortion off.",
-        )
     return Camera(
         name=str(item["name"]),
         width=int(item["width"]),
@@ -175,6 +171,28 @@ def _camera(item: dict[str, Any], count: int) -> Camera:
         intrinsics=_numbers(item["intrinsics"], (count, 4), "intrinsics"),
         world_to_camera=_numbers(item["world_to_camera"], (count, 3, 4), "world_to_camera"),
         plate=plate,
+        distortion=_distortion(item.get("distortion"), str(item["name"])),
+    )
+
+
+def _distortion(item: dict[str, Any] | None, camera: str) -> Distortion | None:
+    if item is None:
+        return None
+    model = str(item["model"])
+    if model not in COEFFICIENTS:
+        raise FaceSolveError(
+            f"Camera {camera} has a lens distortion {model}, which this version does not know.",
+            f"Choose one of {', '.join(COEFFICIENTS)} in the movie clip's camera.",
+        )
+    principal, unit = (_numbers(item[name], (2,), f"distortion.{name}") for name in ("principal", "unit"))
+    if not unit.all():
+        raise ValueError("distortion.unit is zero")
+    coefficients = _numbers([item[name] for name in COEFFICIENTS[model]], (len(COEFFICIENTS[model]),), "distortion")
+    return Distortion(
+        model,
+        tuple(map(float, coefficients)),
+        (float(principal[0]), float(principal[1])),
+        (float(unit[0]), float(unit[1])),
     )
 
 

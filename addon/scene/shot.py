@@ -14,6 +14,7 @@ from .. import protocol
 from ..problem import ERROR, FaceSolveProblem, Problem
 from .albedo import read_albedo
 from .channels import Space
+from .distortion import read_distortion
 from .npz import write_npz
 from .plate import Plate, plate_size, read_plate
 from .prechecks import enabled_cameras, plate_problems, prechecks, ranges
@@ -177,7 +178,7 @@ def _document(
                 "height": sizes[camera.name][1],
                 "intrinsics": samples.intrinsics[camera.name],
                 "world_to_camera": samples.extrinsics[camera.name],
-                "distortion": None,
+                "distortion": read_distortion(camera, sizes[camera.name]),
                 "plate": {
                     "kind": plates[camera.name].kind,
                     "path": plates[camera.name].path,
