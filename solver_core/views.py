@@ -112,7 +112,7 @@ def observe(
                     else:
                         crops[i], points[i] = found.crop, found.points
                 else:
-                    reasons[i] = f"{found.reason} in camera {camera.name}"
+                    reasons[i] = f"camera {camera.name}: {found.reason.rstrip('.')}"
         if not step(i + 1):
             break
     return View(camera, plate, crops, points, reasons)
