@@ -1,0 +1,231 @@
+"""A whole solve of a shot whose answer is known: accuracy, honesty about what failed, locked frames, repeatability."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from little_shot import START, Rotation, camera, changed, performance, write_shot
+
+from demo import head as heads
+from solver_core.errors import FaceSolveError
+from solver_core.journal import journal_path
+from solver_core.listener import Silent
+from solver_core.report.compare import face_of, measure
+from solver_core.shot import load_shot
+from solver_core.solution import load_solution
+from solver_core.solve import Overrides, solve_folder
+
+LANDMARKS = ("rigid", "expression")
+
+
+class Notes(Silent):
+    """Writes down all it hears; says stop once it has heard `until` progress messages of a stage."""
+
+    def __init__(self, journal=None, stop: tuple[str, int] | None = None) -> None:
+        self.steps, self.frames, self.warnings, self.journalled = [], [], [], []
+        self._journal, self._stop = journal, stop
+
+    def progress(self, stage, done, total, fraction, seconds_left):
+        self.steps.append((stage, done, total, fraction, seconds_left))
+
+    def frame(self, result):
+        self.frames.append(result)
+        if self._journal:
+            self.journalled.append(json.loads(self._journal.read_text().splitlines()[-1])["frame"])
+
+    def warning(self, message):
+        self.warnings.append(message)
+
+    def cancelled(self):
+        return bool(self._stop) and any(s[0] == self._stop[0] and s[1] >= self._stop[1] for s in self.steps)
+
+
+def errors(shot, solution, indices):
+    """The demo's measures of some frames."""
+    face = face_of(shot.rig, heads.build().front)
+    return measure(solution.pose[indices], shot.truth[indices], face, shot.cameras[0].position[indices])
+
+
+SEEN = [0, 1, 2, 4]
+
+
+@pytest.fixture(scope="module")
+def solved(little_shot, tmp_path_factory):
+    """Everything that Solve Shot does, once."""
+    out = tmp_path_factory.mktemp("solved") / "SOLUTION.npz"
+    notes = Notes(journal_path(out))
+    return solve_folder(little_shot.folder, out, notes), notes, out
+
+
+def test_the_performance_is_found(little_shot, solved):
+    """It starts 7 degrees and 40 mm away, from a head at rest."""
+    found = errors(little_shot, solved[0], SEEN)
+    assert found["rotation_deg"].max() < 1.0
+    assert found["lateral_mm"].max() < 1.5
+    assert found["depth_mm"].max() < 5.0
+    assert found["vertex_mm"].max() < 5.0
+    assert found["shape_mm"].max() < 1.0
+    weights = solved[0].pose.weights[:, little_shot.rig.names.index("jawOpen")]
+    np.testing.assert_allclose(weights[SEEN], little_shot.truth.weights[SEEN, little_shot.rig.names.index("jawOpen")], atol=0.2)  # fmt: skip
+
+
+def test_the_frame_without_a_face_says_so_and_stays_where_it_started(little_shot, solved):
+    solution = solved[0]
+    assert solution.status == ["solved"] * 3 + ["failed"] + ["solved"]
+    assert "face" in solution.reason[3].lower()
+    assert "camera A" in solution.reason[3]
+    assert np.isnan(solution.error_px[3])
+    start = load_shot(little_shot.folder).initial
+    np.testing.assert_array_equal(solution.pose.translation[3], start.translation[3])
+    np.testing.assert_array_equal(solution.pose.rotation[3], start.rotation[3])
+
+
+def test_what_is_found_is_allowed(little_shot, solved):
+    pose = solved[0].pose
+    np.testing.assert_allclose(pose.rotation @ pose.rotation.swapaxes(1, 2), np.broadcast_to(np.eye(3), (5, 3, 3)), atol=1e-9)  # fmt: skip
+    assert np.all(np.linalg.det(pose.rotation) > 0)
+    assert np.all((pose.weights >= little_shot.rig.minimum) & (pose.weights <= little_shot.rig.maximum))
+    assert np.all(solved[0].error_px[SEEN] < 2.0)
+
+
+def test_the_file_holds_what_was_returned(solved):
+    solution, _, out = solved
+    read = load_solution(out)
+    for name in ("frames", "error_px"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(solution, name))
+    for name in ("rotation", "translation", "weights"):
+        np.testing.assert_array_equal(getattr(read.pose, name), getattr(solution.pose, name))
+    assert (read.names, read.status, read.reason) == (solution.names, solution.status, solution.reason)
+    assert read.settings["landmarks"] == "facemesh"
+    assert not journal_path(out).exists()
+
+
+def test_the_listener_hears_it_all(solved):
+    solution, notes, _ = solved
+    fractions = [step[3] for step in notes.steps]
+    assert np.all(np.diff(fractions) >= -1e-12)
+    assert fractions[-1] == pytest.approx(1.0)
+    assert all(0 <= done <= total for _, done, total, _, _ in notes.steps)
+    assert {"detection", *LANDMARKS, "dense", "judging"} == {step[0] for step in notes.steps}
+    for i, frame in enumerate(solution.frames):
+        last = [result for result in notes.frames if result.frame == frame][-1]
+        np.testing.assert_array_equal(last.rotation, solution.pose.rotation[i])
+        np.testing.assert_array_equal(last.weights, solution.pose.weights[i])
+        assert last.status == solution.status[i]
+
+
+def test_every_frame_is_on_disk_before_it_is_heard_of(solved):
+    notes = solved[1]
+    assert notes.journalled == [result.frame for result in notes.frames]
+
+
+def test_two_solves_are_equal_to_the_bit(little_shot, tmp_path):
+    first, second = (
+        solve_folder(little_shot.folder, tmp_path / f"{i}.npz", Silent(), Overrides(frames=(START, START)))
+        for i in range(2)
+    )
+    for name in ("rotation", "translation", "weights"):
+        np.testing.assert_array_equal(getattr(first.pose, name), getattr(second.pose, name))
+    np.testing.assert_array_equal(first.error_px, second.error_px)
+
+
+def test_locked_frames_are_kept_to_the_bit(little_shot, tmp_path):
+    """Also values that no slider and no solve would give, and where there is no face; their neighbours are solved."""
+    keys = len(little_shot.rig.names)
+    turn = Rotation.from_rotvec([0.1, 0.2, -0.3]).as_matrix()
+    posed = [
+        {"frame": START + i, "rotation": turn.ravel().tolist(), "translation": [0.1 / 3, i / 7, 1e-17],
+         "weights": np.random.default_rng(i).normal(size=keys).tolist()}
+        for i in (1, 3)
+    ]  # fmt: skip
+    folder = changed(little_shot, tmp_path / "locked", locked=posed)
+    solution = solve_folder(folder, tmp_path / "out.npz", Silent(), Overrides(stages=LANDMARKS))
+    assert solution.status == ["solved", "locked", "solved", "locked", "solved"]
+    for entry in posed:
+        i = entry["frame"] - START
+        np.testing.assert_array_equal(solution.pose.rotation[i].ravel(), entry["rotation"])
+        np.testing.assert_array_equal(solution.pose.translation[i], entry["translation"])
+        np.testing.assert_array_equal(solution.pose.weights[i], entry["weights"])
+    assert errors(little_shot, solution, [0, 2])["rotation_deg"].max() < 5
+
+
+def test_keys_that_the_artist_excluded_keep_their_values(little_shot, tmp_path):
+    arrays = dict(np.load(little_shot.folder / "rig.npz"))
+    out = little_shot.rig.names.index("mouthSmile_L")
+    arrays["solved"][out] = False
+    np.savez(tmp_path / "rig.npz", **arrays)
+    initial = json.loads((little_shot.folder / "shot.json").read_text())["initial"]
+    initial["weights"] = [[0.25 if k == out else 0.0 for k in range(len(row))] for row in initial["weights"]]
+    folder = changed(little_shot, tmp_path / "shot", rig=str(tmp_path / "rig.npz"), initial=initial)
+    solution = solve_folder(folder, tmp_path / "out.npz", Silent(), Overrides(stages=LANDMARKS, frames=(START, START)))  # fmt: skip
+    np.testing.assert_array_equal(solution.pose.weights[:, out], 0.25)
+    assert solution.pose.weights[0, little_shot.rig.names.index("mouthSmile_R")] > 0.05
+
+
+def test_two_cameras_see_depth(demo_rig, tmp_path):
+    """A second camera from the side: landmarks alone now place the head in depth; and one camera may miss it."""
+    count = 2
+    front, side = camera("A", count, (0.1, -0.95, 0.02)), camera("B", count, (0.7, -0.75, 0.05))
+    truth = performance(demo_rig, 5)[np.array([0, 4])]
+    shot = write_shot(tmp_path / "two", demo_rig, truth, (front, side))
+    both = solve_folder(shot.folder, tmp_path / "two.npz", Silent(), Overrides(stages=LANDMARKS))
+    document = json.loads((shot.folder / "shot.json").read_text())
+    alone = changed(shot, tmp_path / "one", cameras=document["cameras"][:1])
+    one = solve_folder(alone, tmp_path / "one.npz", Silent(), Overrides(stages=LANDMARKS))
+    with_two, with_one = errors(shot, both, [0, 1]), errors(shot, one, [0, 1])
+    assert with_two["depth_mm"].max() < 10.0
+    assert with_two["vertex_mm"].mean() < with_one["vertex_mm"].mean()
+    document["cameras"][0]["plate"]["frames"][0] = None
+    halved = changed(shot, tmp_path / "half", cameras=document["cameras"])
+    half = solve_folder(halved, tmp_path / "half.npz", Silent(), Overrides(stages=("rigid",), frames=(START, START)))
+    assert half.status == ["solved"]
+
+
+@pytest.mark.parametrize("stop", [("detection", 2), ("rigid", 1)])
+def test_a_cancelled_solve_keeps_what_is_done(little_shot, tmp_path, stop):
+    notes = Notes(stop=stop)
+    solution = solve_folder(
+        little_shot.folder, tmp_path / "out.npz", notes, Overrides(stages=LANDMARKS, frames=(START, START + 2))
+    )
+    assert "expression" not in {step[0] for step in notes.steps}
+    read = load_solution(tmp_path / "out.npz")
+    np.testing.assert_array_equal(read.frames, little_shot.frames[:3])
+    if stop[0] == "detection":
+        assert all(status == "failed" for status in solution.status[2:])
+    else:
+        assert solution.status[0] == "solved"
+
+
+def test_a_plate_without_any_face_is_refused(little_shot, tmp_path):
+    with pytest.raises(FaceSolveError, match="No frame of the plate shows a face"):
+        solve_folder(little_shot.folder, tmp_path / "out.npz", Silent(), Overrides(frames=(START + 3, START + 3)))
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_an_absent_plate_fails_its_frame_alone(little_shot, tmp_path):
+    document = json.loads((little_shot.folder / "shot.json").read_text())
+    document["cameras"][0]["plate"]["frames"][1] = 4711
+    folder = changed(little_shot, tmp_path / "shot", cameras=document["cameras"])
+    solution = solve_folder(folder, tmp_path / "out.npz", Silent(), Overrides(stages=("rigid",), frames=(START, START + 1)))  # fmt: skip
+    assert solution.status == ["solved", "failed"]
+    assert "4711" in solution.reason[1]
+    # and the rigid stage leaves the weights alone
+    np.testing.assert_array_equal(solution.pose.weights, 0)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (Overrides(stages=("rigid", "hair")), "no stage hair"),
+        (Overrides(frames=(1, 2)), "not from 1 to 2"),
+        (Overrides(landmarks="eyes_only"), "eyes_only"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(little_shot, tmp_path, overrides, words):
+    notes = Notes()
+    with pytest.raises(FaceSolveError, match=words) as caught:
+        solve_folder(little_shot.folder, tmp_path / "out.npz", notes, overrides)
+    assert caught.value.remedy
+    assert not notes.steps
