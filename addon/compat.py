@@ -61,6 +61,20 @@ def draw_progress(layout: bpy.types.UILayout, fraction: float) -> None:
         layout.label(text="\u2588" * full + "\u2591" * (12 - full))
 
 
+def online_access() -> bool:
+    """Whether Blender may go online; before 4.2 it had no such setting."""
+    return bool(getattr(bpy.app, "online_access", True))
+
+
+def redraw_preferences(context: bpy.types.Context) -> None:
+    """Redraw the preferences, and what else shows an installation."""
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "PREFERENCES":
+                area.tag_redraw()
+    redraw_progress(context)
+
+
 def redraw_progress(context: bpy.types.Context) -> None:
     """Redraw what shows a running solve, and no viewport: those can be slow."""
     for window in context.window_manager.windows:

@@ -7,7 +7,7 @@ import os
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from . import session
+from . import compat, installation, session
 from .worker.interpreter import ENVIRONMENT_VARIABLE, chosen_interpreter, validated_interpreter
 
 
@@ -29,11 +29,30 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         ),
         default="cpu",
     )
+    install_device: EnumProperty(
+        name="Install For",
+        items=(
+            ("cpu", "CPU", "Runs everywhere"),
+            ("cuda", "NVIDIA GPU", "Several GB larger; the installation ends with a check that the GPU can be used"),
+        ),
+        default="cpu",
+    )
+    install_with: StringProperty(
+        name="Install With",
+        subtype="FILE_PATH",
+        description="The Python (3.11 to 3.13) that makes the solver's environment; empty to look for one on this machine",
+    )
+    package_index: StringProperty(
+        name="Package Index",
+        description="Address of an additional package index, as torch's install page names it for CPU and for each CUDA version; "
+        "empty for the usual one, whose torch has CUDA on Linux and none on Windows",
+    )
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         """Draw the page."""
         layout = self.layout
         layout.use_property_split = True
+        self._draw_installation(layout.box(), context)
         layout.prop(self, "interpreter")
         if os.environ.get(ENVIRONMENT_VARIABLE):
             layout.label(text=f"{ENVIRONMENT_VARIABLE} overrides it: {os.environ[ENVIRONMENT_VARIABLE]}", icon="INFO")
@@ -43,6 +62,28 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         for line in (problem.message, problem.remedy) if problem else (session.said(),):
             if line:
                 layout.label(text=line)
+
+    def _draw_installation(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        current = installation.running()
+        if current is not None:
+            layout.label(text=current.title, icon="TIME")
+            compat.draw_progress(layout, current.fraction)
+            compat.draw_wrapped(layout, context, current.last_line, "BLANK1")
+            layout.operator("face_solve.cancel_install", icon="CANCEL")
+            return
+        layout.prop(self, "install_device", expand=True)
+        layout.prop(self, "install_with")
+        layout.prop(self, "package_index")
+        row = layout.row(align=True)
+        row.operator("face_solve.install_solver", icon="IMPORT")
+        if installation.place().exists():
+            row.operator("face_solve.remove_solver", icon="TRASH")
+        problem = installation.last_problem()
+        for line in (problem.message, problem.remedy) if problem else (installation.verdict(),):
+            if line:
+                compat.draw_wrapped(layout, context, line, "ERROR" if problem else "INFO")
+        if installation.log_file().exists():
+            layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = str(installation.log_file())
 
 
 def preferences(context: bpy.types.Context) -> FaceSolvePreferences:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import bpy
 
-from . import preferences, properties, session
-from .operators import exchange, review, setup, solve
+from . import installation, preferences, properties, session
+from .operators import exchange, install, review, setup, solve
 from .panels import main
 
 CLASSES = (
     *properties.CLASSES,
     *preferences.CLASSES,
+    *install.CLASSES,
     *setup.CLASSES,
     *solve.CLASSES,
     *review.CLASSES,
@@ -26,10 +27,12 @@ def register() -> None:
     properties.register_settings()
     bpy.types.STATUSBAR_HT_header.append(main.draw_status_bar)
     session.register_handlers()
+    installation.register()
 
 
 def unregister() -> None:
     """Take everything back, in reverse."""
+    installation.unregister()
     session.unregister_handlers()
     bpy.types.STATUSBAR_HT_header.remove(main.draw_status_bar)
     properties.unregister_settings()

@@ -60,3 +60,12 @@ def user_cache() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
     return base / "face_solve"
+
+
+def user_data() -> Path:
+    """The add-on's folder among the user's own data, shared by all of the user's Blenders."""
+    if sys.platform == "linux":
+        return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "face_solve"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "face_solve"
+    return user_cache()

@@ -11,8 +11,8 @@ from ..problem import FaceSolveProblem
 
 ENVIRONMENT_VARIABLE = "FACE_SOLVE_PYTHON"
 MINIMUM_PYTHON = (3, 11)
-_CHOOSE = "Choose the solver's Python in Preferences > Add-ons > Face Solve, or set FACE_SOLVE_PYTHON."
-_INSTALL = "Install the solver into that Python (see the README), or choose another one in the add-on's preferences."
+_CHOOSE = "Press Install Solver in Preferences > Add-ons > Face Solve, or choose there a Python that has the solver."
+_INSTALL = "Press Install Solver in the add-on's preferences, or choose another Python there."
 # What Blender or its launcher may have set for its own Python, and would break another one.
 _BLENDERS_OWN = (
     "PYTHONHOME",
