@@ -129,7 +129,7 @@ def _pictures(page: Page, out: Path, context: Context, solution: Solution) -> No
     page.heading("Pictures")
     page.text(
         "Plate, render, their difference four times enlarged, and landmarks: the plate's yellow, the render's cyan, "
-        "red lines between them. Light and skin are estimated from these frames."
+        "red lines between them. The light is estimated from these frames."
     )
     worst = set(solution.frames[pictures.worst_frames(solution)].tolist())
     (out / "frames").mkdir(exist_ok=True)
