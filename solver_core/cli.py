@@ -74,8 +74,8 @@ def _solve(arguments: argparse.Namespace) -> int:
 
     frames = None
     if arguments.frames:
-        first, _, last = arguments.frames.partition("-")
-        if not (first.isdigit() and (last.isdigit() or not last)):
+        first, dash, last = arguments.frames.partition("-")
+        if not (first.isdigit() and (last.isdigit() or not dash)):
             raise FaceSolveError(f"--frames {arguments.frames} is no range.", "Write it as 1001-1048.")
         frames = (int(first), int(last or first))
     overrides = Overrides(
