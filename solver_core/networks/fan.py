@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from solver_core.arrays import Floats
 from solver_core.crop import Crop
@@ -18,7 +23,7 @@ HOURGLASSES = 4
 CROP_SIDE = 200 / 195  # of the crop, over the sum of the box's width and height: the rule that 3D-FAN was trained with
 CROP_RISE = 0.12  # of the crop's centre above the box's, over the box's height
 SURE_PEAK = 0.5  # heatmap value at which a landmark counts as certainly seen; they were trained towards 1
-TANGENTS = 4  # pushed through the network at a time: 100 MB each
+TANGENTS = 16  # pushed through the network at a time: 50 MB each
 
 
 class Fan:
@@ -64,10 +69,10 @@ class Fan:
         return points, (peaks.median(dim=-1).values / SURE_PEAK).clamp(0, 1)
 
     def jvp(self, images: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
-        """Landmarks, and how they move when the images change (the paper's dN/dF dF/dtheta), by forward-mode derivatives.
+        """Landmarks, and how they move when the images change (the paper's dN/dF dF/dtheta).
 
-        A tangent costs about one forward pass; the paper's way, a backward pass for each of the 136 coordinates, costs
-        more than that for any rig of fewer than 136 parameters.
+        A tangent costs one forward pass; the paper's way, a backward pass for each of the 136 coordinates, costs more
+        than that for any rig of fewer than 136 parameters.
 
         Args:
             images: [B, 3, 256, 256] as in a call.
@@ -99,15 +104,30 @@ class Fan:
         return places * STRIDE, peaks
 
     def _push(self, image: Tensor, tangents: Tensor) -> Tensor:
-        """[3, 256, 256], [P, 3, 256, 256] -> [P, 68, 2]."""
+        """[3, 256, 256], [P, 3, 256, 256] -> [P, 68, 2].
 
-        def along(tangent: Tensor) -> Tensor:
-            result = torch.func.jvp(lambda x: self._points(x)[0], (image[None],), (tangent[None],))
-            moved: Tensor = result[1]
-            return moved[0]
+        All layers but the ReLUs are affine. With those held as the image has them the whole network is, and the derivative
+        of the heatmaps is the difference between a moved image and the image itself, however far it is moved.
+        """
+        far = 1 / tangents.flatten(1).abs().amax(dim=1).clamp(min=torch.finfo(tangents.dtype).tiny)[:, None, None, None]
+        with torch.no_grad(), _HeldReLUs():
+            heatmaps = self._network(torch.cat([image[None], image + far * tangents]))[-1]
+        moved = (heatmaps[1:] - heatmaps[:1]) / far
+        return (
+            torch.func.jvp(lambda h: soft_argmax(h)[0], (heatmaps[:1].repeat(len(moved), 1, 1, 1),), (moved,))[1]
+            * STRIDE
+        )
 
-        with torch.no_grad():
-            return torch.func.vmap(along)(tangents)
+
+class _HeldReLUs(TorchFunctionMode):
+    """While it is entered, a ReLU lets through, of every image of a batch, what is positive in the first."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in {F.relu, torch.relu, torch.relu_}:
+            return args[0] * (args[0][:1] > 0)
+        return func(*args, **(kwargs or {}))
 
 
 def soft_argmax(heatmaps: Tensor, beta: float = BETA) -> tuple[Tensor, Tensor]:
