@@ -92,7 +92,7 @@ def journal_path(out: Path) -> Path:
 def recover(out: Path) -> Solution | None:
     """The frames that a killed solve had finished, as a solution; None where it left none. A torn last line is dropped."""
     try:
-        lines = journal_path(out).read_text(encoding="utf-8").splitlines()
+        lines = journal_path(out).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return None
     records = []

@@ -111,7 +111,7 @@ def load_shot(folder: Path) -> Shot:
         )
     try:
         return _shot(folder, document)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"has no {error}" if isinstance(error, KeyError) else f"is malformed: {error}"
         raise FaceSolveError(f"{path} {what}.", AGAIN) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -58,7 +59,8 @@ class Solution:
                 os.fsync(file.fileno())
             beside.replace(path)
         except OSError as error:
-            beside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # where the folder cannot even be made, there is nothing to take away
+                beside.unlink()
             raise FaceSolveError(
                 f"The solution cannot be written to {path}: {error.strerror or error}.",
                 "Free some space or choose a folder that can be written; the frames that arrived are on the timeline.",
