@@ -26,6 +26,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 	@python="$$(tools/find_python.sh)"; \
 	if [ ! -x $(BIN)/python ]; then echo "Making $(VENV) with $$python"; "$$python" -m venv $(VENV); fi
 	$(BIN)/python -m pip install $(PIP_ARGS) --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install $(PIP_ARGS) --constraint constraints.txt --no-deps face-alignment
 	@touch $@
 
 # Blender's own module, one folder a version; it wants exactly Python 3.11, and NumPy 1 as in those Blenders.
@@ -37,6 +38,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 
 weights: $(BIN)/.installed
 	@$(BIN)/python -m solver_core weights fetch
+	@$(BIN)/python -m solver_core weights fetch dlib_cnn
 
 system: $(BPY_STAMPS)
 	@$(BIN)/python tools/check_system.py $(BLENDERS:%=.venv-bpy-%)
