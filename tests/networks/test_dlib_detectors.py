@@ -8,13 +8,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from little_shot import START, changed
 from painted_face import painted_face
 
 from solver_core.errors import FaceSolveError
+from solver_core.listener import Silent
 from solver_core.networks import registry, weights
 from solver_core.networks.detector import overlap
 from solver_core.networks.dlib_detectors import CnnDetector, HogDetector
 from solver_core.networks.landmarks import Found, NotFound, locate
+from solver_core.solve import Overrides, solve_folder
 
 pytest.importorskip("dlib", reason="the extra 'dlib' is not installed")
 
@@ -115,3 +118,14 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
         registry.face_detector("haar")
     with pytest.raises(FaceSolveError, match=r"landmark network called 'dlib'.*facemesh, fan"):
         registry.landmark_network("dlib")
+
+
+def test_a_shot_is_solved_with_the_detector_of_its_settings(little_shot, tmp_path):
+    """Frame START + 3 shows no face: it fails with the reason, the others are solved."""
+    folder = changed(little_shot, tmp_path / "shot", settings={"detector": "dlib_hog"})
+    overrides = Overrides(stages=("rigid",), frames=(START + 2, START + 3))
+    solution = solve_folder(folder, tmp_path / "out.npz", Silent(), overrides)
+    assert solution.settings["detector"] == "dlib_hog"
+    assert solution.status == ["solved", "failed"]
+    assert "No face was found" in solution.reason[1]
+    assert solution.error_px[0] < 10
