@@ -46,11 +46,19 @@ def rotation_channel(face: bpy.types.Object) -> Tuple[str, int]:
 
 
 def read_space(face: bpy.types.Object) -> Space:
-    """The space of an evaluated object at the scene's current frame."""
+    """The space of an evaluated object at the scene's current frame.
+
+    Raises:
+        FaceSolveProblem: where the parents stretch it: turned, it would be sheared.
+    """
     if face.parent is None and not any(not one.mute for one in face.constraints):
         parent = Matrix.Identity(4)
     else:
         parent = face.matrix_world @ face.matrix_basis.inverted_safe()
+        if not _keeps_shapes(parent):
+            raise FaceSolveProblem(
+                f"{face.name} is stretched by its parents' scale.", "Apply the parents' scale (Ctrl+A)."
+            )
     if face.rotation_mode == "QUATERNION":
         delta = face.delta_rotation_quaternion.to_matrix()
     elif face.rotation_mode == "AXIS_ANGLE":
@@ -59,6 +67,14 @@ def read_space(face: bpy.types.Object) -> Space:
         delta = face.delta_rotation_euler.to_matrix()
     scale = Vector(own * more for own, more in zip(face.scale, face.delta_scale, strict=True))
     return Space(parent.copy(), scale, face.delta_location.copy(), delta)
+
+
+def _keeps_shapes(matrix: Matrix) -> bool:
+    """True where a matrix turns, moves and scales all directions alike."""
+    axes = [matrix.col[i].to_3d() for i in range(3)]
+    size = max(axis.length for axis in axes)
+    alike = size - min(axis.length for axis in axes) <= 1e-4 * size
+    return alike and all(abs(axes[a].dot(axes[b])) <= 1e-4 * size * size for a, b in ((0, 1), (0, 2), (1, 2)))
 
 
 def read_pose(face: bpy.types.Object) -> Pose:

@@ -56,6 +56,10 @@ def check_face(face: bpy.types.Object) -> None:
         raise FaceSolveProblem(
             f"The shape keys of {face.name} are absolute.", "Turn on Relative in the shape keys' panel."
         )
+    if face.show_only_shape_key:
+        raise FaceSolveProblem(
+            f"{face.name} shows only its active shape key.", "Turn off the pin in the shape keys' panel."
+        )
     if face.library or face.data.library or face.override_library:
         raise FaceSolveProblem(
             f"{face.name} is linked from another file.", "Make it local (Object > Relations > Make Local)."

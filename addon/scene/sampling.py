@@ -64,6 +64,7 @@ def sample_scene(
     names = solvable_keys(face)
     order = [keys.key_blocks.find(name) for name in names]
     values = array("f", bytes(4 * len(keys.key_blocks)))
+    muted = [False] * len(keys.key_blocks)
     for camera in cameras:
         samples.intrinsics[camera.name], samples.extrinsics[camera.name] = [], []
     with current_frame_kept(scene):
@@ -79,8 +80,10 @@ def sample_scene(
                 )
             samples.poses.append(pose)
             samples.spaces[frame] = read_space(evaluated)
-            keys.evaluated_get(graph).key_blocks.foreach_get("value", values)
-            samples.weights.append([values[i] for i in order])
+            blocks = keys.evaluated_get(graph).key_blocks
+            blocks.foreach_get("value", values)
+            blocks.foreach_get("mute", muted)
+            samples.weights.append([0.0 if muted[i] else values[i] for i in order])
             for camera in cameras:
                 _sample_camera(scene, camera.evaluated_get(graph), camera, sizes[plates[camera.name].camera], samples)
     return samples

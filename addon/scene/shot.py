@@ -20,7 +20,8 @@ from .plate import Plate, plate_size, read_plate
 from .prechecks import enabled_cameras, plate_problems, prechecks, ranges
 from .record import artists_keys, load_written, pose_channels, weight_channels
 from .rig import Rig, read_rig
-from .sampling import Samples, sample_scene
+from .sampling import Samples, current_frame_kept, sample_scene
+from .unseen import unseen
 
 
 @dataclass
@@ -97,6 +98,8 @@ def write_shot(
             "Every frame of the range is locked or keyed by hand.", "Unlock some frames, or solve a longer range."
         )
     warnings = [str(problem) for problem in found]
+    with current_frame_kept(scene):
+        warnings += unseen(scene, face, rig, frames)
     if partly:
         warnings.append(
             f"Some channels carry your keys at {ranges(partly)}: those are kept. Lock the frame to keep it whole."

@@ -98,6 +98,15 @@ def check_sheared_head_is_refused():
     scene.collection.objects.link(parent)
     parent.scale, face.rotation_euler, face.parent = (1, 3, 1), (0.5, 0.5, 0.5), parent
     refused(bpy.ops.face_solve.solve_shot, "sheared")
+    # not sheared as it stands, but any turn would shear it
+    face.rotation_euler = (0, 0, 0)
+    refused(bpy.ops.face_solve.solve_shot, "stretched", "Apply the parents' scale")
+
+
+def check_pinned_shape_key_is_refused():
+    _scene, face, _camera = ready_scene()
+    face.show_only_shape_key = True
+    refused(bpy.ops.face_solve.solve_shot, "only its active shape key", "pin")
 
 
 def check_rotations_do_not_jump():
@@ -145,7 +154,7 @@ def check_excluded_muted_and_driven_shape_keys_keep_their_values():
     shot = json.loads((harness.FOLDER / "kept" / "shot.json").read_text())
     rig = harness.module("scene.npz").read_npz(harness.FOLDER / "kept" / "rig.npz")
     assert list(rig["solved"].values) == [0, 0, 0, 1, 1], list(rig["solved"].values)
-    close(shot["initial"]["weights"][4], [0.25, 0.5, 0.05, 0, 0], 1e-6)
+    close(shot["initial"]["weights"][4], [0.25, 0.0, 0.05, 0, 0], 1e-6)  # muted: it moves nothing
     bpy.ops.face_solve.solve_shot()
     scene.frame_set(7)
     close([block.value for block in blocks[1:4]], [0.25, 0.5, 0.07], 1e-6)

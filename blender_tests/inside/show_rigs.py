@@ -1,0 +1,322 @@
+"""Runs inside Blender: shots of heads rigged in many ways, and Blender's own evaluated vertices before and after keys are written."""
+
+import json
+import math
+import os
+import random
+import sys
+from array import array
+from pathlib import Path
+
+sys.path.insert(0, os.path.dirname(__file__))
+import bpy
+import harness
+from mathutils import Euler, Matrix, Vector
+
+FRAMES = (1, 2, 3)
+KEYS = ("jawOpen", "mouthSmile_L", "eyeBlink_L", "browUp")
+EULERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
+
+
+def make_head(name="Head", seed=1, keys=KEYS):
+    """A ball of 62 vertices with random shape keys, all in use."""
+    rng = random.Random(seed)
+    rings, around = 6, 10
+    vertices = [(0, 0, -0.1)]
+    for ring in range(1, rings + 1):
+        angle = math.pi * ring / (rings + 1)
+        vertices += [
+            (
+                0.1 * math.sin(angle) * math.cos(2 * math.pi * i / around),
+                0.1 * math.sin(angle) * math.sin(2 * math.pi * i / around),
+                -0.1 * math.cos(angle),
+            )
+            for i in range(around)
+        ]
+    vertices.append((0, 0, 0.1))
+    last = len(vertices) - 1
+    faces = []
+    for i in range(around):
+        j = (i + 1) % around
+        faces += [(0, 1 + j, 1 + i), (last, last - around + i, last - around + j)]
+        for ring in range(rings - 1):
+            a = 1 + ring * around
+            faces.append((a + i, a + j, a + around + j, a + around + i))
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(vertices, [], faces)
+    head = bpy.data.objects.new(name, mesh)
+    bpy.context.scene.collection.objects.link(head)
+    head.shape_key_add(name="Basis")
+    for index, key in enumerate(keys):
+        block = head.shape_key_add(name=key, from_mix=False)
+        for point in block.data:
+            point.co += Vector([rng.uniform(-0.02, 0.02) for _ in range(3)])
+        block.value = 0.2 + 0.15 * index
+    head.location, head.rotation_euler = (0.05, 0.02, -0.03), (0.2, -0.3, 0.4)
+    bpy.context.view_layer.objects.active = head
+    return head
+
+
+def block_of(head, name):
+    return head.data.shape_keys.key_blocks[name]
+
+
+def mask(head, name, group="mask", every=2):
+    """Let half of the vertices take part in a key, with many weights."""
+    made = head.vertex_groups.new(name=group)
+    for index in range(0, len(head.data.vertices), every):
+        made.add([index], (index % 7) / 7, "REPLACE")
+    block_of(head, name).vertex_group = group
+
+
+def drive(head, name, expression, **variables):
+    """Drive a key: each variable is (data-block, its type, data path)."""
+    curve = head.data.shape_keys.driver_add(f'key_blocks["{name}"].value')
+    curve.driver.type, curve.driver.expression = "SCRIPTED", expression
+    for variable, (target, kind, path) in variables.items():
+        made = curve.driver.variables.new()
+        made.name, made.targets[0].id_type = variable, kind
+        made.targets[0].id, made.targets[0].data_path = target, path
+
+
+def parent_to(head, rotation=(0.5, 0.2, -0.7), scale=(1.5, 1.5, 1.5), animated=True):
+    holder = bpy.data.objects.new("Holder", None)
+    bpy.context.scene.collection.objects.link(holder)
+    holder.location, holder.rotation_euler, holder.scale = (0.3, -0.2, 0.1), rotation, scale
+    head.parent = holder
+    head.matrix_parent_inverse = Matrix.LocRotScale(Vector((0.1, 0, 0.2)), Euler((0.1, 0, 0)), Vector((1, 1, 1)))
+    if animated:
+        holder.keyframe_insert("location", frame=1)
+        holder.location, holder.rotation_euler = (0.2, 0.1, 0.0), (0.1, 0.6, 0.2)
+        holder.keyframe_insert("location", frame=3)
+    return holder
+
+
+def add_armature(head, pose_bone=(0.0, 0.0, 0.0)):
+    data = bpy.data.armatures.new("Rig")
+    rig = bpy.data.objects.new("Rig", data)
+    bpy.context.scene.collection.objects.link(rig)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    bone = data.edit_bones.new("neck")
+    bone.head, bone.tail = (0, 0, -0.3), (0, 0.1, -0.1)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    rig.pose.bones["neck"].rotation_mode = "XYZ"
+    rig.pose.bones["neck"].rotation_euler = pose_bone
+    bpy.context.view_layer.objects.active = head
+    return rig
+
+
+def plain(head):
+    pass
+
+
+def relative_to_another(head):
+    block_of(head, "mouthSmile_L").relative_key = block_of(head, "jawOpen")
+    block_of(head, "browUp").relative_key = block_of(head, "browUp")  # relative to itself: moves nothing
+
+
+def masked(head):
+    mask(head, "mouthSmile_L")
+    mask(head, "browUp", "other", 3)
+    block_of(head, "browUp").relative_key = block_of(head, "mouthSmile_L")
+
+
+def masked_by_a_missing_group(head):
+    mask(head, "mouthSmile_L")
+    block_of(head, "mouthSmile_L").vertex_group = "gone"
+
+
+def masked_by_an_empty_group(head):
+    mask(head, "mouthSmile_L")
+    head.vertex_groups.new(name="empty")
+    block_of(head, "jawOpen").vertex_group = "empty"
+
+
+def muted(head):
+    block_of(head, "mouthSmile_L").mute = True
+    block_of(head, "mouthSmile_L").value = 0.9
+
+
+def ranges(head):
+    for name, low, high, value in (("jawOpen", -2.0, 3.0, 2.5), ("browUp", -1.0, 0.0, -0.75), ("eyeBlink_L", 0, 10, 4)):
+        block = block_of(head, name)
+        block.slider_min, block.slider_max, block.value = low, high, value
+
+
+def driven_by_a_property(head):
+    head["squint"] = 0.35
+    drive(head, "eyeBlink_L", "0.5 * x", x=(head, "OBJECT", '["squint"]'))
+    head.keyframe_insert('["squint"]', frame=1)
+    head["squint"] = 0.9
+    head.keyframe_insert('["squint"]', frame=3)
+
+
+def driven_by_a_solved_key(head):
+    keys = head.data.shape_keys
+    drive(head, "browUp", "0.5 * a", a=(keys, "KEY", 'key_blocks["jawOpen"].value'))
+    drive(head, "eyeBlink_L", "b", b=(keys, "KEY", 'key_blocks["browUp"].value'))
+
+
+def _euler(mode):
+    def rotated(head):
+        head.rotation_mode = mode
+        head.rotation_euler = (0.7, -0.4, 1.1)
+
+    return rotated
+
+
+def quaternion(head):
+    head.rotation_mode, head.rotation_quaternion = "QUATERNION", (-0.8, 0.4, -0.3, 0.2)
+
+
+def axis_angle(head):
+    head.rotation_mode, head.rotation_axis_angle = "AXIS_ANGLE", (1.2, 0.3, -0.5, 0.8)
+
+
+def parented(head):
+    parent_to(head)
+
+
+def parented_to_a_bone(head):
+    rig = add_armature(head, (0.3, 0.5, -0.2))
+    head.parent, head.parent_type, head.parent_bone = rig, "BONE", "neck"
+
+
+def child_of(head):
+    holder = parent_to(head)
+    head.parent = None
+    constraint = head.constraints.new("CHILD_OF")
+    constraint.target = holder
+
+
+def scaled(head):
+    head.scale = (0.8, 1.3, 2.0)
+
+
+def mirrored(head):
+    head.scale = (-1.0, 1.2, 0.9)
+
+
+def deltas(head):
+    head.delta_location, head.delta_rotation_euler, head.delta_scale = (0.3, -0.1, 0.2), (0.3, 0.5, -0.6), (2, 0.5, 1.5)
+    head.scale = (1.1, 0.9, 0.7)
+
+
+def delta_quaternion(head):
+    quaternion(head)
+    head.delta_location, head.delta_rotation_quaternion = (0.3, -0.1, 0.2), (0.8, 0.1, 0.5, -0.3)
+    head.delta_rotation_quaternion.normalize()
+
+
+def subdivided(head):
+    head.modifiers.new("Subdivision", "SUBSURF").levels = 2
+
+
+def masked_away(head):
+    head.vertex_groups.new(name="kept").add(list(range(30)), 1.0, "REPLACE")
+    head.modifiers.new("Mask", "MASK").vertex_group = "kept"
+
+
+def at_rest_in_an_armature(head):
+    rig = add_armature(head)
+    head.vertex_groups.new(name="neck").add(list(range(62)), 1.0, "REPLACE")
+    head.modifiers.new("Armature", "ARMATURE").object = rig
+
+
+def moved_by_an_armature(head):
+    at_rest_in_an_armature(head)
+    bpy.data.objects["Rig"].pose.bones["neck"].rotation_euler = (0.3, 0.1, 0.0)
+
+
+def animated(head):
+    """Its keys are the artist's: no solution replaces them."""
+    head.keyframe_insert("location", frame=1)
+    block_of(head, "jawOpen").keyframe_insert("value", frame=1)
+    head.location.x += 0.1
+    block_of(head, "jawOpen").value = 0.9
+    head.keyframe_insert("location", frame=3)
+    block_of(head, "jawOpen").keyframe_insert("value", frame=3)
+
+
+CASES = {
+    case.__name__: case
+    for case in (
+        *(plain, relative_to_another, masked, masked_by_a_missing_group),
+        *(masked_by_an_empty_group, muted, ranges, driven_by_a_property, driven_by_a_solved_key),
+        *(quaternion, axis_angle, parented, parented_to_a_bone, child_of, scaled),
+        *(mirrored, deltas, delta_quaternion, subdivided, masked_away, at_rest_in_an_armature, moved_by_an_armature),
+        animated,
+    )
+}
+CASES.update({f"euler_{mode}": _euler(mode) for mode in EULERS})
+
+
+def evaluated_vertices(head):
+    """By frame: the world places of the vertices, after the shape keys and before the modifiers."""
+    shown = [(modifier, modifier.show_viewport) for modifier in head.modifiers]
+    for modifier, _ in shown:
+        modifier.show_viewport = False
+    places = []
+    for frame in FRAMES:
+        bpy.context.scene.frame_set(frame)
+        evaluated = head.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        flat = array("f", bytes(12 * len(evaluated.data.vertices)))
+        evaluated.data.vertices.foreach_get("co", flat)
+        world = evaluated.matrix_world.copy()
+        places.append([list(world @ Vector(flat[i : i + 3])) for i in range(0, len(flat), 3)])
+    for modifier, before in shown:
+        modifier.show_viewport = before
+    return places
+
+
+def joined(parts):
+    """The vertices of several objects, one after another, by frame."""
+    return [[place for part in frame for place in part] for frame in zip(*parts, strict=True)]
+
+
+def results(plan, rng):
+    """Frames as a solver would send them: any pose, any weights within the sliders."""
+    result, keys = harness.module("worker.job").FrameResult, bpy.data.objects[plan.face].data.shape_keys.key_blocks
+    document = json.loads((plan.folder / "shot.json").read_text())
+    made = {}
+    for i, frame in enumerate(plan.frames):
+        rotation = Euler([rng.uniform(-2, 2) for _ in range(3)]).to_matrix()
+        weights = [
+            rng.uniform(keys[name].slider_min, keys[name].slider_max)
+            if solved
+            else document["initial"]["weights"][i][k]
+            for k, (name, solved) in enumerate(zip(plan.names, plan.solved, strict=True))
+        ]
+        place = [rng.uniform(-0.3, 0.3) for _ in range(3)]
+        made[frame] = result(frame, "solved", 0.5, [value for row in rotation for value in row], place, weights)
+    return made
+
+
+def show(name, make):
+    scene = harness.empty_scene(FRAMES[0], FRAMES[-1])
+    head = make_head()
+    harness.make_camera(duration=len(FRAMES))
+    make(head)
+    bpy.context.view_layer.update()
+    scene.face_solve.face = head
+    bpy.ops.face_solve.setup_from_scene()
+    plan = harness.module("scene.shot").write_shot(scene, harness.FOLDER / name)
+    parts = [head, *(bpy.data.objects[other] for other in getattr(plan, "followers", []))]
+    before = [evaluated_vertices(part) for part in parts]
+    solved = results(plan, random.Random(9))
+    harness.module("scene.writer").write_frames(plan, solved, plan.frames)
+    after = [evaluated_vertices(part) for part in parts]
+    return {
+        "folder": str(plan.folder),
+        "warnings": plan.warnings,
+        "before": joined(before),
+        "after": joined(after),
+        "solution": [[one.rotation, one.translation, one.weights] for one in solved.values()],
+    }
+
+
+harness.install()
+Path(harness.REPORT).write_text(json.dumps({name: show(name, make) for name, make in CASES.items()}))
+sys.stdout.flush()
+os._exit(0)

@@ -1,0 +1,56 @@
+"""The solver's vertices are Blender's, however the head is rigged: as it stands, and once a solution's keys are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from solver_core.pose import Pose
+from solver_core.shot import load_shot
+
+METRES = 1e-5
+FOLLOWS_SOLVED = {"driven_by_a_solved_key"}  # held by the solver, moved by its driver: the artist is told
+KEPT = {"animated"}  # some channels keep the artist's own keys (check_keys.py)
+
+
+@pytest.fixture(scope="module", params=["3.4", "4.5"])
+def shown(inside, request):
+    return inside(request.param, "show_rigs")
+
+
+def solved_pose(rows):
+    rotation, translation, weights = (np.array([row[i] for row in rows], float) for i in range(3))
+    return Pose(rotation.reshape(-1, 3, 3), translation, weights)
+
+
+def off(rig, pose, places):
+    return float(np.linalg.norm(rig.world(pose) - np.array(places), axis=-1).max())
+
+
+def test_the_head_as_it_stands(shown):
+    errors = {}
+    for name, case in shown.items():
+        shot = load_shot(Path(case["folder"]))
+        errors[name] = off(shot.rig, shot.initial, case["before"])
+    print({name: f"{error:.1e}" for name, error in errors.items()})
+    assert {name: error for name, error in errors.items() if not error < METRES} == {}
+
+
+def test_the_head_with_a_solutions_keys(shown):
+    errors = {}
+    for name, case in shown.items():
+        shot = load_shot(Path(case["folder"]))
+        if name not in KEPT:
+            errors[name] = off(shot.rig, solved_pose(case["solution"]), case["after"])
+    print({name: f"{error:.1e}" for name, error in errors.items()})
+    assert {name for name, error in errors.items() if not error < METRES} == FOLLOWS_SOLVED
+
+
+def test_what_the_solver_does_not_see_is_said(shown):
+    said = {name: " ".join(case["warnings"]) for name, case in shown.items()}
+    assert "browUp" in said.pop("driven_by_a_solved_key")
+    assert "your keys" in said.pop("animated")
+    assert "Armature" in said.pop("moved_by_an_armature")
+    assert {name for name, text in said.items() if text} == set()
