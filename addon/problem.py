@@ -17,11 +17,13 @@ class Problem:
         level: `ERROR` (a solve cannot start), `WARNING` or `INFO`.
         message: what is the case, one sentence.
         remedy: what to do about it, one sentence; may be empty.
+        mend: the operator that does it, such as `face_solve.setup_from_scene`; may be empty.
     """
 
     level: str
     message: str
     remedy: str = ""
+    mend: str = ""
 
     def __str__(self) -> str:
         """Message and remedy as one line."""
@@ -31,11 +33,12 @@ class Problem:
 class FaceSolveProblem(Exception):
     """An error that the artist can mend; carries the sentence and its remedy."""
 
-    def __init__(self, message: str, remedy: str = "") -> None:
+    def __init__(self, message: str, remedy: str = "", mend: str = "") -> None:
         super().__init__(f"{message} {remedy}".strip())
         self.message = message
         self.remedy = remedy
+        self.mend = mend
 
     def as_problem(self) -> Problem:
         """The same as a line for the panel."""
-        return Problem(ERROR, self.message, self.remedy)
+        return Problem(ERROR, self.message, self.remedy, self.mend)

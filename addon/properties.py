@@ -31,7 +31,9 @@ class FaceSolveCamera(PropertyGroup):
 
 
 class FaceSolveKeyName(PropertyGroup):
-    """The name of a shape key in a group (`name`)."""
+    """A shape key in a group (`name`)."""
+
+    enabled: BoolProperty(name="Solve", default=True, description="Solve this shape key; otherwise it keeps its values")
 
 
 class FaceSolveShapeGroup(PropertyGroup):
@@ -49,14 +51,15 @@ class FaceSolveShapeGroup(PropertyGroup):
         description="How freely these shape keys move; less holds them nearer to zero",
     )
     keys: CollectionProperty(type=FaceSolveKeyName)
+    key_index: IntProperty(options={"HIDDEN"})
 
 
 class FaceSolveRange(PropertyGroup):
     """Frames where the face cannot be seen, bridged from both sides."""
 
-    frame_start: IntProperty(name="Start")
-    frame_end: IntProperty(name="End")
-    enabled: BoolProperty(name="Use", default=True)
+    frame_start: IntProperty(name="Start", description="First frame where the face cannot be seen")
+    frame_end: IntProperty(name="End", description="Last frame where the face cannot be seen")
+    enabled: BoolProperty(name="Use", default=True, description="Bridge this range")
 
 
 class FaceSolveLockedFrame(PropertyGroup):
@@ -75,6 +78,28 @@ class FaceSolveFrameResult(PropertyGroup):
         description="Distance between the plate's and the render's landmarks in plate pixels; below zero where unknown",
     )
     reason: StringProperty()
+    mark: EnumProperty(
+        name="Mark",
+        items=(
+            ("NONE", "By Error", "Good or bad by its error"),
+            ("GOOD", "Good", "You looked at it and it is good"),
+            ("BAD", "Bad", "You looked at it and it is bad"),
+        ),
+        default="NONE",
+        description="Your own judgement; solving the frame again takes it back",
+    )
+
+
+class FaceSolveRun(PropertyGroup):
+    """What an operator that solves did last (`name`: its title)."""
+
+    text: StringProperty()
+    failed: BoolProperty()
+
+
+def _show_result(settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    if 0 <= settings.result_index < len(settings.results):
+        settings.id_data.frame_set(settings.results[settings.result_index].frame)
 
 
 class FaceSolveSettings(PropertyGroup):
@@ -84,11 +109,13 @@ class FaceSolveSettings(PropertyGroup):
         name="Face", type=Object, poll=_has_shape_keys, description="The head: a mesh with shape keys"
     )
     cameras: CollectionProperty(type=FaceSolveCamera)
+    camera_index: IntProperty(options={"HIDDEN"})
     frame_start: IntProperty(name="Start", default=1, description="First frame to solve")
     frame_end: IntProperty(name="End", default=250, description="Last frame to solve")
     shape_groups: CollectionProperty(type=FaceSolveShapeGroup)
     shape_group_index: IntProperty(options={"HIDDEN"})
     infill_ranges: CollectionProperty(type=FaceSolveRange)
+    infill_index: IntProperty(options={"HIDDEN"})
     landmarks: EnumProperty(
         name="Landmarks",
         items=(
@@ -114,7 +141,14 @@ class FaceSolveSettings(PropertyGroup):
     )
     locked_frames: CollectionProperty(type=FaceSolveLockedFrame)
     results: CollectionProperty(type=FaceSolveFrameResult)
+    result_index: IntProperty(options={"HIDDEN"}, update=_show_result)
+    review: BoolProperty(
+        name="Review in the Viewport",
+        default=False,
+        description="Draw the error of every frame over the viewport. Click a bar to go to its frame; N and Shift N step through the bad ones",
+    )
     last_result: StringProperty(name="Last Result")
+    runs: CollectionProperty(type=FaceSolveRun)
     # The keys that the solver wrote, with their values: a key that differs is the artist's (scene/record.py).
     written: StringProperty(options={"HIDDEN"})
 
@@ -126,6 +160,7 @@ CLASSES = (
     FaceSolveRange,
     FaceSolveLockedFrame,
     FaceSolveFrameResult,
+    FaceSolveRun,
     FaceSolveSettings,
 )
 

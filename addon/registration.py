@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import bpy
 
-from . import installation, preferences, properties, session
-from .operators import exchange, install, review, setup, solve
-from .panels import main
+from . import installation, keymap, preferences, properties, session
+from .operators import exchange, install, lists, review, setup, solve
+from .overlay import error_curve
+from .panels import main, stages
+from .panels import review as review_panel
+from .panels import setup as setup_panel
 
 CLASSES = (
     *properties.CLASSES,
     *preferences.CLASSES,
     *install.CLASSES,
     *setup.CLASSES,
+    *lists.CLASSES,
     *solve.CLASSES,
     *review.CLASSES,
     *exchange.CLASSES,
     *main.CLASSES,
+    *setup_panel.CLASSES,
+    *stages.CLASSES,
+    *review_panel.CLASSES,
 )
 
 
@@ -28,10 +35,14 @@ def register() -> None:
     bpy.types.STATUSBAR_HT_header.append(main.draw_status_bar)
     session.register_handlers()
     installation.register()
+    error_curve.register()
+    keymap.register()
 
 
 def unregister() -> None:
     """Take everything back, in reverse."""
+    keymap.unregister()
+    error_curve.unregister()
     installation.unregister()
     session.unregister_handlers()
     bpy.types.STATUSBAR_HT_header.remove(main.draw_status_bar)

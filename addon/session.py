@@ -221,7 +221,10 @@ def _conclude(session: Session) -> None:
     if session.plan is not None:
         scene = bpy.data.scenes.get(session.plan.scene)
         if scene is not None:
-            scene.face_solve.last_result = _current.problem.message if _current.problem else _current.said
+            settings = scene.face_solve
+            settings.last_result = _current.problem.message if _current.problem else _current.said
+            run = settings.runs.get(session.title) or settings.runs.add()
+            run.name, run.text, run.failed = session.title, settings.last_result, _current.problem is not None
 
 
 def said() -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Set
 
 import bpy
+from bpy.props import BoolProperty, EnumProperty
 
+from ..overlay import error_curve
 from ..problem import FaceSolveProblem
 from ..scene.lock import lock, unlock
 from ..scene.results import bad_frames, step
@@ -42,6 +44,12 @@ class FACE_SOLVE_OT_unlock_frame(bpy.types.Operator):
         return {"FINISHED"}
 
 
+def _invoke(operator: bpy.types.Operator, context: bpy.types.Context) -> Set[str]:
+    if operator.from_key and not error_curve.is_shown(context):
+        return {"PASS_THROUGH"}  # the key means what Blender means by it
+    return operator.execute(context)
+
+
 def _step(operator: bpy.types.Operator, context: bpy.types.Context, forward: bool) -> Set[str]:
     scene = context.scene
     frames = bad_frames(scene.face_solve)
@@ -60,16 +68,63 @@ def _step(operator: bpy.types.Operator, context: bpy.types.Context, forward: boo
     return {"FINISHED"}
 
 
+class FACE_SOLVE_OT_mark_frame(bpy.types.Operator):
+    """Say that the current frame is good or bad, whatever its error is; pressed again it goes by the error as before."""
+
+    bl_idname = "face_solve.mark_frame"
+    bl_label = "Mark Frame"
+    bl_options = {"REGISTER", "UNDO"}
+
+    mark: EnumProperty(name="Mark", items=(("GOOD", "Good", "It is good"), ("BAD", "Bad", "It is bad")))
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Mark the current frame."""
+        scene = context.scene
+        item = next((one for one in scene.face_solve.results if one.frame == scene.frame_current), None)
+        if item is None:
+            raise FaceSolveProblem(f"Frame {scene.frame_current} has not been solved.", "Solve it first.")
+        item.mark = "NONE" if item.mark == self.mark else self.mark
+        return {"FINISHED"}
+
+
+class FACE_SOLVE_OT_pick_frame(bpy.types.Operator):
+    """Go to the frame under the mouse in the error curve."""
+
+    bl_idname = "face_solve.pick_frame"
+    bl_label = "Go to Frame"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only where the curve is drawn: elsewhere a click is Blender's own."""
+        return error_curve.is_shown(context)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Set[str]:
+        """Go there, or let the click through."""
+        frame = error_curve.frame_at(context, event.mouse_region_x, event.mouse_region_y)
+        if frame is None:
+            return {"PASS_THROUGH"}
+        context.scene.frame_set(frame)
+        return {"FINISHED"}
+
+
 class FACE_SOLVE_OT_next_bad_frame(bpy.types.Operator):
     """Go to the next frame that failed or has a large error."""
 
     bl_idname = "face_solve.next_bad_frame"
     bl_label = "Next Bad Frame"
 
+    from_key: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
+
     @reports_problems
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Move the current frame forward."""
         return _step(self, context, forward=True)
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
+        """By its key only while the curve is shown."""
+        return _invoke(self, context)
 
 
 class FACE_SOLVE_OT_previous_bad_frame(bpy.types.Operator):
@@ -78,15 +133,23 @@ class FACE_SOLVE_OT_previous_bad_frame(bpy.types.Operator):
     bl_idname = "face_solve.previous_bad_frame"
     bl_label = "Previous Bad Frame"
 
+    from_key: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
+
     @reports_problems
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Move the current frame backward."""
         return _step(self, context, forward=False)
 
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
+        """By its key only while the curve is shown."""
+        return _invoke(self, context)
+
 
 CLASSES = (
     FACE_SOLVE_OT_lock_frame,
     FACE_SOLVE_OT_unlock_frame,
+    FACE_SOLVE_OT_mark_frame,
+    FACE_SOLVE_OT_pick_frame,
     FACE_SOLVE_OT_next_bad_frame,
     FACE_SOLVE_OT_previous_bad_frame,
 )

@@ -26,10 +26,17 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     cameras = enabled_cameras(settings)
     if not cameras:
         problems.append(
-            Problem(ERROR, "No camera is chosen.", "Press Set Up, or add the matchmoved camera to the list.")
+            Problem(
+                ERROR,
+                "No camera is chosen.",
+                "Press Set Up, or add the matchmoved camera to the list.",
+                "face_solve.setup_from_scene",
+            )
         )
     if settings.frame_end < settings.frame_start:
-        problems.append(Problem(ERROR, "The range ends before it starts.", "Set Start and End."))
+        problems.append(
+            Problem(ERROR, "The range ends before it starts.", "Set Start and End.", "face_solve.fit_range")
+        )
         return problems
     frames = range(settings.frame_start, settings.frame_end + 1)
     seen = set()
@@ -94,7 +101,9 @@ def _outside(unseen: List[int], seen: Set[int]) -> Problem:
         if seen
         else "Set the range or the plate's start frame."
     )
-    return Problem(ERROR, f"The plate has no frame at {ranges(unseen)}.", remedy)
+    return Problem(
+        ERROR, f"The plate has no frame at {ranges(unseen)}.", remedy, "face_solve.fit_range" if seen else ""
+    )
 
 
 def ranges(frames: List[int]) -> str:

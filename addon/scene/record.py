@@ -37,7 +37,12 @@ class Channel:
 
     def ensure(self) -> bpy.types.FCurve:
         """The curve, made where it is missing."""
-        return compat.ensure_curve(self.owner, self.data_path, self.index, self.group)
+        curve = self.find()
+        if curve is None:
+            curve = compat.ensure_curve(self.owner, self.data_path, self.index, self.group)
+            # Blender's default lets a key turn handles far away: a range solved again would change motion blur elsewhere.
+            curve.auto_smoothing = "NONE"
+        return curve
 
     def current(self) -> float:
         """The property's value as it stands."""

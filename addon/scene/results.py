@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 import bpy
 
@@ -13,12 +13,26 @@ def bad_frames(settings: bpy.types.PropertyGroup) -> List[int]:
     """Frames that failed or whose error is above the artist's limit, ascending; locked frames are the artist's own and never bad."""
     locked = {item.frame for item in settings.locked_frames}
     return sorted(
-        item.frame
-        for item in settings.results
-        if item.frame not in locked
-        and item.status != protocol.LOCKED
-        and (item.status == protocol.FRAME_FAILED or item.error_px > settings.bad_error_px)
+        item.frame for item in settings.results if item.frame not in locked and is_bad(item, settings.bad_error_px)
     )
+
+
+def is_bad(item: bpy.types.PropertyGroup, limit_px: float) -> bool:
+    """Whether a frame is bad: as the artist marked it, else by its status and its error in plate pixels."""
+    if item.mark != "NONE":
+        return item.mark == "BAD"
+    return item.status != protocol.LOCKED and (item.status == protocol.FRAME_FAILED or item.error_px > limit_px)
+
+
+def worst_first(settings: bpy.types.PropertyGroup) -> List[int]:
+    """The rows of `results` that are bad, failed ones first, then by falling error."""
+    bad = set(bad_frames(settings))
+    rows = [row for row, item in enumerate(settings.results) if item.frame in bad]
+
+    def badness(row: int) -> Tuple[bool, float]:
+        return settings.results[row].status != protocol.FRAME_FAILED, -settings.results[row].error_px
+
+    return sorted(rows, key=badness)
 
 
 def step(frames: List[int], current: int, forward: bool) -> Optional[int]:

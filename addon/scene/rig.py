@@ -24,6 +24,9 @@ class Rig:
     arrays: Dict[str, Array]
 
 
+_SET_UP = "face_solve.setup_from_scene"
+
+
 def solvable_keys(face: bpy.types.Object) -> List[str]:
     """The names of the shape keys, without the reference key, in the mesh's order."""
     keys = face.data.shape_keys
@@ -44,7 +47,7 @@ def check_face(face: bpy.types.Object) -> None:
         FaceSolveProblem: with the reason and the remedy.
     """
     if face is None:
-        raise FaceSolveProblem("No face is chosen.", "Choose the head's mesh, or press Set Up.")
+        raise FaceSolveProblem("No face is chosen.", "Choose the head's mesh, or press Set Up.", _SET_UP)
     if face.type != "MESH":
         raise FaceSolveProblem(f"{face.name} is not a mesh.", "Choose the head's mesh.")
     keys = face.data.shape_keys
@@ -164,7 +167,7 @@ def _group_settings(settings: bpy.types.PropertyGroup) -> Tuple[Dict[str, str], 
         for key in group.keys:
             names[key.name] = group.name
             strengths[key.name] = group.strength
-            if not group.enabled:
+            if not (group.enabled and key.enabled):
                 excluded.add(key.name)
     return names, excluded, strengths
 

@@ -26,7 +26,7 @@ def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[s
     settings = scene.face_solve
     said = [_find_face(scene, settings, active)]
     said += _find_cameras(scene, settings)
-    said.append(_find_range(scene, settings))
+    said.append(find_range(scene, settings))
     fill_groups(settings)
     said.append(f"Shape keys in {len(settings.shape_groups)} groups.")
     return said
@@ -66,7 +66,8 @@ def _find_cameras(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> 
     return [f"Cameras: {', '.join(item.camera.name for item in settings.cameras)}."]
 
 
-def _find_range(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> str:
+def find_range(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> str:
+    """Set the range to those of the scene's frames that a plate covers; answers with it in words."""
     covered = set()
     for camera in enabled_cameras(settings):
         try:
@@ -82,12 +83,14 @@ def _find_range(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> st
 
 
 def fill_groups(settings: bpy.types.PropertyGroup) -> None:
-    """Group the face's shape keys by their names; strengths and switches of groups that stay are kept."""
+    """Group the face's shape keys by their names; strengths and switches of groups and keys that stay are kept."""
     before = {group.name: (group.enabled, group.strength) for group in settings.shape_groups}
+    left_out = {key.name for group in settings.shape_groups for key in group.keys if not key.enabled}
     settings.shape_groups.clear()
     for name, keys in grouped(solvable_keys(settings.face)).items():
         group = settings.shape_groups.add()
         group.name = name
         group.enabled, group.strength = before.get(name, (True, 1.0))
         for key in keys:
-            group.keys.add().name = key
+            item = group.keys.add()
+            item.name, item.enabled = key, key not in left_out

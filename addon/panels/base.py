@@ -1,0 +1,57 @@
+"""What the panels share: their place, and how a problem and the last run are shown."""
+
+from __future__ import annotations
+
+from typing import List
+
+import bpy
+
+from .. import compat, session
+from ..problem import Problem
+
+_ICONS = {"ERROR": "ERROR", "WARNING": "INFO", "INFO": "CHECKMARK"}
+
+
+class Tab:
+    """The place of every panel."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Face Solve"
+
+
+class Step(Tab):
+    """A panel below the main one."""
+
+    bl_parent_id = "FACE_SOLVE_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+
+def draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, problem: Problem) -> None:
+    """What is wrong, what to do about it, and the button that does it."""
+    box = layout.box()
+    compat.draw_wrapped(box, context, problem.message, _ICONS[problem.level])
+    if problem.remedy:
+        compat.draw_wrapped(box, context, problem.remedy, "RIGHTARROW")
+    if problem.mend:
+        box.operator(problem.mend, icon="TOOL_SETTINGS")
+
+
+def draw_problems(layout: bpy.types.UILayout, context: bpy.types.Context, problems: List[Problem]) -> None:
+    """All of them, or that all is well."""
+    for problem in problems:
+        draw_problem(layout, context, problem)
+    if not problems:
+        layout.label(text="Ready to solve", icon="CHECKMARK")
+
+
+def draw_last_run(layout: bpy.types.UILayout, context: bpy.types.Context, title: str) -> None:
+    """What the operator of this title did last."""
+    run = context.scene.face_solve.runs.get(title)
+    if run is not None:
+        compat.draw_wrapped(layout, context, run.text, "ERROR" if run.failed else "CHECKMARK")
+
+
+def is_free() -> bool:
+    """Whether settings may be changed: no solve is running."""
+    return session.running() is None

@@ -1,0 +1,93 @@
+"""Review: the worst frames, the error curve, and what the artist says of a frame."""
+
+from __future__ import annotations
+
+from typing import List, Tuple
+
+import bpy
+
+from .. import protocol
+from ..scene.results import bad_frames, worst_first
+from .base import Step
+
+
+class FACE_SOLVE_UL_worst(bpy.types.UIList):
+    """Bad frames, the worst first; a click goes there."""
+
+    def draw_item(
+        self,
+        _context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        _settings: bpy.types.PropertyGroup,
+        item: bpy.types.PropertyGroup,
+        _icon: int,
+        _active: bpy.types.PropertyGroup,
+        _active_name: str,
+    ) -> None:
+        """The frame, and what is wrong with it."""
+        failed = item.status == protocol.FRAME_FAILED
+        layout.label(text=f"{item.frame}", icon="CANCEL" if failed else "ERROR")
+        layout.label(text=(item.reason or "failed") if failed else f"{item.error_px:.2f} px")
+        if item.mark == "BAD":
+            layout.label(text="marked")
+
+    def draw_filter(self, _context: bpy.types.Context, _layout: bpy.types.UILayout) -> None:
+        """There is nothing to search for among frame numbers."""
+
+    def filter_items(
+        self, _context: bpy.types.Context, settings: bpy.types.PropertyGroup, _name: str
+    ) -> Tuple[List[int], List[int]]:
+        """Show the bad rows alone, in the order of their badness."""
+        worst = worst_first(settings)
+        shown = [0] * len(settings.results)
+        for row in worst:
+            shown[row] = self.bitflag_filter_item
+        order = [0] * len(settings.results)
+        others = (row for row in range(len(shown)) if not shown[row])
+        for place, row in enumerate([*worst, *others]):
+            order[row] = place
+        return shown, order
+
+
+class FACE_SOLVE_PT_review(Step, bpy.types.Panel):
+    """Find the bad frames, and keep the good ones."""
+
+    bl_label = "Review"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the list and the buttons for the current frame."""
+        layout, settings = self.layout, context.scene.face_solve
+        if not settings.results:
+            layout.label(text="Nothing has been solved yet", icon="INFO")
+        else:
+            layout.prop(settings, "review", toggle=True, icon="GRAPH")
+            layout.prop(settings, "bad_error_px")
+            row = layout.row(align=True)
+            row.operator("face_solve.previous_bad_frame", text="", icon="TRIA_LEFT")
+            row.label(text=f"{len(bad_frames(settings))} bad frames")
+            row.operator("face_solve.next_bad_frame", text="", icon="TRIA_RIGHT")
+            layout.template_list("FACE_SOLVE_UL_worst", "", settings, "results", settings, "result_index", rows=4)
+        self._draw_frame(layout, context, settings)
+
+    @staticmethod
+    def _draw_frame(layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup) -> None:
+        frame = context.scene.frame_current
+        result = next((item for item in settings.results if item.frame == frame), None)
+        if result is not None:
+            error = f", {result.error_px:.2f} px" if result.error_px >= 0.0 else ""
+            layout.label(text=f"Frame {frame}: {result.status}{error}")
+            row = layout.row(align=True)
+            for mark, icon in (("GOOD", "CHECKMARK"), ("BAD", "X")):
+                operator = row.operator(
+                    "face_solve.mark_frame", text=mark.title(), icon=icon, depress=result.mark == mark
+                )
+                operator.mark = mark
+        if settings.face is not None:
+            locked = frame in {item.frame for item in settings.locked_frames}
+            if locked:
+                layout.operator("face_solve.unlock_frame", icon="LOCKED")
+            else:
+                layout.operator("face_solve.lock_frame", icon="UNLOCKED")
+
+
+CLASSES = (FACE_SOLVE_UL_worst, FACE_SOLVE_PT_review)

@@ -1,0 +1,123 @@
+"""A panel for each stage that can be solved alone, in the order that Solve Shot takes them."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import compat
+from .base import Step, draw_last_run, is_free
+
+_COMING = "This version's solver has no such stage yet: its button says so, and the other stages work without it."
+
+
+class FACE_SOLVE_UL_infill_ranges(bpy.types.UIList):
+    """Frames where the face cannot be seen."""
+
+    def draw_item(
+        self,
+        _context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        _settings: bpy.types.PropertyGroup,
+        item: bpy.types.PropertyGroup,
+        _icon: int,
+        _active: bpy.types.PropertyGroup,
+        _active_name: str,
+    ) -> None:
+        """A switch and both ends."""
+        row = layout.row(align=True)
+        row.prop(item, "enabled", text="")
+        row.prop(item, "frame_start", text="")
+        row.prop(item, "frame_end", text="")
+        if item.frame_end < item.frame_start:
+            row.label(text="", icon="ERROR")
+
+
+def _draw_stage(layout: bpy.types.UILayout, context: bpy.types.Context, operator: str, title: str) -> None:
+    layout.operator(f"face_solve.{operator}", icon="PLAY")
+    draw_last_run(layout, context, title)
+
+
+class FACE_SOLVE_PT_rigid(Step, bpy.types.Panel):
+    """The head's rotation and translation."""
+
+    bl_label = "Rigid Alignment"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw what it needs and what it did last."""
+        self.layout.enabled = is_free()
+        compat.draw_wrapped(self.layout, context, "Needs a face, a camera with a plate, and a face in it.", "INFO")
+        _draw_stage(self.layout, context, "rigid_alignment", "Rigid Alignment")
+
+
+class FACE_SOLVE_PT_expression(Step, bpy.types.Panel):
+    """Shape keys from the landmarks, and the alignment by optical flow that makes them exact."""
+
+    bl_label = "Expression"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw both buttons and what they did last."""
+        self.layout.enabled = is_free()
+        compat.draw_wrapped(self.layout, context, "Needs the head aligned: solve Rigid Alignment first.", "INFO")
+        _draw_stage(self.layout, context, "expression", "Expression")
+        _draw_stage(self.layout, context, "dense_alignment", "Dense Alignment")
+
+
+class FACE_SOLVE_PT_infill(Step, bpy.types.Panel):
+    """Ranges where the face cannot be seen, bridged from both sides."""
+
+    bl_label = "Infill"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the list of ranges."""
+        layout, settings = self.layout, context.scene.face_solve
+        layout.enabled = is_free()
+        compat.draw_wrapped(layout, context, _COMING, "INFO")
+        row = layout.row()
+        row.template_list(
+            "FACE_SOLVE_UL_infill_ranges", "", settings, "infill_ranges", settings, "infill_index", rows=3
+        )
+        column = row.column(align=True)
+        column.operator("face_solve.add_infill_range", text="", icon="ADD")
+        column.operator("face_solve.remove_infill_range", text="", icon="REMOVE")
+        _draw_stage(layout, context, "infill", "Infill")
+
+
+class FACE_SOLVE_PT_refinement(Step, bpy.types.Panel):
+    """The motion over time against the plate."""
+
+    bl_label = "Temporal Refinement"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw its amount."""
+        layout = self.layout
+        layout.enabled = is_free()
+        compat.draw_wrapped(layout, context, _COMING, "INFO")
+        layout.prop(context.scene.face_solve, "refinement", slider=True)
+        _draw_stage(layout, context, "temporal_refinement", "Temporal Refinement")
+
+
+class FACE_SOLVE_PT_solve(Step, bpy.types.Panel):
+    """The whole shot or a part of it, here or on a farm."""
+
+    bl_label = "Solve Shot"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the buttons and what they did last."""
+        layout = self.layout
+        layout.enabled = is_free()
+        _draw_stage(layout, context, "solve_shot", "Solve Shot")
+        layout.operator_context = "INVOKE_DEFAULT"
+        _draw_stage(layout, context, "solve_range", "Solve Range")
+        column = layout.column(align=True)
+        column.operator("face_solve.export_shot", icon="EXPORT")
+        column.operator("face_solve.import_solution", icon="IMPORT")
+
+
+CLASSES = (
+    FACE_SOLVE_UL_infill_ranges,
+    FACE_SOLVE_PT_rigid,
+    FACE_SOLVE_PT_expression,
+    FACE_SOLVE_PT_infill,
+    FACE_SOLVE_PT_refinement,
+    FACE_SOLVE_PT_solve,
+)

@@ -1,0 +1,178 @@
+"""An artist's whole session without a window, and the lists, marks and exclusions of the panels."""
+
+import os
+import sys
+from array import array
+
+sys.path.insert(0, os.path.dirname(__file__))
+import bpy
+import harness
+from harness import environment, known_motion, ready_scene, refused
+
+
+def _keys(face):
+    """Every key of the head, to the bit: (frame, value) and both handles, by channel."""
+    record = harness.module("scene.record")
+    found = {}
+    for channel in [*record.pose_channels(face), *record.weight_channels(face).values()]:
+        points = channel.find().keyframe_points
+        found[channel.name] = {
+            round(one.co.x): array("f", [*one.co, *one.handle_left, *one.handle_right]).tobytes() for one in points
+        }
+    return found
+
+
+def _values(keys, frame):
+    return {name: points[frame][:8] for name, points in keys.items()}
+
+
+def check_a_whole_session():
+    scene, face, _camera = ready_scene(saved="session")
+    settings = scene.face_solve
+    with environment(FACE_SOLVE_FAULT="bad_frames"):
+        bpy.ops.face_solve.solve_shot()
+    results = harness.module("scene.results")
+    run = settings.runs["Solve Shot"]
+    assert "Solved 9 of 12 frames" in run.text, run.text
+    assert not run.failed
+    worst = [settings.results[row].frame for row in results.worst_first(settings)]
+    assert sorted(worst) == [2, 3, 6, 7, 10, 11], worst
+    assert set(worst[:3]) == {2, 6, 10}  # what failed comes first
+    settings.result_index = results.worst_first(settings)[3]  # a click in the list
+    fixed = scene.frame_current
+    assert fixed == worst[3]
+    # The artist poses that frame by hand, marks another as good and locks a third.
+    face.location.z += 0.25
+    face.keyframe_insert("location", frame=fixed)
+    block = face.data.shape_keys.key_blocks["jawOpen"]
+    block.value = 0.875
+    block.keyframe_insert("value", frame=fixed)
+    scene.frame_set(7)
+    bpy.ops.face_solve.mark_frame(mark="GOOD")
+    assert 7 not in results.bad_frames(settings)
+    scene.frame_set(5)
+    bpy.ops.face_solve.lock_frame()
+    before = _keys(face)
+    with environment(FACE_SOLVE_FAULT="spin"):  # another motion, so that whatever is written shows
+        bpy.ops.face_solve.solve_range(frame_start=2, frame_end=8)
+    after = _keys(face)
+    for name, points in before.items():
+        for frame in (1, *range(9, 13)):
+            assert points.get(frame, b"")[:8] == after[name].get(frame, b"")[:8], (name, frame)
+        for frame in range(11, 13):  # the handles too; Blender itself turns those next to a key that moved
+            assert points.get(frame) == after[name].get(frame), (name, frame)
+    assert _values(before, 5) == _values(after, 5)
+    for name in ("location[0]", "location[1]", "location[2]", "key:jawOpen"):
+        assert before[name][fixed][:8] == after[name][fixed][:8], (name, fixed)
+    changed = [f for f in (4, 8) if before["location[0]"][f] != after["location[0]"][f]]
+    assert changed == [4, 8], changed
+    assert 2 in after["location[0]"]  # it had failed, and is solved now
+    assert 7 not in results.bad_frames(settings)
+    assert next(item for item in settings.results if item.frame == 7).mark == "NONE"  # solved again: by its error
+    written, status = settings.written, [(item.frame, item.status, item.error_px) for item in settings.results]
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
+    scene, face = bpy.context.scene, bpy.data.objects["Head"]
+    settings = scene.face_solve
+    assert _keys(face) == after
+    assert settings.written == written
+    assert [(item.frame, item.status, item.error_px) for item in settings.results] == status
+    assert [item.frame for item in settings.locked_frames] == [5]
+    bpy.ops.face_solve.solve_shot()  # and the fix still holds
+    again = _keys(face)
+    assert _values(again, 5) == _values(after, 5)
+    assert again["location[2]"][fixed][:8] == after["location[2]"][fixed][:8]
+    assert again["key:jawOpen"][fixed][:8] == after["key:jawOpen"][fixed][:8]
+    scene.frame_set(12)
+    harness.close(face.location, known_motion(12)[1], 1e-6)
+
+
+def check_marks_outrank_errors():
+    scene, _face, _camera = ready_scene()
+    refused(bpy.ops.face_solve.mark_frame, "has not been solved", mark="BAD")
+    with environment(FACE_SOLVE_FAULT="bad_frames"):
+        bpy.ops.face_solve.solve_shot()
+    bad = harness.module("scene.results").bad_frames
+    settings = scene.face_solve
+    for frame, mark in ((3, "GOOD"), (4, "BAD"), (2, "GOOD")):
+        scene.frame_set(frame)
+        bpy.ops.face_solve.mark_frame(mark=mark)
+    assert bad(settings) == [4, 6, 7, 10, 11]
+    bpy.ops.face_solve.mark_frame(mark="GOOD")  # pressed again: by its error
+    assert bad(settings) == [2, 4, 6, 7, 10, 11]
+
+
+def check_a_key_left_out_is_not_solved_and_stays_left_out():
+    scene, face, _camera = ready_scene()
+    settings = scene.face_solve
+    mouth = next(group for group in settings.shape_groups if group.name == "mouth")
+    mouth.keys["mouthSmile_R"].enabled = False
+    bpy.ops.face_solve.group_shape_keys()
+    mouth = next(group for group in settings.shape_groups if group.name == "mouth")
+    assert [key.enabled for key in mouth.keys] == [True, False, True]
+    face.data.shape_keys.key_blocks["mouthSmile_R"].value = 0.3
+    bpy.ops.face_solve.solve_shot()
+    scene.frame_set(9)
+    harness.close(face.data.shape_keys.key_blocks["mouthSmile_R"].value, 0.3, 1e-6)
+    harness.close(face.data.shape_keys.key_blocks["mouthSmile_L"].value, known_motion(9)[2], 1e-6)
+
+
+def check_infill_ranges_are_kept_in_order_and_grow_together():
+    scene, _face, _camera = ready_scene()
+    settings = scene.face_solve
+
+    def listed():
+        return [(one.frame_start, one.frame_end) for one in settings.infill_ranges]
+
+    scene.frame_set(8)
+    bpy.ops.face_solve.add_infill_range()
+    bpy.ops.face_solve.add_infill_range(frame_start=2, frame_end=3)
+    scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, 10, 11
+    bpy.ops.face_solve.add_infill_range()
+    assert listed() == [(2, 3), (8, 8), (10, 11)]
+    assert settings.infill_index == 2
+    bpy.ops.face_solve.add_infill_range(frame_start=4, frame_end=8)
+    assert listed() == [(2, 8), (10, 11)]
+    refused(bpy.ops.face_solve.add_infill_range, "ends before", frame_start=4, frame_end=3)
+    settings.infill_index = 0
+    bpy.ops.face_solve.remove_infill_range()
+    bpy.ops.face_solve.remove_infill_range()
+    assert listed() == []
+    refused(bpy.ops.face_solve.remove_infill_range, "No range")
+
+
+def check_cameras_are_added_and_taken_off():
+    scene, _face, camera = ready_scene()
+    settings = scene.face_solve
+    second = harness.make_camera("B", plate="B")
+    for one in scene.objects:
+        one.select_set(one in (camera, second))
+    bpy.ops.face_solve.add_camera()
+    assert [item.camera.name for item in settings.cameras] == ["Cam", "B"]
+    refused(bpy.ops.face_solve.add_camera, "in the list already")
+    bpy.ops.face_solve.remove_camera()
+    assert [item.camera.name for item in settings.cameras] == ["Cam"]
+    bpy.ops.face_solve.remove_camera()
+    refused(bpy.ops.face_solve.remove_camera, "No camera")
+
+
+def check_what_is_wrong_names_the_operator_that_mends_it():
+    scene = harness.empty_scene()
+    prechecks = harness.module("scene.prechecks").prechecks
+    settings = scene.face_solve
+    assert {problem.mend for problem in prechecks(settings)} == {"face_solve.setup_from_scene"}
+    harness.make_face()
+    harness.make_camera()
+    bpy.ops.face_solve.setup_from_scene()
+    assert prechecks(settings) == []
+    settings.frame_end = 40
+    assert [problem.mend for problem in prechecks(settings)] == ["face_solve.fit_range"]
+    bpy.ops.face_solve.fit_range()
+    settings.frame_start, settings.frame_end = 9, 4
+    assert [problem.mend for problem in prechecks(settings)] == ["face_solve.fit_range"]
+    bpy.ops.face_solve.fit_range()
+    assert (settings.frame_start, settings.frame_end) == (1, 12)
+    assert prechecks(settings) == []
+
+
+harness.run(globals())
