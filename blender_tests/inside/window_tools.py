@@ -1,0 +1,119 @@
+"""What the stories in a real window share: mouse, keys, waiting, pictures, and the way that a story is told step by step."""
+
+import json
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, os.path.dirname(__file__))
+import bpy
+import harness
+
+PICTURES = Path(os.environ["FACE_SOLVE_PICTURES"])
+REPORT = {}
+
+
+def window():
+    return bpy.context.window_manager.windows[0]
+
+
+def viewport():
+    return max(
+        (area for area in window().screen.areas if area.type == "VIEW_3D"), key=lambda area: area.width * area.height
+    )
+
+
+def in_window():
+    return bpy.context.temp_override(window=window(), area=viewport(), screen=window().screen)
+
+
+def show_sidebar():
+    viewport().spaces.active.show_region_ui = True
+    viewport().spaces.active.shading.type = "WIREFRAME"  # this screen is drawn by the processor
+    for panel in bpy.types.Panel.__subclasses__():  # other tabs would push ours about
+        place = (getattr(panel, "bl_space_type", ""), getattr(panel, "bl_region_type", ""))
+        own = getattr(panel, "bl_category", "Face Solve") == "Face Solve"
+        if place == ("VIEW_3D", "UI") and not own and panel.is_registered:
+            bpy.utils.unregister_class(panel)
+
+
+def click_tab():
+    """Click the second tab of the sidebar: the first, Item, is Blender's own."""
+    region = next(region for region in viewport().regions if region.type == "UI")
+    click(region.x + region.width - 10, region.y + region.height - 88)
+
+
+def show_only(*names):
+    """Show these panels of ours, open, and no other: all of them do not fit the test's small screen."""
+    panels = harness.module("registration").CLASSES
+    panels = [one for one in panels if issubclass(one, bpy.types.Panel)]
+    wanted = {"FACE_SOLVE_PT_main", *names}
+    for panel in reversed([one for one in panels if one.is_registered]):
+        bpy.utils.unregister_class(panel)
+    for panel in panels:
+        if panel.__name__ in wanted:
+            panel.bl_options = set()
+            bpy.utils.register_class(panel)
+
+
+def click(x, y):
+    for kind, value in (("MOUSEMOVE", "NOTHING"), ("LEFTMOUSE", "PRESS"), ("LEFTMOUSE", "RELEASE")):
+        window().event_simulate(type=kind, value=value, x=round(x), y=round(y))
+
+
+def press(key, shift=False):
+    """A real key press through Blender's own event queue, over the viewport."""
+    region = next(region for region in viewport().regions if region.type == "WINDOW")
+    place = {"x": region.x + region.width // 3, "y": region.y + region.height // 2}
+    window().event_simulate(type="MOUSEMOVE", value="NOTHING", **place)
+    window().event_simulate(type=key, value="PRESS", shift=shift, **place)
+    window().event_simulate(type=key, value="RELEASE", shift=shift, **place)
+
+
+def keyed(face):
+    curve = harness.module("compat").find_curve(face, "location", 0)
+    return len(curve.keyframe_points) if curve else 0
+
+
+def picture(name, of=None):
+    """Save what the window, or another one, shows."""
+    yield
+    yield
+    bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=2)
+    path = PICTURES / f"{name}.png"
+    shown = of or window()
+    area = shown.screen.areas[0] if of else viewport()
+    with bpy.context.temp_override(window=shown, area=area, screen=shown.screen):
+        bpy.ops.screen.screenshot(filepath=str(path))
+    REPORT[f"picture {name}"] = "" if path.exists() and path.stat().st_size > 1000 else "no picture"
+
+
+def wait(condition, seconds=20.0):
+    """Give Blender its loop back until the condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
+        yield
+
+
+def tell(story):
+    """Install the add-on, run the story (a generator: every yield lets Blender go on), write its report and end Blender."""
+    steps = story()
+
+    def tick():
+        try:
+            next(steps)
+        except StopIteration:
+            REPORT["finished"] = ""
+        except Exception:  # noqa: BLE001 -- the report carries it to pytest
+            REPORT["story"] = traceback.format_exc()
+        else:
+            return 0.1
+        Path(harness.REPORT).write_text(json.dumps(REPORT))
+        os._exit(0)
+
+    harness.install()
+    bpy.context.preferences.view.show_splash = False
+    bpy.app.timers.register(tick, first_interval=1.0, persistent=True)
