@@ -161,9 +161,8 @@ def remove() -> None:
 
 
 def _tick() -> Optional[float]:
-    if _current.installation is None:
-        return None
-    _advance(_current.installation)
+    if _current.installation is not None:
+        _advance(_current.installation)
     compat.redraw_preferences(bpy.context)
     return TICK_SECONDS if _current.installation is not None else None
 

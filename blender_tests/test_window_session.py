@@ -54,6 +54,7 @@ STEPS = (
     "picture panel-setup",
     "setup is drawn",
     "picture panel-stages",
+    "picture panel-infill",
     "stages are drawn",
     "N and Shift N step through the bad frames, and only in review",
     "a click on a bar goes to its frame",

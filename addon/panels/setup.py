@@ -36,7 +36,7 @@ class FACE_SOLVE_UL_cameras(bpy.types.UIList):
             return
         frames = range(settings.frame_start, settings.frame_end + 1)
         covered = sum(plate.frame_of(frame) is not None for frame in frames)
-        row.label(text=f"{plate.kind}, {covered} frames")
+        row.label(text=f"{covered} frames")
 
 
 class FACE_SOLVE_UL_shape_groups(bpy.types.UIList):
@@ -56,7 +56,7 @@ class FACE_SOLVE_UL_shape_groups(bpy.types.UIList):
         row = layout.row(align=True)
         row.prop(item, "enabled", text="")
         solved = sum(key.enabled for key in item.keys)
-        row.label(text=f"{item.name} ({solved} of {len(item.keys)})")
+        row.label(text=f"{item.name} {solved}/{len(item.keys)}")
         part = row.row()
         part.active = item.enabled
         part.prop(item, "strength", text="", emboss=False)

@@ -56,8 +56,10 @@ def story():
         bpy.ops.face_solve.solve_shot()
     yield from wait(lambda: session.running() is None)
     yield from wait(lambda: True)
-    show_only("FACE_SOLVE_PT_rigid", "FACE_SOLVE_PT_expression", "FACE_SOLVE_PT_infill", "FACE_SOLVE_PT_solve")
+    show_only("FACE_SOLVE_PT_rigid", "FACE_SOLVE_PT_expression")
     yield from picture("panel-stages")
+    show_only("FACE_SOLVE_PT_infill", "FACE_SOLVE_PT_solve")
+    yield from picture("panel-infill")
     REPORT["stages are drawn"] = ""
 
     # Without the review N is Blender's own: it hides the sidebar.
@@ -180,9 +182,9 @@ def story():
     yield from picture("preferences-installing", preferences)
     with in_window():
         bpy.ops.face_solve.cancel_install()
-    yield from wait(lambda: installation.running() is None)
-    yield
+    yield from wait(lambda: not bpy.app.timers.is_registered(installation._tick))
     yield from picture("preferences", preferences)
+    assert "stopped" in installation.verdict()
     REPORT["the installation runs in the background and is stopped"] = ""
 
 
