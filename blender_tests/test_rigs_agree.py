@@ -54,3 +54,14 @@ def test_what_the_solver_does_not_see_is_said(shown):
     assert "your keys" in said.pop("animated")
     assert "Armature" in said.pop("moved_by_an_armature")
     assert {name for name, text in said.items() if text} == set()
+
+
+def test_followers_are_part_of_the_mesh(shown):
+    rig = load_shot(Path(shown["followed"]["folder"])).rig
+    assert len(rig.neutral) == 3 * 62
+    assert rig.minimum[rig.names.index("browUp")] == -0.5
+    # closed balls seen from outside have a positive volume, mirrored ones too
+    a, b, c = (rig.scale * rig.neutral[rig.triangles[:, i]].astype(float) for i in range(3))
+    parts = np.einsum("tx,tx->t", a, np.cross(b, c)).reshape(3, -1).sum(1) / 6
+    assert (np.abs(parts) > 0).all()
+    assert (parts > 0).all()

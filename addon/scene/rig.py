@@ -115,7 +115,7 @@ def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: S
     if scale[0] * scale[1] * scale[2] < 0.0:  # mirrored: seen from outside the corners run the other way
         triangles[0::3], triangles[1::3] = triangles[1::3], triangles[0::3]
 
-    coordinates = {block.name: _coordinates(block, count, face.name) for block in keys.key_blocks}
+    places = {block.name: coordinates(block, count, face.name) for block in keys.key_blocks}
     group_names, excluded, strengths = _group_settings(settings)
     driven = driven_keys(face)
     names = solvable_keys(face)
@@ -123,9 +123,9 @@ def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: S
     minimum, maximum, strength, solved, groups = array("f"), array("f"), array("f"), [], []
     for name in names:
         block = keys.key_blocks[name]
-        delta = array("f", map(operator.sub, coordinates[name], coordinates[block.relative_key.name]))
+        delta = array("f", map(operator.sub, places[name], places[block.relative_key.name]))
         if block.vertex_group:
-            delta = _masked(delta, face, block.vertex_group)
+            delta = masked(delta, face, block.vertex_group)
         deltas.extend(delta)
         minimum.append(block.slider_min)
         maximum.append(block.slider_max)
@@ -134,7 +134,7 @@ def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: S
         solved.append(not block.mute and name not in driven and name not in excluded)
     size = len(names)
     arrays = {
-        "neutral": Array(coordinates[keys.reference_key.name], (count, 3)),
+        "neutral": Array(places[keys.reference_key.name], (count, 3)),
         "triangles": Array(triangles, (len(triangles) // 3, 3)),
         "names": Array(names, (size,)),
         "deltas": Array(deltas, (size, count, 3)),
@@ -148,7 +148,8 @@ def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: S
     return Rig(names, solved, arrays)
 
 
-def _coordinates(block: bpy.types.ShapeKey, count: int, face_name: str) -> array[float]:
+def coordinates(block: bpy.types.ShapeKey, count: int, face_name: str) -> array[float]:
+    """The key's vertices, 3 numbers each, in the mesh's own space."""
     values = array("f", bytes(12 * count))
     block.data.foreach_get("co", values)
     # A sum of finite single-precision numbers is finite in double precision: one pass finds any that is not.
@@ -172,7 +173,8 @@ def _group_settings(settings: bpy.types.PropertyGroup) -> Tuple[Dict[str, str], 
     return names, excluded, strengths
 
 
-def _masked(delta: array[float], face: bpy.types.Object, group_name: str) -> array[float]:
+def masked(delta: array[float], face: bpy.types.Object, group_name: str) -> array[float]:
+    """A key's differences times its vertex group's weights."""
     group = face.vertex_groups.get(group_name)
     if group is None:  # Blender applies no mask where the group is missing
         return delta

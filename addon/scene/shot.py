@@ -15,6 +15,7 @@ from ..problem import ERROR, FaceSolveProblem, Problem
 from .albedo import read_albedo
 from .channels import Space
 from .distortion import read_distortion
+from .followers import find_followers, with_colors, with_follower
 from .npz import write_npz
 from .plate import Plate, plate_size, read_plate
 from .prechecks import enabled_cameras, plate_problems, prechecks, ranges
@@ -38,6 +39,7 @@ class Plan:
     spaces: Dict[int, Space]
     scale: List[float]
     warnings: List[str] = field(default_factory=list)
+    followers: List[str] = field(default_factory=list)
 
     @property
     def solution(self) -> Path:
@@ -100,6 +102,10 @@ def write_shot(
     warnings = [str(problem) for problem in found]
     with current_frame_kept(scene):
         warnings += unseen(scene, face, rig, frames)
+        followers = find_followers(scene, face, frames)
+        scene.frame_set(frames[0])
+        for other in followers:
+            rig = with_follower(face, other, rig)
     if partly:
         warnings.append(
             f"Some channels carry your keys at {ranges(partly)}: those are kept. Lock the frame to keep it whole."
@@ -107,6 +113,8 @@ def write_shot(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         albedo = read_albedo(face, folder)
+        for other in followers:
+            albedo = with_colors(albedo, other, folder)
         _write_atomically(folder / "rig.npz", lambda path: write_npz(path, {**rig.arrays, **albedo.arrays}))
         document = _document(scene, frames, cameras, plates, sizes, samples, locked, stages, device)
         if albedo.texture:
@@ -115,7 +123,19 @@ def write_shot(
         _write_atomically(folder / "shot.json", lambda path: path.write_text(text, encoding="utf-8"))
     except OSError as error:
         raise unwritable(folder, error) from error
-    return Plan(scene.name, face.name, folder, frames, rig.names, rig.solved, locked, samples.spaces, scale, warnings)
+    return Plan(
+        scene.name,
+        face.name,
+        folder,
+        frames,
+        rig.names,
+        rig.solved,
+        locked,
+        samples.spaces,
+        scale,
+        warnings,
+        [other.name for other in followers],
+    )
 
 
 def unwritable(folder: Path, error: OSError) -> FaceSolveProblem:

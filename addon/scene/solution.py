@@ -11,6 +11,7 @@ import bpy
 from ..problem import FaceSolveProblem
 from ..worker.job import FrameResult
 from .channels import read_pose, read_space
+from .followers import find_followers
 from .npz import read_npz
 from .record import weight_channels
 from .rig import check_face, solvable_keys
@@ -89,6 +90,7 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
             evaluated = face.evaluated_get(bpy.context.evaluated_depsgraph_get())
             spaces[frame] = read_space(evaluated)
             scale = read_pose(evaluated).scale
+        followers = [other.name for other in find_followers(scene, face, frames)]
     locked = {item.frame for item in settings.locked_frames}
     plan = Plan(
         scene.name,
@@ -100,6 +102,7 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
         locked,
         spaces,
         list(scale),
+        followers=followers,
     )
     write_frames(plan, results, frames)
     store_results(settings, results.values())

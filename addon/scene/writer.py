@@ -11,6 +11,7 @@ from .. import protocol
 from ..problem import FaceSolveProblem
 from ..worker.job import FrameResult
 from .channels import Pose, continuous_rotations, own_channels, rotation_channel
+from .followers import shared_channels
 from .keys import keyed_values, write_keys
 from .record import Channel, Written, load_written, pose_channels, single, store_written, weight_channels
 from .shot import Plan
@@ -59,9 +60,11 @@ def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -
     written = load_written(settings)
     columns = _pose_columns(plan, face, usable, written)
     weights = weight_channels(face)
-    for index, (name, solved) in enumerate(zip(plan.names, plan.solved, strict=True)):
-        if solved and name in weights:
-            columns.append((weights[name], {frame: usable[frame].weights[index] for frame in frames}))
+    others = [scene.objects[name] for name in plan.followers if name in scene.objects]
+    for keyable in (weights, *(shared_channels(face, other) for other in others if other.data.shape_keys)):
+        for index, (name, solved) in enumerate(zip(plan.names, plan.solved, strict=True)):
+            if solved and name in keyable:
+                columns.append((keyable[name], {frame: usable[frame].weights[index] for frame in frames}))
     for channel, values in columns:
         _write_channel(channel, {frame: values[frame] for frame in frames if frame in values}, written)
     store_written(settings, written)

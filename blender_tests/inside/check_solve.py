@@ -103,6 +103,23 @@ def check_sheared_head_is_refused():
     refused(bpy.ops.face_solve.solve_shot, "stretched", "Apply the parents' scale")
 
 
+def check_teeth_are_keyed_with_the_head():
+    scene, face, _camera = ready_scene()
+    teeth = harness.make_face("Teeth", ("jawOpen", "clench"))
+    teeth.parent = face
+    bpy.ops.face_solve.solve_shot()
+    _teeth_match(scene, teeth)
+
+
+def _teeth_match(scene, teeth):
+    blocks = teeth.data.shape_keys.key_blocks
+    for frame in (2, 9):
+        scene.frame_set(frame)
+        assert known_motion(frame)[2] > 0.0
+        close(blocks["jawOpen"].value, known_motion(frame)[2], 1e-6)
+        assert blocks["clench"].value == 0.0
+
+
 def check_pinned_shape_key_is_refused():
     _scene, face, _camera = ready_scene()
     face.show_only_shape_key = True
@@ -209,8 +226,11 @@ def check_import_brings_a_solution_from_elsewhere():
         "error_px": npz.Array(array("d", [0.5] * 11 + [float("nan")]), (12,)),
     }
     npz.write_npz(path, arrays)
+    teeth = harness.make_face("Teeth", ("jawOpen", "clench"))
+    teeth.parent = face
     bpy.ops.face_solve.import_solution(filepath=str(path))
     _world_matches(scene, face)
+    _teeth_match(scene, teeth)
     del arrays["status"]
     npz.write_npz(path, arrays)
     refused(bpy.ops.face_solve.import_solution, "no 'status'", filepath=str(path))

@@ -239,6 +239,24 @@ def animated(head):
     block_of(head, "jawOpen").keyframe_insert("value", frame=3)
 
 
+def followed(head):
+    """Teeth and brows on the head, some of their keys their own, muted, driven, masked or with another range."""
+    teeth = make_head("Teeth", 5, ("jawOpen", "clench", "browUp"))
+    teeth.parent, teeth.location, teeth.scale, teeth.rotation_euler = head, (0.1, 0.02, 0), (0.3, 0.5, 0.4), (1, 0.5, 0)
+    block_of(teeth, "browUp").mute = True
+    block_of(teeth, "jawOpen").value = block_of(head, "jawOpen").value
+    brows = make_head("Brows", 6, ("browUp", "eyeBlink_L"))
+    brows.parent, brows.location, brows.scale = teeth, (0, 0.1, 0), (-1, 1, 1)
+    block_of(brows, "browUp").value = block_of(head, "browUp").value
+    block_of(head, "browUp").slider_min, block_of(brows, "browUp").slider_min = -1.0, -0.5
+    mask(brows, "browUp")
+    drive(brows, "eyeBlink_L", "a", a=(head.data.shape_keys, "KEY", 'key_blocks["eyeBlink_L"].value'))
+    head.scale = (0.8, 1.1, 1.4)
+    alone = make_head("Alone", 7)  # not below the head: another actor's
+    alone.location = (1, 0, 0)
+    bpy.context.view_layer.objects.active = head
+
+
 CASES = {
     case.__name__: case
     for case in (
@@ -246,7 +264,7 @@ CASES = {
         *(masked_by_an_empty_group, muted, ranges, driven_by_a_property, driven_by_a_solved_key),
         *(quaternion, axis_angle, parented, parented_to_a_bone, child_of, scaled),
         *(mirrored, deltas, delta_quaternion, subdivided, masked_away, at_rest_in_an_armature, moved_by_an_armature),
-        animated,
+        *(animated, followed),
     )
 }
 CASES.update({f"euler_{mode}": _euler(mode) for mode in EULERS})
@@ -277,16 +295,16 @@ def joined(parts):
 
 def results(plan, rng):
     """Frames as a solver would send them: any pose, any weights within the sliders."""
-    result, keys = harness.module("worker.job").FrameResult, bpy.data.objects[plan.face].data.shape_keys.key_blocks
+    result = harness.module("worker.job").FrameResult
     document = json.loads((plan.folder / "shot.json").read_text())
+    rig = harness.module("scene.npz").read_npz(plan.folder / "rig.npz")
+    low, high = rig["minimum"].values, rig["maximum"].values
     made = {}
     for i, frame in enumerate(plan.frames):
         rotation = Euler([rng.uniform(-2, 2) for _ in range(3)]).to_matrix()
         weights = [
-            rng.uniform(keys[name].slider_min, keys[name].slider_max)
-            if solved
-            else document["initial"]["weights"][i][k]
-            for k, (name, solved) in enumerate(zip(plan.names, plan.solved, strict=True))
+            rng.uniform(low[k], high[k]) if solved else document["initial"]["weights"][i][k]
+            for k, solved in enumerate(plan.solved)
         ]
         place = [rng.uniform(-0.3, 0.3) for _ in range(3)]
         made[frame] = result(frame, "solved", 0.5, [value for row in rotation for value in row], place, weights)
