@@ -15,7 +15,8 @@ from solver_core.rig import Rig
 
 ROUNDS = 10  # of reweighting
 OUTLIER = 0.1  # relative difference at which a pixel counts a quarter: highlights, hair, glasses, hands
-DARK = 0.02  # linear radiance below which differences are no longer relative
+DARK = 0.02  # linear radiance below which differences are no longer relative, and the same as a share of the median:
+DARK_SHARE = 0.5  # or hair and shadows, few and dark, would outweigh the skin
 RIDGE = 1e-3  # of the data's weight, on the light: directions that no pixel faces stay dark instead of wild
 PLAIN = np.array([0.4, 0.4, 0.4])  # albedo of a head without colours; the light takes the skin's tint
 
@@ -50,7 +51,8 @@ def fit_light(basis: Floats, albedo: Floats, radiance: Floats) -> tuple[Floats, 
     difference = np.zeros(len(basis))
     weight = np.ones(len(basis))
     # differences are relative: a shadow's error counts as much as a highlight's
-    level = np.maximum(np.linalg.norm(radiance, axis=1), DARK)
+    level = np.linalg.norm(radiance, axis=1)
+    level = np.maximum(level, max(DARK, DARK_SHARE * float(np.median(level))))
     for _ in range(ROUNDS):
         share = weight / level**2
         for channel in range(3):

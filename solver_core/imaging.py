@@ -10,11 +10,13 @@ import numpy as np
 from solver_core.arrays import Bools, Floats, Ints
 from solver_core.color import srgb_decode
 from solver_core.pose import Pose
+from solver_core.render.raster import rasterise
 from solver_core.render.renderer import Renderer, Rendering
 from solver_core.render.shading import vertex_normals
 from solver_core.rig import Rig
 from solver_core.views import View
 
+COARSE = 4  # the covered region is found at this fraction of the resolution
 COVER = 0.04  # of the crop's side: how far around the render the plate is replaced behind it
 
 
@@ -49,22 +51,22 @@ def picture(
     matrices = view.matrices(index, size)
     points = pixels @ matrices[:, :, :2].swapaxes(1, 2) + matrices[:, None, :, 2]
     normals = vertex_normals(vertices, rig.triangles)
-    covered = np.stack([_outline_mask(p, size) for p in points])
+    covered = _covered(points, depth, rig.triangles, size)
     behind = np.stack([fill(plate, mask) for plate, mask in zip(plates, covered, strict=True)])
     background = srgb_decode(behind)
     rendering = renderer.render(points, depth, normals, light, background, size, size, head_rotation=pose.rotation)
     return Picture(rendering, points, depth, normals, background)
 
 
-def _outline_mask(points: Floats, size: int) -> Bools:
-    """[S,S] the convex outline of the head, grown: the filmed head may stand beside the rendered one."""
-    mask = np.zeros((size, size), np.uint8)
-    finite = points[np.isfinite(points).all(1)]
-    if len(finite):
-        hull = cv2.convexHull(np.clip(finite, -4 * size, 5 * size).astype(np.float32))
-        cv2.fillConvexPoly(mask, hull.round().astype(np.int32), 1)
-    reach = max(1, round(COVER * size))
-    return cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
+def _covered(points: Floats, depth: Floats, triangles: Ints, size: int) -> Bools:
+    """[b,S,S] where the head is rendered, grown: the filmed head may stand beside it. Found at a quarter of the resolution."""
+    small = size // COARSE
+    seen = rasterise(points / COARSE, depth, triangles, small, small).mask.astype(np.uint8)
+    reach = max(1, round(COVER * small))
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    return np.stack(
+        [cv2.resize(cv2.dilate(mask, kernel), (size, size), interpolation=cv2.INTER_NEAREST) > 0 for mask in seen]
+    )
 
 
 def fill(image: Floats, mask: Bools) -> Floats:

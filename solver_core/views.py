@@ -25,7 +25,7 @@ class View:
     """A camera, its plate, and what the landmark network sees there in each of the shot's N frames."""
 
     camera: Camera
-    plate: Plate
+    plate: Plate | None  # None where the camera has no picture in the whole range
     crops: list[Crop | None]  # N; the plate's crop, used for the render too
     points: Floats  # [N,L,2] plate pixels, NaN where no face was found
     reasons: list[str]  # N; why there is no face, empty where there is one
@@ -56,7 +56,7 @@ class View:
         """Cropped once and kept, 8 bits a channel: rounds come back to every frame."""
         kept = self._kept.get((i, size))
         if kept is None:
-            sampled = self.crop(i, size).sample(self.plate.read_display(self._number(i)))
+            sampled = self.crop(i, size).sample(self._footage().read_display(self._number(i)))
             kept = (np.clip(sampled, 0, 1) * 255 + 0.5).astype(np.uint8)
             if len(self._kept) < KEPT:
                 self._kept[i, size] = kept
@@ -64,7 +64,7 @@ class View:
 
     def linear_images(self, index: Ints, size: int) -> Floats:
         """[b,size,size,3] the plate in its crops, linear Rec.709, float32."""
-        return np.stack([self.crop(i, size).sample(self.plate.read(self._number(i))) for i in index])
+        return np.stack([self.crop(i, size).sample(self._footage().read(self._number(i))) for i in index])
 
     def _number(self, i: int) -> int:
         return int(self.camera.plate["frames"][i])
@@ -72,6 +72,11 @@ class View:
     def crop(self, i: int, size: int) -> Crop:
         """The crop of one frame, sampled to `size`."""
         return replace(self._crop(i), size=size)
+
+    def _footage(self) -> Plate:
+        if self.plate is None:
+            raise ValueError(f"camera {self.camera.name} has no plate in this range")
+        return self.plate
 
     def _crop(self, i: int) -> Crop:
         crop = self.crops[i]
@@ -91,13 +96,14 @@ def observe(
 
     A frame where it is not found, or whose plate cannot be read, carries the reason; nothing is guessed.
     """
-    plate = open_plate(camera.plate, size=(camera.width, camera.height))
+    filmed = any(number is not None for number in camera.plate["frames"])
+    plate = open_plate(camera.plate, size=(camera.width, camera.height)) if filmed else None
     crops: list[Crop | None] = [None] * count
     points = np.full((count, network.count, 2), np.nan)
     reasons = ["not looked at"] * count
     for i, number in enumerate(camera.plate["frames"]):
         reasons[i] = ""
-        if number is None:
+        if number is None or plate is None:
             reasons[i] = f"the plate of camera {camera.name} has no picture here"
         else:
             try:

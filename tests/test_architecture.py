@@ -183,7 +183,7 @@ def texts() -> list[tuple[str, str]]:
         ("a path of one machine", r"\b[A-Z]:\\\\?Users\b"),
         (
             "a package host",
-            r"\b(pypi\.org|pythonhosted\.org|download\.pytorch\.org|download\.blender\.org/pypi|anaconda\.(com|org)|index-url)\b",
+            r"\b(pypi\.org|pythonhosted\.org|download\.pytorch\.org|download\.blender\.org/pypi|anaconda\.(com|org))\b",
         ),
     ],
 )

@@ -28,6 +28,7 @@ class Deep:
     rounds: int
     keys: tuple[str, ...] = ()
     flow: bool = False  # dense flow from the render to the plate beside the landmarks
+    sparse: bool = False  # keys that hardly move over the whole shot are held nearer to zero than those that do
 
 
 Step = Fit | Deep
@@ -41,15 +42,16 @@ STAGES: dict[str, tuple[Step, ...]] = {
         Fit(iterations=20),
     ),
     "expression": (
-        Fit(iterations=15, keys=("jawOpen",), regions={"mouth_surround": 3.0}),
-        Fit(iterations=15, keys=("jaw",), regions={"mouth_surround": 3.0}),
+        Fit(iterations=15, keys=("jawOpen",), regions={"mouth": 3.0}),
+        Fit(iterations=15, keys=("jaw",), regions={"mouth": 3.0}),
         Fit(iterations=20, keys=("jaw", "mouth")),
         # what the paper leaves out: brows, eyes, cheeks, nose
         Fit(iterations=30, keys=(ALL,)),
     ),
     "dense": (
         Deep(rounds=2, flow=True),
-        Deep(rounds=3, keys=(ALL,), flow=True),
+        Deep(rounds=1, keys=(ALL,), flow=True),
+        Deep(rounds=3, keys=(ALL,), flow=True, sparse=True),
     ),
 }
 SOLVE_SHOT = ("rigid", "expression", "dense")

@@ -20,7 +20,9 @@ from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.evidence import Evidence, measure
 from solver_core.stages.light import estimate_lights
 
-STIFFNESS = 40.0  # squared reference pixels, times as many points as all evidence weighs, for a weight of 1
+STIFFNESS = 250.0  # squared reference pixels, times as many points as all evidence weighs, for a weight of 1
+QUIET = 0.12  # RMS weight over the shot at which a key is held at STIFFNESS
+SOFTEST, HARDEST = 0.6, 10.0  # how far sparsity may change it
 REWEIGHTINGS = 3
 
 
@@ -32,6 +34,7 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
     """
     estimate_lights(context)
     free, frames = context.free(step.keys), context.solvable
+    strength = key_strength(context, sparse=step.sparse)
     for start in range(0, len(frames), CHUNK):
         chunk = frames[start : start + CHUNK]
         heard: dict[int, list[Evidence]] = {int(i): [] for i in chunk}
@@ -42,15 +45,27 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
                 for i, testimony in zip(visible, testimonies, strict=True):
                     heard[int(i)].extend(testimony.evidence)
         for i, evidence in heard.items():
-            improve(context, i, evidence, free)
+            improve(context, i, evidence, free, strength)
         yield chunk
 
 
-def improve(context: Context, index: int, evidence: list[Evidence], free: Free) -> None:
+def key_strength(context: Context, *, sparse: bool) -> Floats:
+    """[1,K] how strongly each key is held at zero.
+
+    A plain L2 spreads a movement over many keys that cancel. An actor uses few keys in a shot, so each key's strength follows from how much
+    it moves over all frames (automatic relevance determination, MacKay 1992): those that hardly do are held harder from round to round.
+    """
+    strength = STIFFNESS / context.rig.strength[None] ** 2
+    if not sparse:
+        return strength
+    activity = np.sqrt((context.pose.weights[context.seen] ** 2).mean(0, keepdims=True))
+    return strength * np.clip(QUIET / np.maximum(activity, 1e-6), SOFTEST, HARDEST)
+
+
+def improve(context: Context, index: int, evidence: list[Evidence], free: Free, strength: Floats) -> None:
     """Move one frame's head towards what its cameras measured; context.pose changes."""
     frame = np.array([index])
     pose = context.pose[frame]
-    strength = STIFFNESS / context.rig.strength[None] ** 2
     prior = WeightPrior(np.zeros_like(strength), strength)
     for _ in range(REWEIGHTINGS):
         energies: list[Energy] = [prior, *(item.energy(pose) for item in evidence)]

@@ -23,7 +23,7 @@ from solver_core.views import REFERENCE_CROP, View
 
 SIZE = 320  # pixels of the crop in which flow is measured
 STEP = 3  # pixels between flow vectors
-MARGIN = 3  # pixels at the outline where flow mixes head and background
+MARGIN = 1  # pixels at the outline that are left out: the outline itself is good evidence
 FLOW_TOTAL = 400.0  # flow vectors are strongly correlated: all of them weigh as much as this many independent points
 LANDMARK_TOTAL = 40.0  # likewise one network's landmarks
 FLOW_TAIL, LANDMARK_TAIL = 1.0, 3.0  # reference pixels: a point that far from its place counts half

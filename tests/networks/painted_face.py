@@ -20,7 +20,7 @@ def painted_face(
         onto = np.stack([0.35 + 0.1 * x / size[1], 0.42 + 0 * x, 0.5 - 0.1 * y / size[0]], axis=-1)
     image = onto.astype(np.float32).copy()
 
-    def ellipse(x, y, rx, ry, colour, start=0, end=360, thickness=-1):  # noqa: PLR0917
+    def ellipse(x, y, rx, ry, colour, start=0, end=360, thickness=-1):
         one = 1 << SUBPIXEL
         place = [round((c + d * height - 0.5) * one) for c, d in zip(centre, (x, y), strict=True)]
         axes = [round(r * height * one) for r in (rx, ry)]

@@ -158,7 +158,7 @@ def test_a_movie_cut_short_says_where_it_breaks_off(tmp_path):
             except PlateFrameError as error:
                 lost.append((frame, error.frame, "b.mp4" in error.message))
         assert lost == [(frame, frame, True) for frame in range(lost[0][0], COUNT + 1)]
-        assert 5 < lost[0][0]
+        assert lost[0][0] > 5
         with pytest.raises(PlateFrameError, match="breaks off"):
             plate.read(COUNT)
 

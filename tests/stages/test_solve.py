@@ -177,10 +177,17 @@ def test_two_cameras_see_depth(demo_rig, tmp_path):
     with_two, with_one = errors(shot, both, [0, 1]), errors(shot, one, [0, 1])
     assert with_two["depth_mm"].max() < 10.0
     assert with_two["vertex_mm"].mean() < with_one["vertex_mm"].mean()
+    alone_frames = list(document["cameras"][0]["plate"]["frames"])
     document["cameras"][0]["plate"]["frames"][0] = None
     halved = changed(shot, tmp_path / "half", cameras=document["cameras"])
     half = solve_folder(halved, tmp_path / "half.npz", Silent(), Overrides(stages=("rigid",)))
     assert half.status == ["solved", "solved"]
+    document["cameras"][1]["plate"]["frames"] = [None] * count  # a camera that did not run in this range
+    document["cameras"][0]["plate"]["frames"] = alone_frames
+    unfilmed = changed(shot, tmp_path / "unfilmed", cameras=document["cameras"])
+    assert (
+        solve_folder(unfilmed, tmp_path / "unfilmed.npz", Silent(), Overrides(stages=("rigid",))).status == half.status
+    )
 
 
 @pytest.mark.parametrize("stop", [("detection", 2), ("rigid", 1)])
