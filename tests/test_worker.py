@@ -12,13 +12,14 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from little_shot import START, changed
 
 from solver_core import protocol
 from solver_core.cli import main
 from solver_core.journal import journal_path, recover
 from solver_core.solution import load_solution
+
+ROOT = Path(__file__).resolve().parents[1]
 
 PATIENCE = 120.0  # seconds: machines that test are busy
 

@@ -1,0 +1,85 @@
+"""Solves the shots with known answers through the add-on in Blender 4.5 and prints the scores as one table.
+
+usage: python -m benchmarks.shots [--shared ../shared] [--only NAME,NAME] [--keep DIR]
+
+Each row is `tools/solve_and_score.py` and then `tools/score_scene.py` of the shared folder: the built zip is installed into a clean Blender, the
+shot is solved by its operators, the saved scene is scored as an artist's timeline would play it. Rows marked "no render" stop after the stages
+that use no render (static correspondences).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BLENDER = ROOT / ".venv-bpy-4.5" / "bin" / "python"
+MEASURES = ["rotation_deg", "lateral_mm", "depth_mm", "vertex_mm", "shape_mm", "weight_mae"]
+# name: (shot, options of solve_and_score.py)
+RUNS = {
+    "talk": ("talk", []),
+    "talk, grey": ("talk", ["--grey"]),
+    "talk, two cameras": ("talk", ["--cameras", "A,B"]),
+    "talk, two cameras, grey": ("talk", ["--cameras", "A,B", "--grey"]),
+    "dressed": ("dressed", []),
+    "dressed, grey": ("dressed", ["--grey"]),
+    "occluded": ("occluded", []),
+    "talk, no render": ("talk", ["--do", "rigid_alignment,expression"]),
+    "talk, no render, grey": ("talk", ["--do", "rigid_alignment,expression", "--grey"]),
+    "dressed, no render, grey": ("dressed", ["--do", "rigid_alignment,expression", "--grey"]),
+}
+
+
+def run(name: str, shared: Path, package: Path, folder: Path) -> dict:
+    """Solve and score one row."""
+    shot, options = RUNS[name]
+    blend = folder / f"{name.replace(', ', '_').replace(' ', '-')}.blend"
+    scores = blend.with_suffix(".json")
+    environment = {**os.environ, "FACE_SOLVE_PYTHON": str(ROOT / ".venv" / "bin" / "python")}
+    tools, data = shared / "tools", shared / "shots" / shot
+    solved = subprocess.run(
+        [BLENDER, tools / "solve_and_score.py", package, data, blend, *options],
+        env=environment, capture_output=True, text=True, check=False)  # fmt: skip
+    blend.with_suffix(".log").write_text(solved.stdout + solved.stderr)
+    seconds = re.search(r"^SECONDS ([\d.]+)$", solved.stdout, re.MULTILINE)
+    if not seconds:
+        sys.exit(f"{name} failed:\n{(solved.stdout + solved.stderr)[-2000:]}")
+    subprocess.run(
+        [BLENDER, tools / "score_scene.py", blend, data / "truth.npz", "--json", scores], capture_output=True, check=True)  # fmt: skip
+    result = json.loads(scores.read_text())
+    return {**result["summary"], "seconds": float(seconds.group(1)) / len(result["frames"])}
+
+
+def row(name: str, result: dict) -> str:
+    """Medians, then 95th percentiles."""
+    cells = [f"{result[m][0]:.3f}, {result[m][1]:.3f}" for m in MEASURES]
+    return f"| {name} | " + " | ".join(cells) + f" | {result['jitter']:.2f} | {result['seconds']:.1f} |"
+
+
+def main() -> None:
+    """Print the table, a row as soon as it is known."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
+    parser.add_argument("--only", help="comma-separated rows, with ; between names that hold a comma")
+    parser.add_argument("--keep", type=Path, help="keep the solved scenes and logs here")
+    arguments = parser.parse_args()
+    wanted = [n.strip() for n in arguments.only.split(";")] if arguments.only else list(RUNS)
+    subprocess.run([sys.executable, ROOT / "build_addon.py"], check=True, capture_output=True)
+    package = next(p for p in (ROOT / "dist").glob("face_solve-*.zip") if "legacy" not in p.name)
+    print("| shot | " + " | ".join(MEASURES) + " | jitter | s a frame |")
+    print("| --- " * (len(MEASURES) + 3) + "|")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = arguments.keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in wanted:
+            print(row(name, run(name, arguments.shared, package, folder)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
