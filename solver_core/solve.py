@@ -88,6 +88,11 @@ def solve(shot: Shot, listener: Listener) -> Solution:
     solution = empty_solution(shot.frames, context.pose, shot.rig.names)
     solution.settings = {**asdict(shot.settings), "stages": list(stages), "shot": str(shot.folder.resolve())}
     run = _Run(context, solution, listener, progress)
+    for view in context.views:
+        for note in view.notes:
+            listener.warning(f"Camera {view.camera.name}: {note}")
+    if shot.settings.refinement or shot.infill_ranges:
+        listener.warning("This version neither refines in time nor fills in ranges: those settings were left out.")
     run.refuse_unseen()
     for name, steps in stages.items():
         if not listener.cancelled() and len(context.solvable):

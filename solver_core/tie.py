@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from solver_core.arrays import Bools, Floats, Ints
 from solver_core.camera import Camera
@@ -118,8 +117,3 @@ def _above_chin(rig: Rig, triangle: Ints, barycentric: Floats, up: Floats) -> Bo
     landmarks = np.einsum("lc,lc->l", barycentric, heights[rig.triangles[triangle]])
     above: Bools = heights >= landmarks.min()
     return above
-
-
-def render_tensor(images: Floats) -> torch.Tensor:
-    """[B,S,S,3] display-referred pictures as a network takes them, [B,3,S,S]."""
-    return torch.from_numpy(np.ascontiguousarray(images, np.float32)).permute(0, 3, 1, 2)

@@ -29,6 +29,7 @@ class View:
     crops: list[Crop | None]  # N; the plate's crop, used for the render too
     points: Floats  # [N,L,2] plate pixels, NaN where no face was found
     reasons: list[str]  # N; why there is no face, empty where there is one
+    notes: list[str] = field(default_factory=list)  # what the artist should know of what was found, each sentence once
     _kept: dict[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
 
     @property
@@ -101,6 +102,7 @@ def observe(
     crops: list[Crop | None] = [None] * count
     points = np.full((count, network.count, 2), np.nan)
     reasons = ["not looked at"] * count
+    notes: list[str] = []
     for i, number in enumerate(camera.plate["frames"]):
         reasons[i] = ""
         if number is None or plate is None:
@@ -117,11 +119,13 @@ def observe(
                         reasons[i] = f"the head leaves the picture of camera {camera.name}"
                     else:
                         crops[i], points[i] = found.crop, found.points
+                        if found.note and found.note not in notes:
+                            notes.append(found.note)
                 else:
                     reasons[i] = f"camera {camera.name}: {found.reason.rstrip('.')}"
         if not step(i + 1):
             break
-    return View(camera, plate, crops, points, reasons)
+    return View(camera, plate, crops, points, reasons, notes)
 
 
 def _outside(points: Floats, camera: Camera) -> float:
