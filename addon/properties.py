@@ -139,6 +139,11 @@ class FaceSolveSettings(PropertyGroup):
         soft_max=20.0,
         description="Frames with a larger error (plate pixels) are bad frames to step through",
     )
+    stage_file: StringProperty(
+        name="Stages",
+        subtype="FILE_PATH",
+        description="A studio's own stages (TOML) instead of the solver's; empty for the solver's",
+    )
     locked_frames: CollectionProperty(type=FaceSolveLockedFrame)
     results: CollectionProperty(type=FaceSolveFrameResult)
     result_index: IntProperty(options={"HIDDEN"}, update=_show_result)

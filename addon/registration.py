@@ -7,7 +7,7 @@ import bpy
 from . import installation, keymap, preferences, properties, session
 from .operators import exchange, install, lists, review, setup, solve
 from .overlay import error_curve
-from .panels import main, stages
+from .panels import advanced, main, stages
 from .panels import review as review_panel
 from .panels import setup as setup_panel
 
@@ -24,6 +24,7 @@ CLASSES = (
     *setup_panel.CLASSES,
     *stages.CLASSES,
     *review_panel.CLASSES,
+    *advanced.CLASSES,
 )
 
 

@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("shot", type=Path, metavar="SHOT_DIR")
     solve.add_argument("--out", type=Path, required=True, metavar="SOLUTION.npz")
     solve.add_argument("--stages", help="comma-separated stage names (default: the shot's, or all)")
+    solve.add_argument("--stage-file", type=Path, metavar="STAGES.toml", help="a studio's own stages")
     solve.add_argument("--frames", metavar="A-B", help="only these frames")
     solve.add_argument("--landmarks", choices=["facemesh", "fan"])
     solve.add_argument("--device", choices=["cpu", "cuda"])
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--truth", type=Path, metavar="TRUTH.npz", help="the known answer, where there is one")
     worker = commands.add_parser("worker", help="serve the add-on over standard input and output")
     worker.add_argument("--log", default="", help="file for messages and errors")
+    commands.add_parser("stages", help="print the built-in stages as a stage file")
     commands.add_parser("check", help="say what is installed and whether it works")
     commands.add_parser("weights", help="fetch, list or verify network weights", add_help=False)
     return parser
@@ -55,6 +57,12 @@ def _run(arguments: argparse.Namespace) -> int:
         from solver_core.worker import main as worker
 
         return worker(arguments.log)
+    if arguments.command == "stages":
+        from solver_core.stages.catalog import STAGES
+        from solver_core.stages.stage_file import write_stages
+
+        print(write_stages(STAGES), end="")
+        return 0
     if arguments.command == "check":
         from solver_core.check import check
 
@@ -80,6 +88,7 @@ def _solve(arguments: argparse.Namespace) -> int:
         frames = (int(first), int(last or first))
     overrides = Overrides(
         stages=tuple(arguments.stages.split(",")) if arguments.stages else None,
+        stage_file=arguments.stage_file,
         frames=frames,
         landmarks=arguments.landmarks,
         device=arguments.device,

@@ -55,6 +55,7 @@ class Shot:
     infill_ranges: tuple[tuple[int, int], ...] = ()
     settings: Settings = field(default_factory=Settings)
     stages: tuple[str, ...] | None = None
+    stage_file: Path | None = None  # a studio's own stages
 
     @property
     def locked_mask(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -157,6 +158,7 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         infill_ranges=tuple((int(r["frame_start"]), int(r["frame_end"])) for r in document.get("infill_ranges", [])),
         settings=settings,
         stages=None if stages is None else tuple(str(stage) for stage in stages),
+        stage_file=folder / str(document["stage_file"]) if document.get("stage_file") else None,
     )
 
 

@@ -16,7 +16,7 @@ from solver_core.errors import FaceSolveError
 from solver_core.flow import DisFlow, FlowNetwork
 from solver_core.journal import Journal
 from solver_core.listener import FrameResult, Listener, Progress
-from solver_core.networks.registry import face_detector, landmark_network
+from solver_core.networks.registry import face_detector, landmark_layout, landmark_network
 from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import shadow_transfer
 from solver_core.shot import Shot, load_shot
@@ -26,6 +26,7 @@ from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.deep import deep_round, landmark_error
 from solver_core.stages.fit import fit
 from solver_core.stages.light import estimate_lights
+from solver_core.stages.stage_file import read_stages, unknown_keys
 from solver_core.tie import tie_landmarks
 from solver_core.views import observe
 
@@ -38,6 +39,7 @@ class Overrides:
     """What the command line says instead of the shot."""
 
     stages: tuple[str, ...] | None = None
+    stage_file: Path | None = None
     frames: tuple[int, int] | None = None
     landmarks: str | None = None
     device: str | None = None
@@ -55,9 +57,11 @@ def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrid
         shot.settings, landmarks=overrides.landmarks or shot.settings.landmarks, device=overrides.device or shot.settings.device))  # fmt: skip
     if overrides.stages is not None:
         shot = replace(shot, stages=overrides.stages)
+    if overrides.stage_file is not None:
+        shot = replace(shot, stage_file=overrides.stage_file)
     if overrides.frames is not None:
         shot = shot.between(*overrides.frames)
-    chosen(shot.stages)
+    stages_of(shot)
     journal = Journal(out, shot.rig.names, listener)
     complete = False
     try:
@@ -69,6 +73,16 @@ def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrid
     return solution
 
 
+def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
+    """The stages that the shot asks for, of its stage file where it has one.
+
+    Raises:
+        FaceSolveError: an unknown stage, or what is wrong in the stage file, with its line.
+    """
+    own = read_stages(shot.stage_file, landmark_layout(shot.settings.landmarks)) if shot.stage_file else None
+    return chosen(shot.stages, own)
+
+
 def solve(shot: Shot, listener: Listener) -> Solution:
     """Solve a shot.
 
@@ -77,7 +91,9 @@ def solve(shot: Shot, listener: Listener) -> Solution:
     Raises:
         FaceSolveError: weights absent, an unknown stage or network, no face in the rig or in any plate.
     """
-    stages = chosen(shot.stages)
+    stages = stages_of(shot)
+    for sentence in unknown_keys(stages, shot.rig) if shot.stage_file else ():
+        listener.warning(sentence)
     progress = Progress(listener, _shares(stages))
 
     def seeing(done: int, total: int) -> bool:
@@ -86,7 +102,12 @@ def solve(shot: Shot, listener: Listener) -> Solution:
 
     context = prepare_context(shot, seeing)
     solution = empty_solution(shot.frames, context.pose, shot.rig.names)
-    solution.settings = {**asdict(shot.settings), "stages": list(stages), "shot": str(shot.folder.resolve())}
+    solution.settings = {
+        **asdict(shot.settings),
+        "stages": list(stages),
+        "stage_file": str(shot.stage_file or ""),
+        "shot": str(shot.folder.resolve()),
+    }
     run = _Run(context, solution, listener, progress)
     for view in context.views:
         for note in view.notes:

@@ -138,6 +138,20 @@ def write_shot(
     )
 
 
+def stage_file(settings: bpy.types.PropertyGroup) -> Optional[str]:
+    """The whole path of the studio's own stages; None where the solver's are wanted.
+
+    Raises:
+        FaceSolveProblem: where there is no such file.
+    """
+    if not settings.stage_file:
+        return None
+    path = Path(bpy.path.abspath(settings.stage_file))
+    if not path.is_file():
+        raise FaceSolveProblem(f"There is no stage file {path}.", "Choose another under Advanced, or none.")
+    return str(path)
+
+
 def unwritable(folder: Path, error: OSError) -> FaceSolveProblem:
     """A failure to write, in words."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -225,6 +239,7 @@ def _document(
         ],
         "settings": {"landmarks": settings.landmarks.lower(), "refinement": settings.refinement, "device": device},
         "stages": stages,
+        "stage_file": stage_file(settings),
     }
 
 

@@ -102,6 +102,12 @@ def check_range_backwards():
     refused(bpy.ops.face_solve.solve_range, "no frame at frames 13-14", frame_start=8, frame_end=14)
 
 
+def check_stage_file_that_is_not_there():
+    scene, _face, _camera = ready_scene()
+    scene.face_solve.stage_file = "//nowhere.toml"
+    refused(solve, "no stage file", "Advanced")
+
+
 def check_nan_in_a_shape_key():
     _scene, face, _camera = ready_scene()
     block = face.data.shape_keys.key_blocks["mouthSmile_R"]

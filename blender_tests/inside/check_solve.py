@@ -189,6 +189,9 @@ def check_export_says_what_the_scene_says():
     scene.face_solve.refinement, scene.face_solve.landmarks = 0.5, "FAN"
     item = scene.face_solve.infill_ranges.add()
     item.frame_start, item.frame_end = 3, 5
+    stages = harness.FOLDER / "ours.toml"
+    stages.write_text("")
+    scene.face_solve.stage_file = str(stages)
     scene.frame_set(6)
     bpy.ops.face_solve.export_shot(filepath=str(harness.FOLDER / "export"))
     assert scene.frame_current == 6
@@ -196,6 +199,7 @@ def check_export_says_what_the_scene_says():
     assert shot["frames"] == list(range(1, 13))
     assert shot["settings"] == {"landmarks": "fan", "refinement": 0.5, "device": "cpu"}
     assert shot["infill_ranges"] == [{"frame_start": 3, "frame_end": 5}]
+    assert shot["stage_file"] == str(stages)
     one = shot["cameras"][0]
     assert (one["width"], one["height"], one["plate"]["kind"]) == (32, 24, "sequence")
     assert one["plate"]["frames"] == list(range(1, 13))

@@ -11,11 +11,13 @@ from solver_core.networks.dlib_detectors import CnnDetector, HogDetector
 from solver_core.networks.facemesh import FaceMesh
 from solver_core.networks.fan import Fan
 from solver_core.networks.landmarks import LandmarkNetwork
+from solver_core.networks.regions import Layout
 from solver_core.networks.short_range import ShortRangeDetector
 
 Chosen = TypeVar("Chosen")
 
 LANDMARKS: Mapping[str, Callable[[str], LandmarkNetwork]] = {"facemesh": FaceMesh, "fan": Fan}
+LAYOUTS: Mapping[str, Layout] = {"facemesh": FaceMesh.layout, "fan": Fan.layout}
 DETECTORS: Mapping[str, Callable[[], FaceDetector]] = {
     "short_range": ShortRangeDetector,
     "dlib_hog": HogDetector,
@@ -30,6 +32,11 @@ def landmark_network(name: str, device: str = "cpu") -> LandmarkNetwork:
         FaceSolveError: where there is none, or its packages or weights are absent, with the command that brings them.
     """
     return _choose(LANDMARKS, name, "landmark network")(device)
+
+
+def landmark_layout(name: str) -> Layout:
+    """Which landmark of that network lies where; needs no weights, and raises where there is no such network."""
+    return _choose(LAYOUTS, name, "landmark network")
 
 
 def face_detector(name: str) -> FaceDetector:

@@ -32,6 +32,7 @@ class Deep:
 
 
 Step = Fit | Deep
+KINDS: dict[str, type[Fit | Deep]] = {"fit": Fit, "deep": Deep}  # their names in stage files
 
 STAGES: dict[str, tuple[Step, ...]] = {
     "rigid": (
@@ -57,14 +58,22 @@ STAGES: dict[str, tuple[Step, ...]] = {
 SOLVE_SHOT = ("rigid", "expression", "dense")
 
 
-def chosen(names: tuple[str, ...] | None) -> dict[str, tuple[Step, ...]]:
+def chosen(
+    names: tuple[str, ...] | None, own: Mapping[str, tuple[Step, ...]] | None = None
+) -> dict[str, tuple[Step, ...]]:
     """The stages of these names in their order; None is Solve Shot's own list.
+
+    Args:
+        names: of stages.
+        own: a studio's stages instead of these, all of them wanted where no names are given.
 
     Raises:
         FaceSolveError: an unknown stage.
     """
-    wanted = SOLVE_SHOT if names is None else names
-    unknown = [name for name in wanted if name not in STAGES]
+    known = STAGES if own is None else own
+    wanted = names if names is not None else SOLVE_SHOT if own is None else tuple(own)
+    unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise FaceSolveError(f"This solver has no stage {', '.join(unknown)}.", f"It has {', '.join(STAGES)}.")
-    return {name: STAGES[name] for name in wanted}
+        owner = "This solver" if own is None else "The stage file"
+        raise FaceSolveError(f"{owner} has no stage {', '.join(unknown)}.", f"It has {', '.join(known)}.")
+    return {name: known[name] for name in wanted}
