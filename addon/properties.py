@@ -51,7 +51,6 @@ class FaceSolveShapeGroup(PropertyGroup):
         description="How freely these shape keys move; less holds them nearer to zero",
     )
     keys: CollectionProperty(type=FaceSolveKeyName)
-    key_index: IntProperty(options={"HIDDEN"})
 
 
 class FaceSolveRange(PropertyGroup):
@@ -114,6 +113,24 @@ class FaceSolveSettings(PropertyGroup):
     frame_end: IntProperty(name="End", default=250, description="Last frame to solve")
     shape_groups: CollectionProperty(type=FaceSolveShapeGroup)
     shape_group_index: IntProperty(options={"HIDDEN"})
+    key_index: IntProperty(options={"HIDDEN"})
+    key_search: StringProperty(
+        name="Search",
+        options={"TEXTEDIT_UPDATE"},
+        description="Show the shape keys with all of these words in their names",
+    )
+    key_state: EnumProperty(
+        name="Show",
+        items=(
+            ("ALL", "All", "Solved or not"),
+            ("SOLVED", "Solved", "Those that a solve moves"),
+            ("LEFT_OUT", "Not Solved", "Those that are switched off, muted or driven"),
+        ),
+        default="ALL",
+    )
+    key_of_group: BoolProperty(
+        name="Of This Group", default=True, description="Show the shape keys of the active group alone"
+    )
     infill_ranges: CollectionProperty(type=FaceSolveRange)
     infill_index: IntProperty(options={"HIDDEN"})
     landmarks: EnumProperty(
@@ -123,6 +140,16 @@ class FaceSolveSettings(PropertyGroup):
             ("FAN", "3D-FAN", "68 points, the paper's network; its weights are fetched separately"),
         ),
         default="FACEMESH",
+    )
+    detector: EnumProperty(
+        name="Face Detector",
+        items=(
+            ("SHORT_RANGE", "BlazeFace", "Fast, comes with the solver"),
+            ("DLIB_CNN", "dlib CNN", "The paper's detector: slower, sees turned faces; needs dlib and its weights"),
+            ("DLIB_HOG", "dlib HOG", "Upright faces seen from the front; needs dlib"),
+        ),
+        default="SHORT_RANGE",
+        description="How the face is found in the plate",
     )
     refinement: FloatProperty(
         name="Temporal Refinement",

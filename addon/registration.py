@@ -5,11 +5,12 @@ from __future__ import annotations
 import bpy
 
 from . import installation, keymap, preferences, properties, session
-from .operators import exchange, install, lists, review, setup, solve
+from .operators import exchange, install, lists, presets, review, setup, shapes, solve
 from .overlay import error_curve
 from .panels import advanced, main, stages
 from .panels import review as review_panel
 from .panels import setup as setup_panel
+from .panels import shapes as shapes_panel
 
 CLASSES = (
     *properties.CLASSES,
@@ -17,11 +18,14 @@ CLASSES = (
     *install.CLASSES,
     *setup.CLASSES,
     *lists.CLASSES,
+    *shapes.CLASSES,
+    *presets.CLASSES,
     *solve.CLASSES,
     *review.CLASSES,
     *exchange.CLASSES,
     *main.CLASSES,
     *setup_panel.CLASSES,
+    *shapes_panel.CLASSES,
     *stages.CLASSES,
     *review_panel.CLASSES,
     *advanced.CLASSES,

@@ -13,7 +13,7 @@ from addon.problem import FaceSolveProblem
 from addon.scene.camera_model import Backdrop, FrameFormat, Lens, intrinsics, plate_placement, world_to_camera
 from addon.scene.npz import Array, read_npz, write_npz
 from addon.scene.plate_map import ClipTiming, ImageTiming, sequence_pattern
-from addon.scene.shape_groups import GROUPS, group_of, grouped
+from addon.scene.shape_groups import GROUPS, group_of, grouped, other_side
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "i8"])
@@ -79,20 +79,83 @@ ARKIT = {
     "other": ["Key 1", "", "Basis.001"],
 }
 FACS = {
-    "brows": ["AU1", "AU02_L", "fcl_AU4"],
-    "cheeks": ["AU6"],
-    "nose": ["AU09.R"],
-    "mouth": ["AU12", "AU25_L", "au_17"],
-    "jaw": ["AU26", "AU27"],
-    "eyes": ["AU45_R"],
+    "brows": ["AU1", "AU02_L", "fcl_AU4", "AU_L_1", "ActionUnit2", "Inner Brow Raiser"],
+    "cheeks": ["AU6", "Cheek Raiser", "AUL6"],
+    "nose": ["AU09.R", "Nose Wrinkler", "Nostril Dilator"],
+    "mouth": [
+        "AU12",
+        "AU25_L",
+        "au_17",
+        "AU12L",
+        "FACS_12_R",
+        "Lip Corner Puller",
+        "Chin Raiser",
+        "nasolabial_deepener",
+    ],
+    "jaw": ["AU26", "AU27", "Jaw Drop"],
+    "eyes": ["AU45_R", "Lid Tightener", "Upper Lid Raiser"],
+    "head": ["AU21", "AU51", "Neck Tightener"],
+}
+MUSCLES = {
+    "brows": ["frontalis_medial_L", "Corrugator_Supercilii", "depressorSuperciliiLeft", "procerus"],
+    "cheeks": ["orbicularisOculi_parsOrbitalis.L"],
+    "eyes": ["Orbicularis Oculi", "levatorPalpebraeSuperioris.R"],
+    "nose": ["levator_labii_superioris_alaeque_nasi", "Nasalis.L", "depressor_septi_nasi"],
+    "mouth": [
+        "levatorLabiiSuperioris",
+        "ZygomaticusMajor_L",
+        "depressor_anguli_oris.R",
+        "risoriusLeft",
+        "buccinator",
+        "mentalis",
+        "orbicularis_oris",
+        "Caninus_R",
+    ],
+    "jaw": ["masseter.L", "temporalis", "LateralPterygoid", "digastric"],
+    "head": ["platysma_L", "sternocleidomastoid"],
 }
 
 
 @pytest.mark.parametrize(
-    ("group", "name"), [(group, name) for table in (ARKIT, FACS) for group, names in table.items() for name in names]
+    ("group", "name"),
+    [(group, name) for table in (ARKIT, FACS, MUSCLES) for group, names in table.items() for name in names],
 )
 def test_shape_keys_are_grouped_by_their_names(group, name):
     assert group_of(name) == group
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("mouthSmile_L", "mouthSmile_R"),
+        ("smile.L", "smile.R"),
+        ("smile.L.001", "smile.R.001"),
+        ("smile_left", "smile_right"),
+        ("mouthSmileLeft", "mouthSmileRight"),
+        ("AU12L", "AU12R"),
+        ("L_smile", "R_smile"),
+        ("leftSmile", "rightSmile"),
+        ("brow-l", "brow-r"),
+    ],
+)
+def test_the_other_side_of_a_shape_key(left, right):
+    assert (other_side(left), other_side(right)) == (right, left)
+    assert group_of(left) == group_of(right)
+
+
+@pytest.mark.parametrize(
+    "name", ["jawOpen", "upright", "AU12", "", "bright", "L", "mouthPucker", "tongueRoll", "LipsUp"]
+)
+def test_a_key_without_a_side_has_no_other_side(name):
+    assert other_side(name) is None
+
+
+@given(st.text(st.sampled_from("LRlr._- 1aZ"), max_size=8) | st.text(max_size=12))
+def test_the_other_side_of_the_other_side_is_the_name(name):
+    other = other_side(name)
+    if other is not None:
+        assert other != name
+        assert other_side(other) == name
 
 
 @given(st.lists(st.text(max_size=12), unique=True))

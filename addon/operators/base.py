@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Callable, Set
 
 import bpy
 
 from ..problem import FaceSolveProblem
+
+
+def chosen_path(filepath: str) -> Path:
+    """The path that an operator was given, absolute.
+
+    Raises:
+        FaceSolveProblem: where there is none.
+    """
+    if not filepath:
+        raise FaceSolveProblem("No path is given.", "Choose where the file is.")
+    return Path(bpy.path.abspath(filepath))
 
 
 def reports_problems(execute: Callable[..., Set[str]]) -> Callable[..., Set[str]]:

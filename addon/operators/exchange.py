@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Set
 
 import bpy
@@ -10,16 +9,9 @@ from bpy.props import StringProperty
 
 from .. import session
 from ..preferences import preferences
-from ..problem import FaceSolveProblem
 from ..scene.shot import write_shot
 from ..scene.solution import import_solution
-from .base import reports_problems
-
-
-def _chosen(filepath: str) -> Path:
-    if not filepath:
-        raise FaceSolveProblem("No path is given.", "Choose where the file is.")
-    return Path(bpy.path.abspath(filepath))
+from .base import chosen_path, reports_problems
 
 
 class FACE_SOLVE_OT_export_shot(bpy.types.Operator):
@@ -33,7 +25,7 @@ class FACE_SOLVE_OT_export_shot(bpy.types.Operator):
     @reports_problems
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Write the folder."""
-        plan = write_shot(context.scene, _chosen(self.filepath), device=preferences(context).device)
+        plan = write_shot(context.scene, chosen_path(self.filepath), device=preferences(context).device)
         for line in plan.warnings:
             self.report({"WARNING"}, line)
         self.report({"INFO"}, f"Shot written: {plan.folder}")
@@ -59,7 +51,7 @@ class FACE_SOLVE_OT_import_solution(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Read the file and key its frames."""
         session.refuse_second()
-        self.report({"INFO"}, import_solution(context.scene, _chosen(self.filepath)))
+        self.report({"INFO"}, import_solution(context.scene, chosen_path(self.filepath)))
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:

@@ -8,9 +8,8 @@ import bpy
 
 from .. import protocol, session
 from ..preferences import solver_python
-from ..problem import FaceSolveProblem
 from ..scene.folders import user_cache
-from ..scene.setup import fill_groups, set_up
+from ..scene.setup import set_up
 from .base import reports_problems
 
 
@@ -27,23 +26,6 @@ class FACE_SOLVE_OT_setup_from_scene(bpy.types.Operator):
         active = context.view_layer.objects.active
         for line in set_up(context.scene, active):
             self.report({"INFO"}, line)
-        return {"FINISHED"}
-
-
-class FACE_SOLVE_OT_group_shape_keys(bpy.types.Operator):
-    """Group the face's shape keys by their names again."""
-
-    bl_idname = "face_solve.group_shape_keys"
-    bl_label = "Group Shape Keys"
-    bl_options = {"REGISTER", "UNDO"}
-
-    @reports_problems
-    def execute(self, context: bpy.types.Context) -> Set[str]:
-        """Fill the list of groups."""
-        settings = context.scene.face_solve
-        if settings.face is None:
-            raise FaceSolveProblem("No face is chosen.", "Choose the head's mesh first.")
-        fill_groups(settings)
         return {"FINISHED"}
 
 
@@ -69,4 +51,4 @@ class FACE_SOLVE_OT_check_solver(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (FACE_SOLVE_OT_setup_from_scene, FACE_SOLVE_OT_group_shape_keys, FACE_SOLVE_OT_check_solver)
+CLASSES = (FACE_SOLVE_OT_setup_from_scene, FACE_SOLVE_OT_check_solver)

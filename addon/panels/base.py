@@ -7,7 +7,7 @@ from typing import List
 import bpy
 
 from .. import compat, session
-from ..problem import Problem
+from ..problem import ERROR, Problem
 
 _ICONS = {"ERROR": "ERROR", "WARNING": "INFO", "INFO": "CHECKMARK"}
 
@@ -38,10 +38,10 @@ def draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, problem
 
 
 def draw_problems(layout: bpy.types.UILayout, context: bpy.types.Context, problems: List[Problem]) -> None:
-    """All of them, or that all is well."""
+    """All of them, and whether a solve can start."""
     for problem in problems:
         draw_problem(layout, context, problem)
-    if not problems:
+    if not any(problem.level == ERROR for problem in problems):
         layout.label(text="Ready to solve", icon="CHECKMARK")
 
 

@@ -1,10 +1,11 @@
-"""Setup: cameras with their plates, and which shape keys are solved how freely."""
+"""Setup: cameras with their plates, the networks, and presets."""
 
 from __future__ import annotations
 
 import bpy
 
 from ..problem import FaceSolveProblem
+from ..scene.folders import preset_folder
 from ..scene.plate import read_plate
 from .base import Step, is_free
 
@@ -39,46 +40,22 @@ class FACE_SOLVE_UL_cameras(bpy.types.UIList):
         row.label(text=f"{covered} frames")
 
 
-class FACE_SOLVE_UL_shape_groups(bpy.types.UIList):
-    """Groups of shape keys with their strength."""
+class FACE_SOLVE_MT_presets(bpy.types.Menu):
+    """The presets in the user's folder, and the way to files elsewhere."""
 
-    def draw_item(
-        self,
-        _context: bpy.types.Context,
-        layout: bpy.types.UILayout,
-        _settings: bpy.types.PropertyGroup,
-        item: bpy.types.PropertyGroup,
-        _icon: int,
-        _active: bpy.types.PropertyGroup,
-        _active_name: str,
-    ) -> None:
-        """A switch, the name with how many are solved, and the strength."""
-        row = layout.row(align=True)
-        row.prop(item, "enabled", text="")
-        solved = sum(key.enabled for key in item.keys)
-        row.label(text=f"{item.name} {solved}/{len(item.keys)}")
-        part = row.row()
-        part.active = item.enabled
-        part.prop(item, "strength", text="", emboss=False)
+    bl_label = "Presets"
 
-
-class FACE_SOLVE_UL_keys(bpy.types.UIList):
-    """The shape keys of one group; the arrow below the list opens the search."""
-
-    def draw_item(
-        self,
-        _context: bpy.types.Context,
-        layout: bpy.types.UILayout,
-        group: bpy.types.PropertyGroup,
-        item: bpy.types.PropertyGroup,
-        _icon: int,
-        _active: bpy.types.PropertyGroup,
-        _active_name: str,
-    ) -> None:
-        """A switch and the name."""
-        row = layout.row()
-        row.active = group.enabled
-        row.prop(item, "enabled", text=item.name)
+    def draw(self, _context: bpy.types.Context) -> None:
+        """Draw a row for each file."""
+        layout = self.layout
+        files = sorted(preset_folder().glob("*.json"), key=lambda path: path.stem.lower())
+        for path in files:
+            layout.operator("face_solve.load_preset", text=path.stem).filepath = str(path)
+        if files:
+            layout.separator()
+        layout.operator_context = "INVOKE_DEFAULT"
+        layout.operator("face_solve.load_preset", text="Load from File...", icon="FILEBROWSER")
+        layout.operator("face_solve.save_preset", text="Save...", icon="FILE_TICK")
 
 
 class FACE_SOLVE_PT_setup(Step, bpy.types.Panel):
@@ -90,6 +67,7 @@ class FACE_SOLVE_PT_setup(Step, bpy.types.Panel):
         """Draw the cameras and the landmark network."""
         layout, settings = self.layout, context.scene.face_solve
         layout.enabled = is_free()
+        layout.menu("FACE_SOLVE_MT_presets", icon="PRESET")
         row = layout.row()
         row.template_list("FACE_SOLVE_UL_cameras", "", settings, "cameras", settings, "camera_index", rows=2)
         column = row.column(align=True)
@@ -99,31 +77,18 @@ class FACE_SOLVE_PT_setup(Step, bpy.types.Panel):
         layout.prop(settings, "landmarks")
 
 
-class FACE_SOLVE_PT_shapes(Step, bpy.types.Panel):
-    """Which shape keys are solved, and how freely."""
+class FACE_SOLVE_PT_advanced(Step, bpy.types.Panel):
+    """What few shots need."""
 
-    bl_label = "Shape Keys"
+    bl_label = "Advanced"
     bl_parent_id = "FACE_SOLVE_PT_setup"
+    bl_order = 9
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the groups, and the keys of the active one."""
+        """Draw the choice of the detector."""
         layout, settings = self.layout, context.scene.face_solve
         layout.enabled = is_free()
-        layout.operator("face_solve.group_shape_keys", icon="FILE_REFRESH")
-        if not settings.shape_groups:
-            return
-        layout.template_list(
-            "FACE_SOLVE_UL_shape_groups", "", settings, "shape_groups", settings, "shape_group_index", rows=4
-        )
-        if 0 <= settings.shape_group_index < len(settings.shape_groups):
-            group = settings.shape_groups[settings.shape_group_index]
-            layout.template_list("FACE_SOLVE_UL_keys", group.name, group, "keys", group, "key_index", rows=4)
+        layout.prop(settings, "detector")
 
 
-CLASSES = (
-    FACE_SOLVE_UL_cameras,
-    FACE_SOLVE_UL_shape_groups,
-    FACE_SOLVE_UL_keys,
-    FACE_SOLVE_PT_setup,
-    FACE_SOLVE_PT_shapes,
-)
+CLASSES = (FACE_SOLVE_UL_cameras, FACE_SOLVE_MT_presets, FACE_SOLVE_PT_setup, FACE_SOLVE_PT_advanced)

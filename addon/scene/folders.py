@@ -62,6 +62,11 @@ def user_cache() -> Path:
     return base / "face_solve"
 
 
+def preset_folder() -> Path:
+    """Where the menu of presets looks; it may not exist yet."""
+    return user_data() / "presets"
+
+
 def user_data() -> Path:
     """The add-on's folder among the user's own data, shared by all of the user's Blenders."""
     if sys.platform == "linux":

@@ -9,6 +9,7 @@ import bpy
 from ..problem import ERROR, WARNING, FaceSolveProblem, Problem
 from .plate import missing_frames, read_plate
 from .rig import check_face
+from .shape_settings import group_problems
 
 
 def enabled_cameras(settings: bpy.types.PropertyGroup) -> List[bpy.types.Object]:
@@ -39,6 +40,7 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
         )
         return problems
     frames = range(settings.frame_start, settings.frame_end + 1)
+    problems += group_problems(settings)
     seen = set()
     for camera in cameras:
         try:

@@ -10,7 +10,7 @@ from ..problem import FaceSolveProblem
 from .plate import background, read_plate
 from .prechecks import enabled_cameras
 from .rig import check_face, solvable_keys
-from .shape_groups import grouped
+from .shape_settings import fill_groups
 
 
 def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[str]:
@@ -27,7 +27,7 @@ def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[s
     said = [_find_face(scene, settings, active)]
     said += _find_cameras(scene, settings)
     said.append(find_range(scene, settings))
-    fill_groups(settings)
+    fill_groups(settings, afresh=False)
     said.append(f"Shape keys in {len(settings.shape_groups)} groups.")
     return said
 
@@ -80,17 +80,3 @@ def find_range(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> str
     settings.frame_start = min(covered, default=scene.frame_start)
     settings.frame_end = max(covered, default=scene.frame_end)
     return f"Frames {settings.frame_start}-{settings.frame_end}."
-
-
-def fill_groups(settings: bpy.types.PropertyGroup) -> None:
-    """Group the face's shape keys by their names; strengths and switches of groups and keys that stay are kept."""
-    before = {group.name: (group.enabled, group.strength) for group in settings.shape_groups}
-    left_out = {key.name for group in settings.shape_groups for key in group.keys if not key.enabled}
-    settings.shape_groups.clear()
-    for name, keys in grouped(solvable_keys(settings.face)).items():
-        group = settings.shape_groups.add()
-        group.name = name
-        group.enabled, group.strength = before.get(name, (True, 1.0))
-        for key in keys:
-            item = group.keys.add()
-            item.name, item.enabled = key, key not in left_out

@@ -1,21 +1,49 @@
-"""Which part of the face a shape key moves, told by its name (ARKit, FACS, Blender's .L/.R); no bpy."""
+"""Which part of the face a shape key moves, and which key is its other side, told by names (ARKit, FACS, Blender's .L/.R); no bpy."""
 
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 
 GROUPS = ("jaw", "mouth", "brows", "eyes", "cheeks", "nose", "head", "other")
 
+# FACS action units by number (Ekman, Friesen, Hager: Facial Action Coding System, 2002).
 _ACTION_UNITS: Dict[str, Sequence[int]] = {
     "brows": (1, 2, 4),
     "eyes": (5, 7, 41, 42, 43, 44, 45, 46, 61, 62, 63, 64, 65, 66),
     "cheeks": (6, 33, 34, 35),
     "nose": (9, 38, 39),
-    "mouth": (8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 28, 32),
+    "mouth": (8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 23, 24, 25, 28, 32),
     "jaw": (26, 27, 29, 30, 31),
-    "head": (51, 52, 53, 54, 55, 56, 57, 58),
+    "head": (21, 51, 52, 53, 54, 55, 56, 57, 58),
 }
+# The muscles behind the action units, and names of units whose words alone would mislead; the first that matches decides:
+# the levator "alaeque nasi" wrinkles the nose, the other "labii" muscles move the lips.
+_MUSCLES = (
+    ("cheeks", ("oculiparsorbitalis", "oculiorbitalis")),
+    ("nose", ("alaequenasi", "nasalis", "septinasi")),
+    ("brows", ("frontalis", "corrugator", "procerus", "supercili")),
+    ("eyes", ("oculi", "palpebra")),
+    (
+        "mouth",
+        (
+            "zygomatic",
+            "risorius",
+            "buccinator",
+            "triangularis",
+            "mentalis",
+            "orbicularisoris",
+            "orboris",
+            "anguli",
+            "caninus",
+            "labii",
+            "nasolabial",
+            "chinrais",
+        ),
+    ),
+    ("jaw", ("masseter", "temporalis", "pterygoid", "digastric")),
+    ("head", ("platysma", "sternocleido")),
+)
 # The first that matches decides: "cheekSquint" is of the cheeks, "eyeSquint" of the eyes, "noseSneer" of the nose.
 _WORDS = (
     ("brows", ("brow", "forehead")),
@@ -42,7 +70,13 @@ _WORDS = (
     ),
     ("head", ("head", "neck", "skull", "throat")),
 )
-_UNIT = re.compile(r"(?:^|[^a-z])au[_ .-]?0*([0-9]{1,2})(?![0-9])")
+_UNIT = re.compile(r"(?:^|[^a-z])(?:au|unit|facs)[_ .-]?(?:[lr][_ .-]?)?0*([0-9]{1,2})(?![0-9])")
+_OTHER = {"L": "R", "l": "r", "Left": "Right", "left": "right", "LEFT": "RIGHT"}
+_OTHER.update({right: left for left, right in _OTHER.items()})
+_SIDE = re.compile(
+    r"(?:(?<=[._ -])(?:[LRlr]|Left|left|LEFT|Right|right|RIGHT)|(?<=[a-z0-9])(?:Left|Right|[LR]))(?=(?:\.[0-9]{3})?$)"
+    r"|^(?:[LRlr]|Left|left|LEFT|Right|right|RIGHT)(?=[._ -])|^(?:Left|left|Right|right)(?=[A-Z])"
+)
 
 
 def group_of(name: str) -> str:
@@ -55,10 +89,22 @@ def group_of(name: str) -> str:
             if number in units:
                 return group
     flat = re.sub(r"[^a-z]", "", lowered)
-    for group, words in _WORDS:
+    for group, words in (*_MUSCLES, *_WORDS):
         if any(word in flat for word in words):
             return group
     return "other"
+
+
+def other_side(name: str) -> Optional[str]:
+    """The name of the same shape key on the other side of the face; None where the name has no side.
+
+    Understood are Blender's suffixes (`_L`, `.L`, `.L.001`, `_left`), ARKit's and other camel case (`smileLeft`, `AU12L`), and prefixes (`L_`, `leftSmile`).
+    """
+    found = list(_SIDE.finditer(name))
+    if not found:
+        return None
+    side = found[-1]  # a suffix rather than a prefix
+    return name[: side.start()] + _OTHER[side.group()] + name[side.end() :]
 
 
 def grouped(names: Sequence[str]) -> Dict[str, List[str]]:

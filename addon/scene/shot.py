@@ -237,7 +237,12 @@ def _document(
             for one in settings.infill_ranges
             if one.enabled
         ],
-        "settings": {"landmarks": settings.landmarks.lower(), "refinement": settings.refinement, "device": device},
+        "settings": {
+            "landmarks": settings.landmarks.lower(),
+            "detector": settings.detector.lower(),
+            "refinement": settings.refinement,
+            "device": device,
+        },
         "stages": stages,
         "stage_file": stage_file(settings),
     }

@@ -1,0 +1,65 @@
+"""Between the settings of a scene and a preset: what of them a preset holds, and what of a preset suits a face."""
+
+from __future__ import annotations
+
+from typing import List
+
+import bpy
+
+from .preset import Preset, Value
+from .rig import check_face, solvable_keys
+from .shape_layout import complete, faults
+from .shape_settings import read_layout, write_layout
+
+# What describes a way to solve. Cameras, frames and ranges describe a shot: they stay.
+NAMES = ("landmarks", "detector", "refinement", "bad_error_px")
+
+
+def take_preset(settings: bpy.types.PropertyGroup) -> Preset:
+    """The settings as a preset."""
+    values = {name: _plain(getattr(settings, name)) for name in NAMES}
+    return Preset(read_layout(settings), values)
+
+
+def _plain(value: Value) -> Value:
+    # Blender's numbers are single precision: seven digits are all that they have, and read better.
+    return float(f"{value:.7g}") if isinstance(value, float) else value
+
+
+def apply_preset(settings: bpy.types.PropertyGroup, preset: Preset) -> List[str]:
+    """Set what suits this face and this version; answers with what did not, one sentence each.
+
+    Raises:
+        FaceSolveProblem: where no face is chosen.
+    """
+    check_face(settings.face)
+    said = []
+    keys = solvable_keys(settings.face)
+    found = faults(preset.layout, keys)
+    if found.absent:
+        said.append(f"{settings.face.name} has no shape keys {_listed(found.absent)}: skipped.")
+    if found.doubled:
+        said.append(f"The preset has {_listed(found.doubled)} in more than one group: kept in the first.")
+    if found.loose:
+        said.append(f"The preset does not name {_listed(found.loose)}: grouped by their names.")
+    write_layout(settings, complete(preset.layout, keys))
+    for name, value in preset.settings.items():
+        if name not in NAMES or not _suits(settings.bl_rna.properties[name], value):
+            said.append(f"This version has no {name} = {value}: skipped.")
+        else:
+            setattr(settings, name, value)
+    return said
+
+
+def _suits(definition: bpy.types.Property, value: Value) -> bool:
+    if definition.type == "ENUM":
+        return value in {item.identifier for item in definition.enum_items}
+    if definition.type == "BOOLEAN":
+        return isinstance(value, bool)
+    if definition.type in ("FLOAT", "INT"):
+        return not isinstance(value, (bool, str)) and definition.hard_min <= value <= definition.hard_max
+    return isinstance(value, str)
+
+
+def _listed(keys: tuple) -> str:
+    return ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
