@@ -53,12 +53,20 @@ class FaceSolveShapeGroup(PropertyGroup):
     keys: CollectionProperty(type=FaceSolveKeyName)
 
 
+def _own(item: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    item.found = False
+
+
 class FaceSolveRange(PropertyGroup):
     """Frames where the face cannot be seen, bridged from both sides."""
 
-    frame_start: IntProperty(name="Start", description="First frame where the face cannot be seen")
-    frame_end: IntProperty(name="End", description="Last frame where the face cannot be seen")
-    enabled: BoolProperty(name="Use", default=True, description="Bridge this range")
+    frame_start: IntProperty(name="Start", description="First frame where the face cannot be seen", update=_own)
+    frame_end: IntProperty(name="End", description="Last frame where the face cannot be seen", update=_own)
+    enabled: BoolProperty(name="Use", default=True, description="Bridge this range", update=_own)
+    found: BoolProperty(
+        name="Found",
+        description="Found in the last solve, and replaced after the next one; a range that you add or change is your own",
+    )
 
 
 class FaceSolveLockedFrame(PropertyGroup):

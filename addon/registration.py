@@ -11,6 +11,7 @@ from .panels import advanced, main, stages
 from .panels import review as review_panel
 from .panels import setup as setup_panel
 from .panels import shapes as shapes_panel
+from .scene import fixes
 
 CLASSES = (
     *properties.CLASSES,
@@ -39,6 +40,7 @@ def register() -> None:
     properties.register_settings()
     bpy.types.STATUSBAR_HT_header.append(main.draw_status_bar)
     session.register_handlers()
+    fixes.register()
     installation.register()
     error_curve.register()
     keymap.register()
@@ -49,6 +51,7 @@ def unregister() -> None:
     keymap.unregister()
     error_curve.unregister()
     installation.unregister()
+    fixes.unregister()
     session.unregister_handlers()
     bpy.types.STATUSBAR_HT_header.remove(main.draw_status_bar)
     properties.unregister_settings()

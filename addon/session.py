@@ -14,6 +14,7 @@ from bpy.app.handlers import persistent
 
 from . import compat, protocol
 from .problem import FaceSolveProblem
+from .scene.infill import find_ranges
 from .scene.prechecks import ranges
 from .scene.shot import Plan
 from .scene.writer import find_actors, store_results, write_frames
@@ -49,8 +50,9 @@ class Session:
     def tick(self) -> None:
         """Take what has arrived, key it when a batch is due, and tie up the ends when the job is over."""
         for result in self.job.poll():
-            self.results[result.frame] = result
-            self.dirty.add(result.frame)
+            if self.plan is None or result.frame not in self.plan.neighbours:
+                self.results[result.frame] = result
+                self.dirty.add(result.frame)
         due = time.monotonic() - self._flushed > FLUSH_SECONDS
         if self.plan is not None and self.dirty and (due or self.job.state.over):
             # The last batch writes every frame again: only now are all neighbours known that a rotation has to follow.
@@ -101,7 +103,8 @@ class Session:
         failed = [frame for frame, result in self.results.items() if result.status == protocol.FRAME_FAILED]
         done = len(self.results) - len(failed)
         words = f"Stopped after {done}" if outcome.cancelled else f"Solved {done}"
-        text = f"{words} of {len(self.plan.frames)} frames in {outcome.seconds:.0f} s"
+        wanted = len(self.plan.frames) - len(self.plan.neighbours)
+        text = f"{words} of {wanted} frames in {outcome.seconds:.0f} s"
         errors = sorted(result.error_px for result in self.results.values() if result.error_px is not None)
         if errors:
             text += f", median error {errors[len(errors) // 2]:.2f} px"
@@ -223,6 +226,8 @@ def _conclude(session: Session) -> None:
         if scene is not None:
             settings = scene.face_solve
             settings.last_result = _current.problem.message if _current.problem else _current.said
+            if session.results:
+                find_ranges(settings)
             run = settings.runs.get(session.title) or settings.runs.add()
             run.name, run.text, run.failed = session.title, settings.last_result, _current.problem is not None
 

@@ -9,6 +9,7 @@ from typing import Callable, Set
 import bpy
 
 from ..problem import FaceSolveProblem
+from ..scene import fixes
 
 
 def chosen_path(filepath: str) -> Path:
@@ -27,6 +28,7 @@ def reports_problems(execute: Callable[..., Set[str]]) -> Callable[..., Set[str]
 
     @functools.wraps(execute)
     def guarded(self: bpy.types.Operator, context: bpy.types.Context) -> Set[str]:
+        fixes.forget()  # a script may have changed keys without any update of the scene
         try:
             return execute(self, context)
         except FaceSolveProblem as problem:

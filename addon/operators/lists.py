@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Set
 
 import bpy
-from bpy.props import IntProperty
+from bpy.props import EnumProperty, IntProperty
 
 from ..problem import FaceSolveProblem
+from ..scene import infill
 from ..scene.setup import find_range
 from .base import reports_problems
 
@@ -72,38 +73,94 @@ class FACE_SOLVE_OT_remove_camera(bpy.types.Operator):
 
 
 class FACE_SOLVE_OT_add_infill_range(bpy.types.Operator):
-    """Add frames where the face cannot be seen: the timeline's preview range, or the current frame where there is none."""
+    """Add frames where the face cannot be seen."""
 
     bl_idname = "face_solve.add_infill_range"
     bl_label = "Add Infill Range"
     bl_options = {"REGISTER", "UNDO"}
 
-    frame_start: IntProperty(name="Start")
-    frame_end: IntProperty(name="End")
+    source: EnumProperty(
+        name="From",
+        options={"SKIP_SAVE"},
+        items=(
+            ("AUTO", "Timeline", "The preview range, or the current frame where there is none"),
+            ("SELECTED", "Selected Keys", "From the first to the last selected key of the face"),
+            ("PREVIEW", "Preview Range", "The timeline's preview range"),
+            ("CURRENT", "Current Frame", "The current frame alone"),
+        ),
+    )
+    frame_start: IntProperty(name="Start", options={"SKIP_SAVE"})
+    frame_end: IntProperty(name="End", options={"SKIP_SAVE"})
 
     @reports_problems
     def execute(self, context: bpy.types.Context) -> Set[str]:
-        """Add the range, kept in order; one that touches another grows it."""
+        """Add the range, kept in order; one that touches another of your own grows it."""
         scene = context.scene
-        settings = scene.face_solve
-        start, end = self.frame_start, self.frame_end
-        if not self.properties.is_property_set("frame_start"):
-            preview = scene.use_preview_range
-            start = scene.frame_preview_start if preview else scene.frame_current
-            end = scene.frame_preview_end if preview else scene.frame_current
-        if end < start:
-            raise FaceSolveProblem(f"The range {start}-{end} ends before it starts.", "Give the first frame first.")
-        ranges = settings.infill_ranges
-        for row in reversed(range(len(ranges))):
-            one = ranges[row]
-            if one.frame_start <= end + 1 and start <= one.frame_end + 1:
-                start, end = min(start, one.frame_start), max(end, one.frame_end)
-                ranges.remove(row)
-        item = ranges.add()
-        item.frame_start, item.frame_end = start, end
-        place = sum(one.frame_start < start for one in ranges)
-        ranges.move(len(ranges) - 1, place)
-        settings.infill_index = place
+        if self.properties.is_property_set("frame_start"):
+            span = self.frame_start, self.frame_end
+        elif self.source == "SELECTED":
+            span = infill.selected_span(scene.face_solve)
+        elif self.source == "CURRENT" or (self.source == "AUTO" and not scene.use_preview_range):
+            span = scene.frame_current, scene.frame_current
+        elif scene.use_preview_range:
+            span = scene.frame_preview_start, scene.frame_preview_end
+        else:
+            raise FaceSolveProblem("The timeline has no preview range.", "Set one with P in the timeline.")
+        infill.add_own(scene.face_solve, *span)
+        return {"FINISHED"}
+
+
+class FACE_SOLVE_OT_find_infill_ranges(bpy.types.Operator):
+    """List the frames that failed, are bad or are marked bad, in place of what was found before; your own ranges stay."""
+
+    bl_idname = "face_solve.find_infill_ranges"
+    bl_label = "Find Ranges"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Find them."""
+        settings = context.scene.face_solve
+        if not settings.results:
+            raise FaceSolveProblem("Nothing has been solved yet.", "Press Solve Shot first, or add a range yourself.")
+        count = infill.find_ranges(settings)
+        self.report({"INFO"}, f"{count} ranges found." if count else "No frame needs to be bridged.")
+        return {"FINISHED"}
+
+
+class FACE_SOLVE_OT_mend_infill_range(bpy.types.Operator):
+    """Mend the range: turn it round, cut it to the shot, or make one of those that overlap."""
+
+    bl_idname = "face_solve.mend_infill_range"
+    bl_label = "Mend Infill Ranges"
+    bl_options = {"REGISTER", "UNDO"}
+
+    index: IntProperty(
+        name="Row",
+        default=-1,
+        min=-1,
+        options={"SKIP_SAVE"},
+        description="The row, counted from 0; below zero mends them all",
+    )
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        """What is wrong and what a click does."""
+        settings = context.scene.face_solve
+        row = properties.index
+        problem = infill.problem_of(settings, row) if 0 <= row < len(settings.infill_ranges) else None
+        return str(problem) if problem else "Mend every infill range"
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Mend the row, or every row that needs it."""
+        settings = context.scene.face_solve
+        if self.index >= len(settings.infill_ranges):
+            raise FaceSolveProblem(f"There is no infill range {self.index}.")
+        if self.index >= 0:
+            infill.mend(settings, self.index)
+        else:
+            infill.mend_all(settings)
         return {"FINISHED"}
 
 
@@ -131,4 +188,6 @@ CLASSES = (
     FACE_SOLVE_OT_remove_camera,
     FACE_SOLVE_OT_add_infill_range,
     FACE_SOLVE_OT_remove_infill_range,
+    FACE_SOLVE_OT_find_infill_ranges,
+    FACE_SOLVE_OT_mend_infill_range,
 )

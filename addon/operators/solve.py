@@ -11,6 +11,7 @@ from .. import protocol, session
 from ..preferences import preferences, solver_python
 from ..problem import FaceSolveProblem
 from ..scene.folders import work_folder
+from ..scene.infill import Span, spans_to_solve
 from ..scene.shot import write_shot
 from .base import reports_problems
 
@@ -22,12 +23,14 @@ def solve(
     stages: Optional[List[str]],
     first: Optional[int] = None,
     last: Optional[int] = None,
+    spans: Optional[List[Span]] = None,
 ) -> Set[str]:
     """Write the shot, start the solver on it, and wait (background) or let it run (interactive)."""
     session.refuse_second()
     python = solver_python(context)
     folder, where = work_folder(context.scene)
-    plan = write_shot(context.scene, folder, stages=stages, first=first, last=last, device=preferences(context).device)
+    device = preferences(context).device
+    plan = write_shot(context.scene, folder, stages=stages, first=first, last=last, infill=spans, device=device)
     request = {"type": protocol.SOLVE, "shot": str(plan.folder), "out": str(plan.solution)}
     started = session.start(python, request, folder / "solver.log", plan, title)
     operator.report({"INFO"}, f"The solve's files are {where}: {folder}")
@@ -68,10 +71,31 @@ STAGES = (
     ("rigid_alignment", "Rigid Alignment", "Solve the head's rotation and translation alone", ["rigid"]),
     ("expression", "Expression", "Solve pose and shape keys from the landmarks", ["expression"]),
     ("dense_alignment", "Dense Alignment", "Align the render with the plate by optical flow", ["dense"]),
-    ("infill", "Infill", "Bridge the frames where the face cannot be seen", ["infill"]),
     ("temporal_refinement", "Temporal Refinement", "Refine the motion over time against the plate", ["refinement"]),
 )
 STAGE_OPERATORS = tuple(_stage_operator(*row) for row in STAGES)
+
+
+class FACE_SOLVE_OT_infill(bpy.types.Operator):
+    """Bridge the frames where the face cannot be seen; keys outside them stay as they are."""
+
+    bl_idname = "face_solve.infill"
+    bl_label = "Infill"
+    bl_options = {"REGISTER"}
+
+    index: IntProperty(
+        name="Row",
+        default=-1,
+        min=-1,
+        options={"SKIP_SAVE"},
+        description="The range to bridge, counted from 0; below zero bridges all that are on",
+    )
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Bridge one range, or all."""
+        spans = spans_to_solve(context.scene.face_solve, self.index)
+        return solve(self, context, self.bl_label, ["infill"], spans=spans)
 
 
 class FACE_SOLVE_OT_solve_range(bpy.types.Operator):
@@ -154,4 +178,4 @@ class FACE_SOLVE_OT_watch(bpy.types.Operator):
         self.report({"INFO"}, self._session.verdict())
 
 
-CLASSES = (*STAGE_OPERATORS, FACE_SOLVE_OT_solve_range, FACE_SOLVE_OT_cancel, FACE_SOLVE_OT_watch)
+CLASSES = (*STAGE_OPERATORS, FACE_SOLVE_OT_infill, FACE_SOLVE_OT_solve_range, FACE_SOLVE_OT_cancel, FACE_SOLVE_OT_watch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import compat
+from ..scene import infill
 from .base import Step, draw_last_run, is_free
 
 _COMING = "This version's solver has no such stage yet: its button says so, and the other stages work without it."
@@ -17,19 +18,36 @@ class FACE_SOLVE_UL_infill_ranges(bpy.types.UIList):
         self,
         _context: bpy.types.Context,
         layout: bpy.types.UILayout,
-        _settings: bpy.types.PropertyGroup,
+        settings: bpy.types.PropertyGroup,
         item: bpy.types.PropertyGroup,
         _icon: int,
         _active: bpy.types.PropertyGroup,
         _active_name: str,
+        index: int,
     ) -> None:
-        """A switch and both ends."""
+        """A switch, both ends, whose it is, and the button that solves it, or mends it first."""
         row = layout.row(align=True)
         row.prop(item, "enabled", text="")
+        row.label(text="", icon="VIEWZOOM" if item.found else "USER")
         row.prop(item, "frame_start", text="")
         row.prop(item, "frame_end", text="")
-        if item.frame_end < item.frame_start:
-            row.label(text="", icon="ERROR")
+        if infill.problem_of(settings, index) is None:
+            row.operator("face_solve.infill", text="", icon="PLAY").index = index
+        else:
+            row.operator("face_solve.mend_infill_range", text="", icon="ERROR").index = index
+
+    def draw_filter(self, _context: bpy.types.Context, _layout: bpy.types.UILayout) -> None:
+        """There is nothing to search for among frame numbers."""
+
+
+class FACE_SOLVE_MT_infill_sources(bpy.types.Menu):
+    """Where a new infill range comes from."""
+
+    bl_label = "Add Infill Range"
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """One entry a source."""
+        self.layout.operator_enum("face_solve.add_infill_range", "source")
 
 
 def _draw_stage(layout: bpy.types.UILayout, context: bpy.types.Context, operator: str, title: str) -> None:
@@ -79,7 +97,25 @@ class FACE_SOLVE_PT_infill(Step, bpy.types.Panel):
         column = row.column(align=True)
         column.operator("face_solve.add_infill_range", text="", icon="ADD")
         column.operator("face_solve.remove_infill_range", text="", icon="REMOVE")
+        column.menu("FACE_SOLVE_MT_infill_sources", text="", icon="DOWNARROW_HLT")
+        self._draw_active(layout, context, settings)
+        layout.operator("face_solve.find_infill_ranges", icon="VIEWZOOM")
         _draw_stage(layout, context, "infill", "Infill")
+
+    @staticmethod
+    def _draw_active(layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup) -> None:
+        """What is wrong with the active range, or what became of it."""
+        row = settings.infill_index
+        if not 0 <= row < len(settings.infill_ranges):
+            return
+        problem = infill.problem_of(settings, row)
+        if problem is not None:
+            compat.draw_wrapped(layout, context, str(problem), "ERROR")
+            layout.operator("face_solve.mend_infill_range", text="Mend", icon="TOOL_SETTINGS").index = row
+            return
+        whose = "Found in the last solve" if settings.infill_ranges[row].found else "Your own"
+        state = infill.state_of(settings, row)
+        compat.draw_wrapped(layout, context, f"{whose}: {state}" if state else whose, "INFO")
 
 
 class FACE_SOLVE_PT_refinement(Step, bpy.types.Panel):
@@ -115,6 +151,7 @@ class FACE_SOLVE_PT_solve(Step, bpy.types.Panel):
 
 CLASSES = (
     FACE_SOLVE_UL_infill_ranges,
+    FACE_SOLVE_MT_infill_sources,
     FACE_SOLVE_PT_rigid,
     FACE_SOLVE_PT_expression,
     FACE_SOLVE_PT_infill,

@@ -8,6 +8,7 @@ import bpy
 
 _SAME_FRAME = 0.01  # Blender's own threshold for two keys on one frame
 _LOOKS = ("interpolation", "type", "easing", "back", "amplitude", "period")
+_SELECTED = ("select_control_point", "select_left_handle", "select_right_handle")
 
 
 def keyed_values(curve: bpy.types.FCurve) -> Dict[int, float]:
@@ -48,6 +49,8 @@ def write_keys(curve: bpy.types.FCurve, values: Dict[int, float]) -> None:
         defaults = _defaults()
         for name in _LOOKS:
             points.foreach_set(name, _get(points, name, 1)[:count] + [defaults[name]] * len(new))
+        for name in _SELECTED:  # Blender selects what is added: the artist's selection stays as it is
+            points.foreach_set(name, _get(points, name, 1)[:count] + [False] * len(new))
     points.foreach_set("co", co)
     points.foreach_set("handle_left", left)
     points.foreach_set("handle_right", right)
@@ -56,7 +59,7 @@ def write_keys(curve: bpy.types.FCurve, values: Dict[int, float]) -> None:
 
 def _get(points: bpy.types.bpy_prop_collection, name: str, width: int) -> List[float]:
     # bpy fills a list of the right kind in place: whole numbers for enumerations.
-    values = [0 if name in _LOOKS[:3] else 0.0] * (width * len(points))
+    values = [False if name in _SELECTED else 0 if name in _LOOKS[:3] else 0.0] * (width * len(points))
     points.foreach_get(name, values)
     return values
 

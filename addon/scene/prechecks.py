@@ -7,6 +7,7 @@ from typing import List, Set
 import bpy
 
 from ..problem import ERROR, WARNING, FaceSolveProblem, Problem
+from . import infill
 from .plate import missing_frames, read_plate
 from .rig import check_face
 from .shape_settings import group_problems
@@ -39,6 +40,7 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
             Problem(ERROR, "The range ends before it starts.", "Set Start and End.", "face_solve.fit_range")
         )
         return problems
+    problems.extend(infill.problems(settings))
     frames = range(settings.frame_start, settings.frame_end + 1)
     problems += group_problems(settings)
     seen = set()

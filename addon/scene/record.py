@@ -17,6 +17,9 @@ from .rig import driven_keys, solvable_keys
 
 Written = Dict[str, Dict[int, float]]
 
+# Before a channel's name in the record: the artist's keys that a solve found there and kept, so that later changes can be told from them.
+KEPT = "kept:"
+
 
 class Channel:
     """One animated number of the head: of the object, or of a shape key.

@@ -7,13 +7,14 @@ from typing import List, Optional, Tuple
 import bpy
 
 from .. import protocol
+from .fixes import artists_frames
 
 
 def bad_frames(settings: bpy.types.PropertyGroup) -> List[int]:
-    """Frames that failed or whose error is above the artist's limit, ascending; locked frames are the artist's own and never bad."""
-    locked = {item.frame for item in settings.locked_frames}
+    """Frames that failed or whose error is above the artist's limit, ascending; frames that the artist locked or fixed are never bad."""
+    own = artists_frames(settings)
     return sorted(
-        item.frame for item in settings.results if item.frame not in locked and is_bad(item, settings.bad_error_px)
+        item.frame for item in settings.results if item.frame not in own and is_bad(item, settings.bad_error_px)
     )
 
 

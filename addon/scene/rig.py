@@ -162,6 +162,11 @@ def coordinates(block: bpy.types.ShapeKey, count: int, face_name: str) -> array[
     return values
 
 
+def excluded_keys(settings: bpy.types.PropertyGroup) -> Set[str]:
+    """The names of the shape keys that the artist left out."""
+    return _group_settings(settings)[1]
+
+
 def _group_settings(settings: bpy.types.PropertyGroup) -> Tuple[Dict[str, str], Set[str], Dict[str, float]]:
     names, excluded, strengths = {}, set(), {}
     for group in settings.shape_groups:

@@ -15,12 +15,13 @@ from ..problem import ERROR, FaceSolveProblem, Problem
 from .albedo import read_albedo
 from .channels import Space
 from .distortion import read_distortion
+from .fixes import artists_frames, judge_keys
 from .followers import find_followers, with_colors, with_follower
+from .infill import Span, own_spans, spans_of
 from .npz import write_npz
 from .plate import Plate, plate_size, read_plate
 from .prechecks import enabled_cameras, plate_problems, prechecks, ranges
-from .record import artists_keys, load_written, pose_channels, weight_channels
-from .rig import Rig, read_rig
+from .rig import read_rig
 from .sampling import Samples, current_frame_kept, sample_scene
 from .unseen import unseen
 
@@ -35,16 +36,47 @@ class Plan:
     frames: List[int]
     names: List[str]
     solved: List[bool]
-    locked: Set[int]
+    locked: Set[int]  # the artist's own frames among them
     spaces: Dict[int, Space]
     scale: List[float]
     warnings: List[str] = field(default_factory=list)
     followers: List[str] = field(default_factory=list)
+    partly: Set[int] = field(default_factory=set)  # frames that carry keys of the artist and are solved all the same
+    neighbours: Set[int] = field(
+        default_factory=set
+    )  # frames that the solver sees beside those it solves; never written
 
     @property
     def solution(self) -> Path:
         """Where the solution goes."""
         return self.folder / "SOLUTION.npz"
+
+
+# How many frames beside a part the solver sees: for the light, for the way there and back, and so that the ends meet.
+AROUND_RANGE = 4
+AROUND_INFILL = 12
+
+
+def posed_neighbours(
+    settings: bpy.types.PropertyGroup, wanted: List[int], around: range, *, bridging: bool
+) -> Set[int]:
+    """Frames of the shot in `around`, not wanted, that have a pose: solved before, or the artist's own, and their plates are there.
+
+    Where nothing has been solved or fixed yet, a bridge is built between the poses that the timeline has.
+    """
+    shot = range(settings.frame_start, settings.frame_end + 1)
+    posed = {item.frame for item in settings.results if item.status != protocol.FRAME_FAILED} | artists_frames(settings)
+    if bridging and not posed:
+        posed = set(shot)
+    found = {frame for frame in around if frame in shot and frame in posed} - set(wanted)
+    plates = [read_plate(camera) for camera in enabled_cameras(settings)]
+    seen = {frame for frame in found if any(plate.frame_of(frame) is not None for plate in plates)}
+    return seen if not any(problem.level == ERROR for problem in plate_problems(settings, sorted(seen))) else set()
+
+
+def within(frames: List[int], spans: List[Span]) -> List[int]:
+    """Those of the frames that lie in one of the ranges."""
+    return [frame for frame in frames if any(start <= frame <= end for start, end in spans)]
 
 
 def solve_frames(settings: bpy.types.PropertyGroup, first: Optional[int], last: Optional[int]) -> List[int]:
@@ -63,6 +95,7 @@ def write_shot(
     stages: Optional[List[str]] = None,
     first: Optional[int] = None,
     last: Optional[int] = None,
+    infill: Optional[List[Span]] = None,
     device: str = "cpu",
 ) -> Plan:
     """Write the shot folder.
@@ -73,14 +106,23 @@ def write_shot(
         stages: the stages to run, None for Solve Shot's own list.
         first: where the part to solve begins; None for the range's start.
         last: where it ends; None for the range's end.
+        infill: the ranges to bridge and nothing else; None for a solve of all frames, which bridges the artist's own ranges.
         device: `cpu` or `cuda`.
 
     Raises:
         FaceSolveProblem: for anything that keeps the shot from being solved or written.
     """
     settings = scene.face_solve
-    frames = solve_frames(settings, first, last)
+    wanted = solve_frames(settings, first, last)
     _raise_first(prechecks(settings))
+    spans = own_spans(settings) if infill is None else infill
+    if infill:
+        wanted = within(wanted, spans)
+        around = range(wanted[0] - AROUND_INFILL, wanted[-1] + AROUND_INFILL + 1)
+    else:
+        around = range(wanted[0] - AROUND_RANGE, wanted[-1] + AROUND_RANGE + 1)
+    neighbours = posed_neighbours(settings, wanted, around, bridging=bool(infill))
+    frames = sorted({*wanted, *neighbours})
     found = plate_problems(settings, frames)
     _raise_first(found)
     face, cameras = settings.face, enabled_cameras(settings)
@@ -94,8 +136,9 @@ def write_shot(
     samples = sample_scene(scene, face, cameras, plates, sizes, frames)
     scale = list(samples.poses[0].scale)
     rig = read_rig(face, settings, scale)
-    locked, partly = anchors(settings, face, frames, rig)
-    if len(locked) == len(frames):
+    locked, partly = anchors(settings, face, frames)
+    neighbours -= locked
+    if locked.issuperset(wanted):
         raise FaceSolveProblem(
             "Every frame of the range is locked or keyed by hand.", "Unlock some frames, or solve a longer range."
         )
@@ -108,7 +151,7 @@ def write_shot(
             rig = with_follower(face, other, rig)
     if partly:
         warnings.append(
-            f"Some channels carry your keys at {ranges(partly)}: those are kept. Lock the frame to keep it whole."
+            f"Some channels carry your keys at {ranges(sorted(partly))}: those are kept. Lock the frame to keep it whole."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,6 +160,10 @@ def write_shot(
             albedo = with_colors(albedo, other, folder)
         _write_atomically(folder / "rig.npz", lambda path: write_npz(path, {**rig.arrays, **albedo.arrays}))
         document = _document(scene, frames, cameras, plates, sizes, samples, locked, stages, device)
+        document["neighbours"] = sorted(neighbours)
+        document["infill_ranges"] = [
+            {"frame_start": start, "frame_end": end} for start, end in spans_of(within(wanted, spans))
+        ]
         if albedo.texture:
             document["texture"] = albedo.texture
         text = json.dumps(document, allow_nan=False)
@@ -135,6 +182,8 @@ def write_shot(
         scale,
         warnings,
         [other.name for other in followers],
+        partly,
+        neighbours,
     )
 
 
@@ -161,26 +210,12 @@ def unwritable(folder: Path, error: OSError) -> FaceSolveProblem:
     )
 
 
-def anchors(
-    settings: bpy.types.PropertyGroup, face: bpy.types.Object, frames: List[int], rig: Rig
-) -> Tuple[Set[int], Set[int]]:
-    """Frames that a solve must leave whole, and frames that carry some of the artist's keys but not on every channel."""
+def anchors(settings: bpy.types.PropertyGroup, face: bpy.types.Object, frames: List[int]) -> Tuple[Set[int], Set[int]]:
+    """Frames that a solve must leave whole, and frames that carry some of the artist's keys but are solved."""
     wanted = set(frames)
-    written = load_written(settings)
-    weights = weight_channels(face)
-    channels = pose_channels(face) + [
-        weights[name] for name, solved in zip(rig.names, rig.solved, strict=True) if solved
-    ]
-    by_hand: Set[int] = set()
-    complete = set(frames)
-    for channel in channels:
-        theirs = artists_keys(channel, written)
-        by_hand.update(theirs)
-        complete &= set(theirs) | set(written.get(channel.name, {}))
-    locked = {item.frame for item in settings.locked_frames} & wanted
-    by_hand &= wanted
-    whole = locked | (by_hand & complete)
-    return whole, by_hand - whole
+    fixed, partly = judge_keys(settings, face)
+    whole = ({item.frame for item in settings.locked_frames} | fixed) & wanted
+    return whole, (partly & wanted) - whole
 
 
 def _raise_first(problems: List[Problem]) -> None:
@@ -231,11 +266,6 @@ def _document(
             {"frame": frame, "rotation": rotations[i], "translation": translations[i], "weights": samples.weights[i]}
             for i, frame in enumerate(frames)
             if frame in locked
-        ],
-        "infill_ranges": [
-            {"frame_start": one.frame_start, "frame_end": one.frame_end}
-            for one in settings.infill_ranges
-            if one.enabled
         ],
         "settings": {
             "landmarks": settings.landmarks.lower(),

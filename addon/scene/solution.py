@@ -12,6 +12,7 @@ from ..problem import FaceSolveProblem
 from ..worker.job import FrameResult
 from .channels import read_pose, read_space
 from .followers import find_followers
+from .infill import find_ranges
 from .npz import read_npz
 from .record import weight_channels
 from .rig import check_face, solvable_keys
@@ -106,5 +107,6 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
     )
     write_frames(plan, results, frames)
     store_results(settings, results.values())
+    find_ranges(settings)
     settings.last_result = f"{len(frames)} frames from {path.name}."
     return settings.last_result + (f" Not on {face.name}: {', '.join(unknown[:5])}." if unknown else "")

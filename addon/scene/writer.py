@@ -13,7 +13,7 @@ from ..worker.job import FrameResult
 from .channels import Pose, continuous_rotations, own_channels, rotation_channel
 from .followers import shared_channels
 from .keys import keyed_values, write_keys
-from .record import Channel, Written, load_written, pose_channels, single, store_written, weight_channels
+from .record import KEPT, Channel, Written, load_written, pose_channels, single, store_written, weight_channels
 from .shot import Plan
 
 
@@ -51,7 +51,9 @@ def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -
     usable = {
         frame: result
         for frame, result in results.items()
-        if result.status != protocol.FRAME_FAILED and frame in plan.spaces and frame not in plan.locked
+        if result.status != protocol.FRAME_FAILED
+        and frame in plan.spaces
+        and frame not in plan.locked | plan.neighbours
     }
     locked_now = {item.frame for item in settings.locked_frames}
     frames = sorted(set(dirty) & set(usable) - locked_now)
@@ -66,13 +68,13 @@ def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -
             if solved and name in keyable:
                 columns.append((keyable[name], {frame: usable[frame].weights[index] for frame in frames}))
     for channel, values in columns:
-        _write_channel(channel, {frame: values[frame] for frame in frames if frame in values}, written)
+        _write_channel(channel, {frame: values[frame] for frame in frames if frame in values}, written, plan.partly)
     store_written(settings, written)
     if scene.frame_current in frames:
         scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
 
 
-def _write_channel(channel: Channel, values: Dict[int, float], written: Written) -> None:
+def _write_channel(channel: Channel, values: Dict[int, float], written: Written, partly: Set[int]) -> None:
     ours = written.setdefault(channel.name, {})
     existing = keyed_values(channel.find())
     free = {
@@ -83,6 +85,9 @@ def _write_channel(channel: Channel, values: Dict[int, float], written: Written)
     if free:
         write_keys(channel.ensure(), free)
         ours.update(free)
+    kept = {frame: existing[frame] for frame in partly & values.keys() - free.keys()}
+    if kept:
+        written.setdefault(KEPT + channel.name, {}).update(kept)
 
 
 def _pose_columns(plan: Plan, face: bpy.types.Object, usable: Dict[int, FrameResult], written: Written) -> List:
@@ -96,7 +101,7 @@ def _pose_columns(plan: Plan, face: bpy.types.Object, usable: Dict[int, FrameRes
     turns = channels[3:]
     # What the artist keyed, and what is locked, stays: the other frames' turns are counted from there.
     curves = [channel.find() for channel in turns]
-    kept: Set[int] = set(plan.locked)
+    kept = plan.locked | plan.neighbours
     for channel, curve in zip(turns, curves, strict=True):
         ours = written.get(channel.name, {})
         kept.update(frame for frame, value in keyed_values(curve).items() if ours.get(frame) != value)
