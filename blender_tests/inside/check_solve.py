@@ -197,7 +197,12 @@ def check_export_says_what_the_scene_says():
     assert scene.frame_current == 6
     shot = json.loads((harness.FOLDER / "export" / "shot.json").read_text())
     assert shot["frames"] == list(range(1, 13))
-    assert shot["settings"] == {"landmarks": "fan", "refinement": 0.5, "device": "cpu"}
+    assert shot["settings"] == {
+        "landmarks": "fan",
+        "detector": scene.face_solve.detector.lower(),
+        "refinement": 0.5,
+        "device": "cpu",
+    }
     assert shot["infill_ranges"] == [{"frame_start": 3, "frame_end": 5}]
     assert shot["stage_file"] == str(stages)
     one = shot["cameras"][0]
