@@ -222,6 +222,44 @@ class PublishedFile:
         return archive.read_bytes()
 
 
+@dataclass(frozen=True)
+class ByHand:
+    """A file that the user brings: its authors publish it where no program is meant to fetch it, or under terms to be agreed to.
+
+    Attributes:
+        file: the file's own name, by which it is recognised.
+        where: who publishes it, and where, in words.
+        size: bytes, roughly.
+    """
+
+    file: str
+    where: str
+    size: int
+
+    @property
+    def described(self) -> str:
+        """Where the file comes from, in words."""
+        return f"{self.where}, {self.file}, brought by hand"
+
+    @property
+    def archive(self) -> tuple[str, str]:
+        """The file itself."""
+        return "by hand", self.file
+
+    def remedy(self, kept: Path) -> str:
+        """What the user has to do."""
+        return f"Bring {self.file} from {self.where} and put it into {kept}."
+
+    def bring(self, temporary: Path, kept: Path) -> Path:  # noqa: ARG002 (nothing is downloaded)
+        """Refused: see `Source.bring`."""
+        raise FaceSolveError(f"{self.file} is not fetched by the solver.", self.remedy(kept))
+
+    @staticmethod
+    def read(archive: Path) -> bytes:
+        """The file itself."""
+        return archive.read_bytes()
+
+
 def download(url: str, part: Path) -> None:
     """Downloads to `part`, which may hold the beginning already.
 

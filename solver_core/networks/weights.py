@@ -26,7 +26,7 @@ from safetensors import safe_open
 from solver_core.errors import FaceSolveError
 from solver_core.networks import tflite
 from solver_core.networks.graph import Graph
-from solver_core.networks.sources import PublishedFile, SdistMember, Source, WheelMember
+from solver_core.networks.sources import ByHand, PublishedFile, SdistMember, Source, WheelMember
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ class WeightFile:
         what: what the network does, one sentence.
         licence: the licence's SPDX name, and what else its authors say of its use.
         source: where it comes from.
-        source_sha256: of the file as published, or its beginning.
+        source_sha256: of the file as published, or its beginning; empty where nobody states it and the user brings the file.
         bytes: size of the file that the solver reads.
         sha256: of the converted file; empty where the solver reads the published one.
         optional: fetched only when asked for by name.
@@ -60,7 +60,9 @@ class WeightFile:
 
     @property
     def remedy(self) -> str:
-        """The command that brings the weights."""
+        """What brings the weights."""
+        if isinstance(self.source, ByHand):
+            return self.source.remedy(folder())
         name = f" {self.name}" if self.optional else ""
         return f"Run 'python -m solver_core weights fetch{name}' once while there is a network connection."
 
@@ -68,6 +70,13 @@ class WeightFile:
 def _mediapipe(member: str) -> WheelMember:
     linux = "--platform=manylinux_2_28_x86_64 --python-version=3.11 --implementation=cp --abi=cp311"
     return WheelMember("mediapipe", "0.10.21", tuple(linux.split()), f"mediapipe/modules/{member}", 35_622_638)
+
+
+RAFT_LICENCE = "BSD-3-Clause (trained on pictures for research: ask their owners about commercial use)"
+
+
+def _by_hand(name: str, what: str, licence: str, file: str, where: str, size: int, digits: str = "") -> WeightFile:
+    return WeightFile(name, what, licence, ByHand(file, where, size), digits, size, optional=True)
 
 
 REGISTRY: dict[str, WeightFile] = {
@@ -117,6 +126,22 @@ REGISTRY: dict[str, WeightFile] = {
             bytes=729_940,
             optional=True,
         ),
+        # torchvision puts the first eight digits of the SHA-256 into the name; of the others nobody states it.
+        _by_hand(
+            "raft_large", "Optical flow (RAFT, large, trained by torchvision).", RAFT_LICENCE,
+            "raft_large_C_T_SKHT_V2-ff5fadd5.pth", "torchvision (Raft_Large_Weights.C_T_SKHT_V2)", 21_100_000, "ff5fadd5"),
+        _by_hand(
+            "raft_small", "Optical flow (RAFT, small, trained by torchvision).", RAFT_LICENCE,
+            "raft_small_C_T_V2-01064c6d.pth", "torchvision (Raft_Small_Weights.C_T_V2)", 4_000_000, "01064c6d"),
+        _by_hand(
+            "raft_things", "Optical flow (RAFT, large, trained by its authors).", RAFT_LICENCE,
+            "raft-things.pth", "github.com/princeton-vl/RAFT (models.zip)", 21_100_000),
+        _by_hand(
+            "raft_things_small", "Optical flow (RAFT, small, trained by its authors).", RAFT_LICENCE,
+            "raft-small.pth", "github.com/princeton-vl/RAFT (models.zip)", 4_000_000),
+        _by_hand(
+            "flownet2", "Optical flow (FlowNet2, as converted by NVIDIA).", "for research only, say its authors",
+            "FlowNet2_checkpoint.pth.tar", "github.com/NVIDIA/flownet2-pytorch", 650_000_000),
     )
 }
 
@@ -168,6 +193,11 @@ def source_path(name: str) -> Path:
     return file
 
 
+def is_here(name: str) -> bool:
+    """Whether the weight file that the solver reads is there, intact or not."""
+    return _read_file(name).exists()
+
+
 def load(name: str) -> Graph:
     """The converted network `name`, ready to run on the processor.
 
@@ -194,6 +224,8 @@ def fetch(name: str, say: Callable[[str], None] = print) -> Path:
     if not _problem(file, _expected(name)):
         say(f"{name}: already there and intact.")
         return file
+    if isinstance(wanted.source, ByHand):
+        return wanted.source.bring(folder(), folder())
     if _problem(_source(name), wanted.source_sha256):
         _download(wanted, say)
     if wanted.sha256:
@@ -322,7 +354,7 @@ def main(argv: Sequence[str]) -> int:
         elif arguments.command == "fetch" and wanted:
             fetch(item.name)
         elif arguments.command == "verify":
-            if wanted or _read_file(item.name).exists():
+            if wanted or is_here(item.name):
                 print(f"{item.name}: intact, {path(item.name)}")
             else:
                 print(f"{item.name}: not fetched (optional)")
@@ -335,4 +367,5 @@ def _print_entry(item: WeightFile) -> None:
     digest = _expected(item.name)
     print(f"{item.name}: {item.what}{' Optional.' if item.optional else ''}")
     print(f"    {item.bytes / 1e6:.1f} MB, {item.licence}, from {item.source.described}")
-    print(f"    SHA-256 {digest}{'...' if len(digest) < 64 else ''} ({state})")
+    stated = f"{digest}{'...' if len(digest) < 64 else ''}" if digest else "unknown, brought by the user"
+    print(f"    SHA-256 {stated} ({state})")

@@ -1,0 +1,1 @@
+"""Optical flow networks behind one interface: registry.py says which there are."""

@@ -1,0 +1,61 @@
+"""The flow networks that a shot can choose, by the names in its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+
+from solver_core.errors import FaceSolveError
+from solver_core.flow import DisFlow, FlowNetwork
+from solver_core.networks import weights
+from solver_core.networks.device import device as device_of
+from solver_core.networks.flow import checkpoints, flownet2, names, raft
+from solver_core.networks.flow.network import TorchFlow
+
+
+def _raft(name: str, size: raft.Size, files: tuple[str, ...], device: torch.device) -> FlowNetwork:
+    """From the first of the files that is there."""
+    file = next((file for file in files if weights.is_here(file)), files[0])
+    network = checkpoints.load(raft.Raft(size), weights.path(file), names.raft)
+    return TorchFlow(name, network, raft.FACTOR, raft.LEAST, device)
+
+
+def _raft_large(device: torch.device) -> FlowNetwork:
+    return _raft("raft_large", raft.LARGE, ("raft_large", "raft_things"), device)
+
+
+def _raft_small(device: torch.device) -> FlowNetwork:
+    return _raft("raft_small", raft.SMALL, ("raft_small", "raft_things_small"), device)
+
+
+def _flownet2(device: torch.device) -> FlowNetwork:
+    network = checkpoints.load(flownet2.FlowNet2(), weights.path("flownet2"), names.without_prefix)
+    return TorchFlow("flownet2", network, flownet2.FACTOR, flownet2.FACTOR, device)
+
+
+def _dis(_device: torch.device) -> FlowNetwork:
+    return DisFlow()  # OpenCV's runs on the processor
+
+
+FLOWS: Mapping[str, Callable[[torch.device], FlowNetwork]] = {
+    "dis": _dis,
+    "raft_small": _raft_small,
+    "raft_large": _raft_large,
+    "flownet2": _flownet2,
+}
+
+
+def flow_network(name: str, device: str = "cpu") -> FlowNetwork:
+    """The flow network of that name.
+
+    Args:
+        name: one of `FLOWS`.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        FaceSolveError: where there is none, its weights are absent or not its own, or the machine has no such device.
+    """
+    if name not in FLOWS:
+        raise FaceSolveError(f"There is no flow network called '{name}'.", f"Known are: {', '.join(FLOWS)}.")
+    return FLOWS[name](device_of(device))
