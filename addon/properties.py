@@ -159,6 +159,17 @@ class FaceSolveSettings(PropertyGroup):
         default="SHORT_RANGE",
         description="How the face is found in the plate",
     )
+    flow: EnumProperty(
+        name="Optical Flow",
+        items=(
+            ("DIS", "DIS", "Dense inverse search: fast, comes with the solver"),
+            ("RAFT_SMALL", "RAFT Small", "Slower; its weights are brought by hand"),
+            ("RAFT_LARGE", "RAFT", "Slower still; its weights are brought by hand"),
+            ("FLOWNET2", "FlowNet2", "The paper's network; its weights are brought by hand and for research only"),
+        ),
+        default="DIS",
+        description="What compares the render with the plate, pixel by pixel",
+    )
     refinement: FloatProperty(
         name="Temporal Refinement",
         default=0.0,

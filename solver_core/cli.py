@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("--stage-file", type=Path, metavar="STAGES.toml", help="a studio's own stages")
     solve.add_argument("--frames", metavar="A-B", help="only these frames")
     solve.add_argument("--landmarks", choices=["facemesh", "fan"])
+    solve.add_argument("--flow", choices=["dis", "raft_small", "raft_large", "flownet2"])
     solve.add_argument("--device", choices=["cpu", "cuda"])
     report = commands.add_parser("report", help="pictures and curves of a solution")
     report.add_argument("solution", type=Path, metavar="SOLUTION.npz")
@@ -91,6 +92,7 @@ def _solve(arguments: argparse.Namespace) -> int:
         stage_file=arguments.stage_file,
         frames=frames,
         landmarks=arguments.landmarks,
+        flow=arguments.flow,
         device=arguments.device,
     )
     with _Bar() as bar:

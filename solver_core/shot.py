@@ -36,8 +36,9 @@ class Settings:
 
     landmarks: str = "facemesh"
     detector: str = "short_range"  # how faces are found: networks/registry.py
+    flow: str = "dis"  # the optical flow network: networks/flow/registry.py
     refinement: float = 0.0  # amount of temporal refinement, 0 to 1; 0 leaves it out
-    device: str = "cpu"
+    device: str = "cpu"  # where the networks run: cpu or cuda
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from solver_core import protocol
 from solver_core.appearance import Appearance, albedo_of
 from solver_core.arrays import Floats, Ints
 from solver_core.errors import FaceSolveError
-from solver_core.flow import DisFlow, FlowNetwork
+from solver_core.flow import FlowNetwork
 from solver_core.journal import Journal
 from solver_core.listener import FrameResult, Listener, Progress
+from solver_core.networks.flow.registry import flow_network
 from solver_core.networks.registry import face_detector, landmark_layout, landmark_network
 from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import shadow_transfer
@@ -42,6 +43,7 @@ class Overrides:
     stage_file: Path | None = None
     frames: tuple[int, int] | None = None
     landmarks: str | None = None
+    flow: str | None = None
     device: str | None = None
 
 
@@ -53,8 +55,8 @@ def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrid
     """
     overrides = overrides or Overrides()
     shot = load_shot(folder)
-    shot = replace(shot, settings=replace(
-        shot.settings, landmarks=overrides.landmarks or shot.settings.landmarks, device=overrides.device or shot.settings.device))  # fmt: skip
+    said = {name: getattr(overrides, name) for name in ("landmarks", "flow", "device")}
+    shot = replace(shot, settings=replace(shot.settings, **{name: value for name, value in said.items() if value}))
     if overrides.stages is not None:
         shot = replace(shot, stages=overrides.stages)
     if overrides.stage_file is not None:
@@ -89,9 +91,10 @@ def solve(shot: Shot, listener: Listener) -> Solution:
     A cancelled solve returns what is done. Frames where no camera sees the face are marked failed with the reason.
 
     Raises:
-        FaceSolveError: weights absent, an unknown stage or network, no face in the rig or in any plate.
+        FaceSolveError: weights or device absent, an unknown stage or network, no face in the rig or in any plate.
     """
     stages = stages_of(shot)
+    flow = flow_network(shot.settings.flow, shot.settings.device)
     for sentence in unknown_keys(stages, shot.rig) if shot.stage_file else ():
         listener.warning(sentence)
     progress = Progress(listener, _shares(stages))
@@ -108,7 +111,7 @@ def solve(shot: Shot, listener: Listener) -> Solution:
         "stage_file": str(shot.stage_file or ""),
         "shot": str(shot.folder.resolve()),
     }
-    run = _Run(context, solution, listener, progress)
+    run = _Run(context, solution, listener, progress, flow)
     for view in context.views:
         for note in view.notes:
             listener.warning(f"Camera {view.camera.name}: {note}")
@@ -139,7 +142,7 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
     Raises:
         FaceSolveError: weights absent, an unknown network, no face in the rig.
     """
-    network = landmark_network(shot.settings.landmarks)
+    network = landmark_network(shot.settings.landmarks, shot.settings.device)
     detector = face_detector(shot.settings.detector)
     tie = tie_landmarks(shot.rig, network, detector)
     count = len(shot.frames)
@@ -164,7 +167,7 @@ class _Run:
     solution: Solution
     listener: Listener
     progress: Progress
-    flow: FlowNetwork = field(default_factory=DisFlow)
+    flow: FlowNetwork
     errors: Floats = field(default_factory=lambda: np.zeros(0))  # [N] landmark distances of the last fit, pixels
 
     def refuse_unseen(self) -> None:

@@ -85,10 +85,11 @@ class FACE_SOLVE_PT_advanced(Step, bpy.types.Panel):
     bl_order = 9
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the choice of the detector."""
+        """Draw the choice of detector and optical flow."""
         layout, settings = self.layout, context.scene.face_solve
         layout.enabled = is_free()
         layout.prop(settings, "detector")
+        layout.prop(settings, "flow")
 
 
 CLASSES = (FACE_SOLVE_UL_cameras, FACE_SOLVE_MT_presets, FACE_SOLVE_PT_setup, FACE_SOLVE_PT_advanced)

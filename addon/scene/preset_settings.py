@@ -12,7 +12,7 @@ from .shape_layout import complete, faults
 from .shape_settings import read_layout, write_layout
 
 # What describes a way to solve. Cameras, frames and ranges describe a shot: they stay.
-NAMES = ("landmarks", "detector", "refinement", "bad_error_px")
+NAMES = ("landmarks", "detector", "flow", "refinement", "bad_error_px")
 
 
 def take_preset(settings: bpy.types.PropertyGroup) -> Preset:

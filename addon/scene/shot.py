@@ -270,6 +270,7 @@ def _document(
         "settings": {
             "landmarks": settings.landmarks.lower(),
             "detector": settings.detector.lower(),
+            "flow": settings.flow.lower(),
             "refinement": settings.refinement,
             "device": device,
         },

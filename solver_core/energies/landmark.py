@@ -43,7 +43,7 @@ class LandmarkEnergy:
         """N(F): landmarks [b,L,2] of the render in crop pixels, and the render."""
         shown = self._picture(pose, index)
         points, _ = self.network(_tensor(shown.rendering.image))
-        return points.double().numpy(), shown
+        return points.cpu().double().numpy(), shown
 
     def residual(self, pose: Pose, index: Ints) -> Floats:
         """[b,2L]."""
@@ -95,7 +95,7 @@ class LandmarkEnergy:
             head_rotation=pose.rotation, d_rotation=d_rotation)  # fmt: skip
         tangents = torch.from_numpy(d_image).permute(0, 1, 4, 2, 3)
         points, moving = self.network.jvp(_tensor(rendering.image), tangents)
-        return points.double().numpy(), np.moveaxis(moving.double().numpy(), 1, 3)
+        return points.cpu().double().numpy(), np.moveaxis(moving.cpu().double().numpy(), 1, 3)
 
     def _picture(self, pose: Pose, index: Ints) -> Picture:
         return picture(

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from solver_core.errors import FaceSolveError
 from solver_core.networks.detector import FaceDetector
+from solver_core.networks.device import device as device_of
 from solver_core.networks.dlib_detectors import CnnDetector, HogDetector
 from solver_core.networks.facemesh import FaceMesh
 from solver_core.networks.fan import Fan
@@ -29,9 +30,9 @@ def landmark_network(name: str, device: str = "cpu") -> LandmarkNetwork:
     """The landmark network of that name, on a device as torch names it.
 
     Raises:
-        FaceSolveError: where there is none, or its packages or weights are absent, with the command that brings them.
+        FaceSolveError: where there is none, or its packages, weights or the device are absent, with the command that brings them.
     """
-    return _choose(LANDMARKS, name, "landmark network")(device)
+    return _choose(LANDMARKS, name, "landmark network")(str(device_of(device)))
 
 
 def landmark_layout(name: str) -> Layout:

@@ -89,7 +89,7 @@ def landmarks_of(network: LandmarkNetwork, images: Floats) -> Floats:  # [b,S,S,
     size = (network.size, network.size)
     small = np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images])
     points, _ = network(torch.from_numpy(small).permute(0, 3, 1, 2))
-    return points.double().numpy() * (images.shape[1] / network.size)
+    return points.cpu().double().numpy() * (images.shape[1] / network.size)
 
 
 def _landmarks(

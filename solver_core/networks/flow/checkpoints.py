@@ -30,7 +30,7 @@ def load(network: nn.Module, file: Path, translate: Translate) -> nn.Module:
     """Put the file's values into the network.
 
     Args:
-        network: of the checkpoint's architecture; changed.
+        network: of the checkpoint's architecture; takes over the file's tensors, so that it may be on torch's `meta` device.
         file: `.safetensors`, or written by `torch.save`: a state dict, or a dictionary that holds one as `state_dict`.
         translate: the file's names into the network's.
 
@@ -53,7 +53,7 @@ def load(network: nn.Module, file: Path, translate: Translate) -> nn.Module:
             f"{file.name} is not a checkpoint of this network: {problem}.",
             "Put the published file there under its own name; 'python -m solver_core weights list' says which that is.",
         )
-    network.load_state_dict(found, strict=False)
+    network.load_state_dict(found, strict=False, assign=True)
     return network.eval().requires_grad_(False)
 
 

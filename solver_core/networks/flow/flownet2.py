@@ -38,7 +38,13 @@ class _Decoder(nn.Module):
     """
 
     def __init__(
-        self, below: tuple[int, ...], grown: tuple[int, ...], first: int, *, bias: bool = True, between: tuple[int, ...] = ()
+        self,
+        below: tuple[int, ...],
+        grown: tuple[int, ...],
+        first: int,
+        *,
+        bias: bool = True,
+        between: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         self.levels = range(first + len(grown), first - 1, -1)
@@ -88,7 +94,7 @@ class _Tail(_Decoder):
 
 
 class FlowNetC(_Tail):
-    """Compares the pictures' features explicitly: [B,6,H,W] -> [B,2,H/4,W/4]."""
+    """Compares the pictures' features explicitly."""
 
     def __init__(self) -> None:
         super().__init__(bias=True)
@@ -97,14 +103,15 @@ class FlowNetC(_Tail):
         self.conv3_1 = _conv(32 + (2 * (REACH // STRIDE) + 1) ** 2, 256)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        quarter = [self.conv2(self.conv1(picture)) for picture in pictures.split(3, 1)]
+        """[B,6,H,W] -> [B,2,H/4,W/4]."""
+        quarter = [self.conv2(self.conv1(picture)) for picture in (pictures[:, :3], pictures[:, 3:])]
         first, second = (self.conv3(x) for x in quarter)
         match = F.leaky_relu(local_correlation(first, second, REACH, STRIDE), SLOPE)
         return self.finish(quarter[0], self.conv3_1(torch.cat([self.conv_redir(first), match], 1)))
 
 
 class FlowNetS(_Tail):
-    """Corrects a flow: [B,12,H,W] pictures, the second as warped, flow, and how far that is off -> [B,2,H/4,W/4]."""
+    """Corrects a flow."""
 
     def __init__(self) -> None:
         super().__init__(bias=False)
@@ -112,12 +119,13 @@ class FlowNetS(_Tail):
         self.conv3_1 = _conv(256, 256)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B,12,H,W] both pictures, the second as warped, the flow, and how far that is off -> [B,2,H/4,W/4]."""
         quarter = self.conv2(self.conv1(x))
         return self.finish(quarter, self.conv3_1(self.conv3(quarter)))
 
 
 class FlowNetSD(_Tail):
-    """For small motion: [B,6,H,W] -> [B,2,H/4,W/4]."""
+    """For small motion."""
 
     def __init__(self) -> None:
         super().__init__(bias=True, between=(512, 256, 128, 64))
@@ -126,12 +134,13 @@ class FlowNetSD(_Tail):
         self.conv3, self.conv3_1 = _conv(128, 256, stride=2), _conv(256, 256)
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """[B,6,H,W] -> [B,2,H/4,W/4]."""
         quarter = self.conv2_1(self.conv2(self.conv1_1(self.conv1(self.conv0(pictures)))))
         return self.finish(quarter, self.conv3_1(self.conv3(quarter)))
 
 
 class FlowNetFusion(_Decoder):
-    """Decides between two flows: [B,11,H,W] -> [B,2,H,W]."""
+    """Decides between two flows."""
 
     def __init__(self) -> None:
         super().__init__((128, 128, 64), (32, 16), 0, between=(32, 16))
@@ -139,6 +148,7 @@ class FlowNetFusion(_Decoder):
         self.conv2, self.conv2_1 = _conv(128, 128, stride=2), _conv(128, 128)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B,11,H,W] the first picture, two flows, their lengths, and how far each is off -> [B,2,H,W]."""
         whole = self.conv0(x)
         half = self.conv1_1(self.conv1(whole))
         return self.decode([self.conv2_1(self.conv2(half)), half, whole])
@@ -169,7 +179,7 @@ class FlowNet2(nn.Module):
     @staticmethod
     def _so_far(pictures: Tensor, flow: Tensor) -> Tensor:
         """[B,12,H,W] what the next network of the stack sees."""
-        first, second = pictures.split(3, 1)
+        first, second = pictures[:, :3], pictures[:, 3:]
         there = warp(second, flow)
         return torch.cat([pictures, there, flow / SCALE, channel_norm(first - there)], 1)
 

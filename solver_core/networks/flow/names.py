@@ -9,7 +9,7 @@ from typing import TypeVar
 Value = TypeVar("Value")
 
 # RAFT as its authors name it (princeton-vl/RAFT), part by part, in order; what is left out has the same name in both.
-# The authors register a block's last normalisation twice, alone and in `downsample`: `norm3` (in a bottleneck `norm4`) is dropped.
+# The authors register the normalisation of a block's shortcut twice, alone as `norm3` and in `downsample`; the former is dropped.
 RAFT_AUTHORS: tuple[tuple[str, str], ...] = (
     (r"^fnet\.", "feature_encoder."),
     (r"^cnet\.", "context_encoder."),
@@ -26,7 +26,7 @@ RAFT_AUTHORS: tuple[tuple[str, str], ...] = (
     (r"^update_block\.mask\.0\.", "mask_predictor.convrelu.0."),
     (r"^update_block\.mask\.2\.", "mask_predictor.conv."),
 )
-TWICE = re.compile(r"^[fc]net\.layer\d\.0\.norm(\d)\.")
+TWICE = re.compile(r"^[fc]net\.layer\d\.0\.norm3\.")
 
 
 def raft(state: Mapping[str, Value]) -> dict[str, Value]:
@@ -41,11 +41,9 @@ def raft(state: Mapping[str, Value]) -> dict[str, Value]:
     state = without_prefix(state)
     if not any(name.startswith(("fnet.", "cnet.")) for name in state):
         return dict(state)
-    last = "3" if "update_block.mask.0.weight" in state else "4"  # a bottleneck has one convolution more
     named = {}
     for name, value in state.items():
-        twice = TWICE.match(name)
-        if twice and twice.group(1) == last:
+        if TWICE.match(name):
             continue
         for pattern, replacement in RAFT_AUTHORS:
             name = re.sub(pattern, replacement, name)  # noqa: PLW2901 (it is led from one spelling to the next)

@@ -57,7 +57,9 @@ class Own(nn.Module):
                 start = flow.detach() if self.training else flow
                 hidden, flow = update(matched[:batch], matched[batch:], context[:batch], hidden, start)
                 full = (
-                    upsample(flow, 2 << depth) if depth else convex_upsample(flow, self.mask(hidden.to(context.dtype)).float(), 2)
+                    upsample(flow, 2 << depth)
+                    if depth
+                    else convex_upsample(flow, self.mask(hidden.to(context.dtype)).float(), 2)
                 )
                 found.append(full[..., :height, :width])
         return found
@@ -99,8 +101,8 @@ class _Update(nn.Module):
         self.hidden = nn.Conv2d(width, HIDDEN, 3, padding=1)
         self.step = nn.Conv2d(width, 3, 3, padding=1)
         self.damping = nn.Parameter(torch.tensor(-3.0))
-        nn.init.zeros_(self.step.weight)
-        nn.init.zeros_(self.step.bias)
+        for parameter in self.step.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(
         self, first: Tensor, second: Tensor, context: Tensor, hidden: Tensor, flow: Tensor
@@ -131,7 +133,7 @@ def least_squares_step(first: Tensor, second: Tensor, damping: Tensor) -> tuple[
     x, y = (mean[..., 1:-1, 2:] - mean[..., 1:-1, :-2]) / 2, (mean[..., 2:, 1:-1] - mean[..., :-2, 1:-1]) / 2
     gone = first - second
     terms = torch.stack([(x * x).sum(1), (x * y).sum(1), (y * y).sum(1), (x * gone).sum(1), (y * gone).sum(1)], 1)
-    xx, xy, yy, xr, yr = F.avg_pool2d(terms, WINDOW, 1, WINDOW // 2, count_include_pad=False).split(1, 1)
+    xx, xy, yy, xr, yr = F.avg_pool2d(terms, WINDOW, 1, WINDOW // 2, count_include_pad=False)[:, :, None].unbind(1)
     xx, yy = xx + damping, yy + damping
     determinant = xx * yy - xy * xy
     step = torch.cat([yy * xr - xy * yr, xx * yr - xy * xr], 1) / determinant

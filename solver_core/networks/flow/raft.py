@@ -103,9 +103,11 @@ class _MotionEncoder(nn.Module):
         super().__init__()
         seen = LEVELS * (2 * size.radius + 1) ** 2
         self.convcorr1 = _layer(seen, size.correlation[0], 1)
-        self.convcorr2 = _layer(*size.correlation, 3) if len(size.correlation) > 1 else nn.Sequential()
+        self.convcorr2 = nn.Sequential()
+        if len(size.correlation) > 1:
+            self.convcorr2 = _layer(size.correlation[0], size.correlation[1], 3)
         self.convflow1 = _layer(2, size.flow[0], 7)
-        self.convflow2 = _layer(*size.flow, 3)
+        self.convflow2 = _layer(size.flow[0], size.flow[1], 3)
         self.conv = _layer(size.correlation[-1] + size.flow[-1], size.motion - 2, 3)
 
     def forward(self, flow: Tensor, correlation: Tensor) -> Tensor:

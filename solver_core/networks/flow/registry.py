@@ -30,7 +30,10 @@ def _raft_small(device: torch.device) -> FlowNetwork:
 
 
 def _flownet2(device: torch.device) -> FlowNetwork:
-    network = checkpoints.load(flownet2.FlowNet2(), weights.path("flownet2"), names.without_prefix)
+    file = weights.path("flownet2")
+    with torch.device("meta"):  # 650 MB that need no values before the file's
+        empty = flownet2.FlowNet2()
+    network = checkpoints.load(empty, file, names.without_prefix)
     return TorchFlow("flownet2", network, flownet2.FACTOR, flownet2.FACTOR, device)
 
 
