@@ -121,16 +121,16 @@ def _processor(name: str) -> ocio.CPUProcessor:
             return builtin.getProcessor(known, LINEAR_REC709).getDefaultCPUProcessor()
     except (ocio.Exception, ocio.ExceptionMissingFile) as error:
         raise FaceSolveError(
-            f"Colour space '{name}' of the plate cannot be converted: {error}",
+            f"Colour space '{name}' of the image cannot be converted: {error}",
             "Choose another colour space for the image in Blender, or check the OCIO configuration.",
         ) from error
     if name.startswith(_LOOKS):
         raise FaceSolveError(
-            f"Colour space '{name}' of the plate has a look baked in that cannot be undone.",
-            "Set the plate image's colour space to the one that it was filmed or saved in, such as sRGB.",
+            f"Colour space '{name}' of the image has a look baked in that cannot be undone.",
+            "Set the image's colour space to the one that it was filmed or saved in, such as sRGB.",
         )
     raise FaceSolveError(
-        f"The plate's colour space '{name}' is not known.",
+        f"The image's colour space '{name}' is not known.",
         "Choose sRGB, Linear Rec.709, ACEScg or Linear Rec.2020 in the image's settings, "
         "or set the environment variable OCIO to a configuration that has it.",
     )

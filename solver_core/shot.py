@@ -16,6 +16,7 @@ from solver_core.errors import FaceSolveError
 from solver_core.pose import Pose
 from solver_core.protocol import SHOT_SCHEMA_VERSION
 from solver_core.rig import Rig, load_rig
+from solver_core.texture import Texture, painted, read_layout
 
 AGAIN = "Export the shot again from Blender."
 
@@ -57,6 +58,7 @@ class Shot:
     settings: Settings = field(default_factory=Settings)
     stages: tuple[str, ...] | None = None
     stage_file: Path | None = None  # a studio's own stages
+    notes: tuple[str, ...] = ()  # what the artist should know of what was read
 
     @property
     def locked_mask(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -124,7 +126,7 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         raise FaceSolveError("The shot has no frames.", "Choose a frame range that the plate covers.")
     if np.any(np.diff(frames) <= 0):
         raise ValueError("frames must ascend")
-    rig = load_rig(folder / document.get("rig", "rig.npz"))
+    rig, notes = _rig(folder / document.get("rig", "rig.npz"), folder, document.get("textures") or [])
     count, keys = len(frames), len(rig.names)
     if not document["cameras"]:
         raise FaceSolveError("The shot has no camera.", "Enable at least one camera that has a plate.")
@@ -160,7 +162,21 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         settings=settings,
         stages=None if stages is None else tuple(str(stage) for stage in stages),
         stage_file=folder / str(document["stage_file"]) if document.get("stage_file") else None,
+        notes=tuple(notes),
     )
+
+
+def _rig(path: Path, folder: Path, textures: list[dict[str, Any]]) -> tuple[Rig, list[str]]:
+    """The rig, with its textures' colours at the vertices, and what is to be said of them."""
+    rig = load_rig(path)
+    layout = read_layout(path, len(rig.triangles)) if textures else None
+    if layout is None:
+        return rig, []
+    images = [
+        Texture(str(folder / item["path"]), str(item.get("colorspace", "sRGB")), str(item.get("extension", "repeat")))
+        for item in textures
+    ]
+    return painted(rig, layout, images)
 
 
 def _camera(item: dict[str, Any], count: int) -> Camera:

@@ -95,7 +95,7 @@ def solve(shot: Shot, listener: Listener) -> Solution:
     """
     stages = stages_of(shot)
     flow = flow_network(shot.settings.flow, shot.settings.device)
-    for sentence in unknown_keys(stages, shot.rig) if shot.stage_file else ():
+    for sentence in [*shot.notes, *(unknown_keys(stages, shot.rig) if shot.stage_file else [])]:
         listener.warning(sentence)
     progress = Progress(listener, _shares(stages))
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import operator
 from array import array
 from dataclasses import replace
-from pathlib import Path
 from typing import Dict, List, Sequence
 
 import bpy
 from mathutils import Matrix
 
-from .albedo import Albedo, read_albedo
 from .npz import Array
 from .record import Channel, weight_channels
 from .rig import Rig, coordinates, driven_keys, masked, solvable_keys
@@ -77,19 +75,13 @@ def with_follower(face: bpy.types.Object, other: bpy.types.Object, rig: Rig) -> 
     return _joined(rig, mesh, place, neutral, moving, _ranges(other, moving))
 
 
-def with_colors(albedo: Albedo, other: bpy.types.Object, folder: Path) -> Albedo:
-    """The head's colours with a follower's behind them; a follower has no place on the head's texture: NaN."""
-    arrays = dict(albedo.arrays)
-    if "colors" in arrays:
-        count = len(other.data.vertices)
-        own = read_albedo(other, folder).arrays.get("colors")
-        values = own.values if own else array("f", [0.5, 0.5, 0.5, 1.0] * count)
-        arrays["colors"] = Array(arrays["colors"].values + array("f", values), (arrays["colors"].shape[0] + count, 4))
-    if "uv" in arrays:
-        count = len(other.data.loop_triangles)
-        nowhere = array("f", [float("nan")] * (6 * count))
-        arrays["uv"] = Array(arrays["uv"].values + nowhere, (arrays["uv"].shape[0] + count, 3, 2))
-    return replace(albedo, arrays=arrays)
+def mirrored(face: bpy.types.Object, other: bpy.types.Object, scale: Sequence[float]) -> bool:
+    """True where a follower is seen mirrored in the world."""
+    return _mirrors(_place(other, face), scale)
+
+
+def _mirrors(place: Matrix, scale: Sequence[float]) -> bool:
+    return place.determinant() * scale[0] * scale[1] * scale[2] < 0.0
 
 
 def _joined(
@@ -105,8 +97,7 @@ def _joined(
     mesh.calc_loop_triangles()
     corners = array("i", bytes(12 * len(mesh.loop_triangles)))
     mesh.loop_triangles.foreach_get("vertices", corners)
-    scale = before["scale"].values
-    if place.determinant() * scale[0] * scale[1] * scale[2] < 0.0:
+    if _mirrors(place, before["scale"].values):
         corners[0::3], corners[1::3] = corners[1::3], corners[0::3]
     triangles = before["triangles"].values + array("i", (corner + first for corner in corners))
     turn, shift = place.to_3x3(), place.translation

@@ -12,11 +12,11 @@ import bpy
 
 from .. import protocol
 from ..problem import ERROR, FaceSolveProblem, Problem
-from .albedo import read_albedo
+from .albedo import Albedo, joined, read_albedo
 from .channels import Space
 from .distortion import read_distortion
 from .fixes import artists_frames, judge_keys
-from .followers import find_followers, with_colors, with_follower
+from .followers import find_followers, mirrored, with_follower
 from .infill import Span, own_spans, spans_of
 from .npz import write_npz
 from .plate import Plate, plate_size, read_plate
@@ -155,21 +155,19 @@ def write_shot(
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        albedo = read_albedo(face, folder)
-        for other in followers:
-            albedo = with_colors(albedo, other, folder)
+        albedo = _albedo(face, followers, scale, folder)
         _write_atomically(folder / "rig.npz", lambda path: write_npz(path, {**rig.arrays, **albedo.arrays}))
         document = _document(scene, frames, cameras, plates, sizes, samples, locked, stages, device)
         document["neighbours"] = sorted(neighbours)
         document["infill_ranges"] = [
             {"frame_start": start, "frame_end": end} for start, end in spans_of(within(wanted, spans))
         ]
-        if albedo.texture:
-            document["texture"] = albedo.texture
+        document["textures"] = albedo.textures
         text = json.dumps(document, allow_nan=False)
         _write_atomically(folder / "shot.json", lambda path: path.write_text(text, encoding="utf-8"))
     except OSError as error:
         raise unwritable(folder, error) from error
+    warnings += albedo.warnings
     return Plan(
         scene.name,
         face.name,
@@ -199,6 +197,18 @@ def stage_file(settings: bpy.types.PropertyGroup) -> Optional[str]:
     if not path.is_file():
         raise FaceSolveProblem(f"There is no stage file {path}.", "Choose another under Advanced, or none.")
     return str(path)
+
+
+def _albedo(face: bpy.types.Object, followers: List[bpy.types.Object], scale: List[float], folder: Path) -> Albedo:
+    """The albedo of the head and of its followers behind it."""
+    albedo = read_albedo(face, folder, mirrored=scale[0] * scale[1] * scale[2] < 0.0)
+    vertices, triangles = len(face.data.vertices), len(face.data.loop_triangles)
+    for other in followers:
+        more, more_triangles = len(other.data.vertices), len(other.data.loop_triangles)
+        own = read_albedo(other, folder, mirrored=mirrored(face, other, scale))
+        albedo = joined(albedo, vertices, triangles, own, more, more_triangles)
+        vertices, triangles = vertices + more, triangles + more_triangles
+    return albedo
 
 
 def unwritable(folder: Path, error: OSError) -> FaceSolveProblem:

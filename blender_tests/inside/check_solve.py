@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import zipfile
 
 sys.path.insert(0, os.path.dirname(__file__))
 import itertools
@@ -353,20 +352,33 @@ def check_albedo_from_attribute_image_and_plain_colour():
     for index, corner in enumerate(layer.data):
         corner.uv = (index / 64, 0.25)
     found = read(face, folder)
-    assert os.path.samefile(found.texture, bpy.path.abspath(image.filepath))
+    (texture,) = found.textures
+    assert os.path.samefile(texture["path"], bpy.path.abspath(image.filepath))
+    assert (texture["colorspace"], texture["extension"]) == ("sRGB", "repeat")
     triangles = face.data.loop_triangles
     assert found.arrays["uv"].shape == (len(triangles), 3, 2)
     close(found.arrays["uv"].values[:2], layer.data[triangles[0].loops[0]].uv, 1e-6)
+    mirrored = read(face, folder, mirrored=True).arrays["uv"].values
+    assert list(mirrored[:2]) == list(found.arrays["uv"].values[2:4])
     image.pack()
     path = image.filepath
-    found = read(face, folder)
-    assert os.path.dirname(found.texture) == str(folder)
-    assert os.path.getsize(found.texture) > 50
+    (texture,) = read(face, folder).textures
+    assert os.path.dirname(texture["path"]) == str(folder)
+    with open(texture["path"], "rb") as copy, open(bpy.path.abspath(path), "rb") as original:
+        assert copy.read() == original.read()
     assert image.filepath == path
+    eyes = harness.make_face("Eyes")
+    eyes.parent = face
+    eyes.data.materials.append(material)  # without a UV map
     bpy.ops.face_solve.export_shot(filepath=str(harness.FOLDER / "textured"))
-    assert json.loads((harness.FOLDER / "textured" / "shot.json").read_text())["texture"].endswith("albedo.png")
-    with zipfile.ZipFile(harness.FOLDER / "textured" / "rig.npz") as archive:
-        assert "uv.npy" in archive.namelist()
+    shot = json.loads((harness.FOLDER / "textured" / "shot.json").read_text())
+    assert [os.path.dirname(one["path"]) for one in shot["textures"]] == [str(harness.FOLDER / "textured")]
+    arrays = harness.module("scene.npz").read_npz(harness.FOLDER / "textured" / "rig.npz")
+    count = len(face.data.loop_triangles)
+    assert list(arrays["texture"].values) == [0] * count + [-1] * (arrays["triangles"].shape[0] - count)
+    assert arrays["colors"].shape[0] == arrays["neutral"].shape[0]
+    (warned,) = read(eyes, folder).warnings
+    assert "no UV map" in warned
 
 
 def check_movie_clip_plate():
