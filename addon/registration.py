@@ -7,7 +7,7 @@ import bpy
 from . import installation, keymap, preferences, properties, session
 from .operators import exchange, install, lists, presets, review, setup, shapes, solve
 from .overlay import error_curve
-from .panels import advanced, main, stages
+from .panels import main, stages
 from .panels import review as review_panel
 from .panels import setup as setup_panel
 from .panels import shapes as shapes_panel
@@ -29,7 +29,6 @@ CLASSES = (
     *shapes_panel.CLASSES,
     *stages.CLASSES,
     *review_panel.CLASSES,
-    *advanced.CLASSES,
 )
 
 

@@ -85,11 +85,11 @@ class FACE_SOLVE_PT_advanced(Step, bpy.types.Panel):
     bl_order = 9
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the choice of detector and optical flow."""
+        """Draw the choice of detector, optical flow and stages."""
         layout, settings = self.layout, context.scene.face_solve
         layout.enabled = is_free()
-        layout.prop(settings, "detector")
-        layout.prop(settings, "flow")
+        for name in ("detector", "flow", "stage_file"):
+            layout.prop(settings, name)
 
 
 CLASSES = (FACE_SOLVE_UL_cameras, FACE_SOLVE_MT_presets, FACE_SOLVE_PT_setup, FACE_SOLVE_PT_advanced)

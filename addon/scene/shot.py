@@ -195,7 +195,7 @@ def stage_file(settings: bpy.types.PropertyGroup) -> Optional[str]:
         return None
     path = Path(bpy.path.abspath(settings.stage_file))
     if not path.is_file():
-        raise FaceSolveProblem(f"There is no stage file {path}.", "Choose another under Advanced, or none.")
+        raise FaceSolveProblem(f"There is no stage file {path}.", "Choose another under Setup > Advanced, or none.")
     return str(path)
 
 
