@@ -185,6 +185,7 @@ class _Run:
 
     def stage(self, name: str, steps: tuple[Step, ...]) -> None:
         """Run a stage's steps in order and tell its results."""
+        self.context.begun = self.context.pose.copy()
         rounds = sum(1 if isinstance(step, Fit) else step.rounds for step in steps)
         done, total = 0, rounds * len(self.context.solvable)
         for moved in self._moves(steps):

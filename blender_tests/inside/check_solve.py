@@ -199,6 +199,7 @@ def check_export_says_what_the_scene_says():
     assert shot["settings"] == {
         "landmarks": "fan",
         "detector": scene.face_solve.detector.lower(),
+        "flow": scene.face_solve.flow.lower(),
         "refinement": 0.5,
         "device": "cpu",
     }

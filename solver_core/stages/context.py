@@ -34,6 +34,7 @@ class Context:
     renderer: Renderer
     appearance: Appearance
     pose: Pose  # N frames
+    begun: Pose | None = None  # the poses when the stage began
     done: list[str] = field(default_factory=list)  # stages that are complete
 
     @property

@@ -5,17 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from solver_core.arrays import Bools, Floats
+from solver_core.energies.edge import EdgeEnergy
 from solver_core.energies.energy import Energy, FaceProblem
-from solver_core.energies.prior import WeightPrior
+from solver_core.energies.prior import PosePrior, WeightPrior
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
 from solver_core.optimise.dogleg import Options, dogleg
 from solver_core.rig import SurfacePoints
 from solver_core.stages.catalog import Fit
 from solver_core.stages.context import Context
+from solver_core.views import REFERENCE_CROP
 
 # In squared pixels of the reference crop, over a mean of squared landmark distances: a weight of 1 costs as much as all landmarks off by
 # sqrt(10) pixels. The paper's lambda = 1e2 stands against a sum over 68 landmarks of a crop of this size, 1.5 a landmark.
 STIFFNESS = 10.0
+# The head's radius is about half a crop: moving or turning it this much moves its landmarks by a pixel of the reference crop.
+PIXEL = 2 / REFERENCE_CROP  # radii, and radians
 
 
 def fit(context: Context, step: Fit) -> Floats:
@@ -34,13 +38,23 @@ def fit(context: Context, step: Fit) -> Floats:
         np.broadcast_to(context.tie.triangle, count), np.broadcast_to(context.tie.barycentric, (*count, 3))
     )
     energies: list[Energy] = []
+    first, second = np.array(context.layout.edges).T
+    edges = np.sqrt(weights[first] * weights[second])
     for view in context.views:
         unit = view.unit(everywhere)[frames]
         weight = np.where(view.seen[frames, None], share / np.nan_to_num(unit, nan=1.0)[:, None] ** 2, 0.0)
-        energies.append(ReprojectionEnergy(view.camera[frames], points, view.points[frames], isotropic(weight)))
+        landmarks = ReprojectionEnergy(view.camera[frames], points, view.points[frames], isotropic(weight))
+        energies.append(landmarks)
+        if step.edges and edges.any():
+            root = np.sqrt(step.edges * edges / edges.sum()) / unit[:, None]
+            energies.append(EdgeEnergy(landmarks, first, second, np.where(view.seen[frames, None], root, 0.0)))
     strength = np.broadcast_to(STIFFNESS / rig.strength**2, (len(frames), len(rig.names)))
     energies.append(WeightPrior(np.zeros_like(strength), strength))
     pose = context.pose[frames]
+    if step.near:
+        pixel = PIXEL / np.sqrt(step.near)
+        start = pose if context.begun is None else context.begun[frames]
+        energies.append(PosePrior(start.copy(), pixel, pixel * rig.radius))
     outcome = dogleg(FaceProblem(energies, rig, free), pose, len(frames), Options(iterations=step.iterations))
     context.pose.assign(frames, outcome.state)
     return _rms_pixels(context, points, weights > 0)
