@@ -115,6 +115,10 @@ class FaceSolveSettings(PropertyGroup):
     face: PointerProperty(
         name="Face", type=Object, poll=_has_shape_keys, description="The head: a mesh with shape keys"
     )
+    jaw_bone: StringProperty(
+        name="Jaw Bone",
+        description="The bone of the face's armature that opens the mouth; left empty, the jaw moves by shape keys alone",
+    )
     cameras: CollectionProperty(type=FaceSolveCamera)
     camera_index: IntProperty(options={"HIDDEN"})
     frame_start: IntProperty(name="Start", default=1, description="First frame to solve")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from blender_tests.conftest import VERSIONS
+from solver_core.jaw import JawMotion
 from solver_core.pose import Pose
 from solver_core.shot import load_shot
 
@@ -20,9 +23,18 @@ def shown(inside, request):
     return inside(request.param, "show_rigs")
 
 
+@pytest.fixture(scope="module", params=VERSIONS)
+def jaws(inside, request):
+    return inside(request.param, "show_jaws")
+
+
 def solved_pose(rows):
     rotation, translation, weights = (np.array([row[i] for row in rows], float) for i in range(3))
-    return Pose(rotation.reshape(-1, 3, 3), translation, weights)
+    jaw = None
+    if rows[0][3] is not None:
+        jaw = JawMotion(*(np.array([row[i] for row in rows], float) for i in (3, 4)))
+        jaw.rotation = jaw.rotation.reshape(-1, 3, 3)
+    return Pose(rotation.reshape(-1, 3, 3), translation, weights, jaw)
 
 
 def off(rig, pose, places):
@@ -65,3 +77,28 @@ def test_followers_are_part_of_the_mesh(shown):
     parts = np.einsum("tx,tx->t", a, np.cross(b, c)).reshape(3, -1).sum(1) / 6
     assert (np.abs(parts) > 0).all()
     assert (parts > 0).all()
+
+
+def test_a_jaw_bone_as_it_stands(jaws):
+    """Shape keys, then the bone, then the object, as Blender evaluates them with the modifier on."""
+    errors = {}
+    for name, case in jaws.items():
+        shot = load_shot(Path(case["folder"]))
+        errors[name] = off(shot.rig, shot.initial, case["before"])
+        moved = off(replace(shot.rig, jaw=None), shot.initial, case["before"])
+        assert (moved > 100 * METRES) == (name != "at_rest"), (name, moved)  # the bone does move something
+    print({name: f"{error:.1e}" for name, error in errors.items()})
+    assert {name: error for name, error in errors.items() if not error < METRES} == {}
+
+
+def test_a_jaw_bone_with_a_solutions_keys(jaws):
+    errors = {}
+    for name, case in jaws.items():
+        shot = load_shot(Path(case["folder"]))
+        if name not in KEPT:
+            errors[name] = off(shot.rig, solved_pose(case["solution"]), case["after"])
+    print({name: f"{error:.1e}" for name, error in errors.items()})
+    assert {name: error for name, error in errors.items() if not error < METRES} == {}
+    assert {
+        name: " ".join(case["warnings"]) for name, case in jaws.items() if case["warnings"] and name not in KEPT
+    } == {}

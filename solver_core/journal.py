@@ -11,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from solver_core.errors import FaceSolveError
+from solver_core.jaw import JawMotion
 from solver_core.listener import FrameResult, Listener
 from solver_core.pose import Pose
 from solver_core.solution import Solution
@@ -18,6 +19,8 @@ from solver_core.solution import Solution
 
 def frame_fields(result: FrameResult) -> dict[str, Any]:
     """A frame as JSON fields; an error that is no number becomes null."""
+    jaw = result.jaw
+    moved = {} if jaw is None else {"jaw_rotation": jaw.rotation.ravel().tolist(), "jaw_translation": jaw.translation.ravel().tolist()}  # fmt: skip
     return {
         "frame": result.frame,
         "status": result.status,
@@ -27,6 +30,7 @@ def frame_fields(result: FrameResult) -> dict[str, Any]:
         "weights": result.weights.tolist(),
         "stage": result.stage,
         "reason": result.reason,
+        **moved,
     }
 
 
@@ -113,6 +117,7 @@ def recover(out: Path) -> Solution | None:
             np.array([r["rotation"] for r in ordered], float).reshape(-1, 3, 3),
             np.array([r["translation"] for r in ordered], float),
             np.array([r["weights"] for r in ordered], float).reshape(len(ordered), -1),
+            _jaw(ordered),
         ),
         names=tuple(records[0]["names"]),
         status=[r["status"] for r in ordered],
@@ -120,6 +125,14 @@ def recover(out: Path) -> Solution | None:
         reason=[r["reason"] for r in ordered],
         settings={"recovered": True},
     )
+
+
+def _jaw(records: list[dict[str, Any]]) -> JawMotion | None:
+    if "jaw_rotation" not in records[0]:
+        return None
+    return JawMotion(
+        np.array([r["jaw_rotation"] for r in records], float).reshape(-1, 3, 3),
+        np.array([r["jaw_translation"] for r in records], float))  # fmt: skip
 
 
 def _unwritable(path: Path, error: OSError) -> FaceSolveError:

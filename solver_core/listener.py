@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from solver_core.arrays import Floats
+from solver_core.jaw import JawMotion
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class FrameResult:
     weights: Floats  # [K]
     stage: str
     reason: str = ""
+    jaw: JawMotion | None = None  # 1 frame; None where the rig has no jaw bone
 
 
 class Listener(Protocol):

@@ -1,4 +1,4 @@
-"""Head poses and shape-key weights of several frames, and how a step of the solver changes them (equation 1)."""
+"""Head poses, shape-key weights and the jaw bone of several frames, and how a step of the solver changes them (equation 1)."""
 
 from __future__ import annotations
 
@@ -7,40 +7,47 @@ from dataclasses import dataclass
 from scipy.spatial.transform import Rotation
 
 from solver_core.arrays import Bools, Floats, Ints
+from solver_core.jaw import JawMotion
 
 RIGID = 6  # parameters of a rigid step: rotation vector (radians, world axes), then translation (metres)
 
 
 @dataclass
 class Pose:
-    """B frames' parameters: `x_R = rotation @ x(weights) + translation`.
+    """B frames' parameters: `x_R = rotation @ x(weights, jaw) + translation`.
 
     A step is [B, 6 + K]: a rotation vector applied on the left (world axes, about the head's own origin), a translation, and
-    weights added. Rotation vectors have no gimbal lock and stay well scaled, which Euler angles do not; Euler angles appear
-    only where keys are written.
+    weights added. With a jaw bone it is [B, 6 + K + 6]: a step of the jaw stands behind the weights. Rotation vectors have no
+    gimbal lock and stay well scaled, which Euler angles do not; Euler angles appear only where keys are written.
     """
 
     rotation: Floats  # [B,3,3]
     translation: Floats  # [B,3] metres, world
     weights: Floats  # [B,K]
+    jaw: JawMotion | None = None  # None: the rig has no jaw bone, or it rests
 
     def __len__(self) -> int:
         return len(self.translation)
 
     def copy(self) -> Pose:
         """A deep copy."""
-        return Pose(self.rotation.copy(), self.translation.copy(), self.weights.copy())
+        return self[:]
 
     def __getitem__(self, index: Ints | Bools | slice) -> Pose:
         """Some of the frames, copied."""
-        return Pose(self.rotation[index].copy(), self.translation[index].copy(), self.weights[index].copy())
+        jaw = None if self.jaw is None else self.jaw[index]
+        return Pose(self.rotation[index].copy(), self.translation[index].copy(), self.weights[index].copy(), jaw)
 
     def assign(self, index: Ints | Bools, other: Pose) -> None:
         """Write `other` into the frames at `index`."""
         self.rotation[index], self.translation[index], self.weights[index] = (
             other.rotation, other.translation, other.weights)  # fmt: skip
+        if self.jaw is not None and other.jaw is not None:
+            self.jaw.assign(index, other.jaw)
 
-    def stepped(self, step: Floats) -> Pose:  # step [B,6+K]
+    def stepped(self, step: Floats) -> Pose:  # step [B,6+K] or [B,6+K+6]
         """The poses after a step."""
         turn = Rotation.from_rotvec(step[:, :3]).as_matrix()
-        return Pose(turn @ self.rotation, self.translation + step[:, 3:6], self.weights + step[:, RIGID:])
+        behind = RIGID + self.weights.shape[1]
+        jaw = self.jaw if self.jaw is None or step.shape[1] == behind else self.jaw.stepped(step[:, behind:])
+        return Pose(turn @ self.rotation, self.translation + step[:, 3:6], self.weights + step[:, RIGID:behind], jaw)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import numpy as np
 
 from solver_core.arrays import Bools, Floats, Ints, Strings
 from solver_core.errors import FaceSolveError
+from solver_core.jaw import FREEDOM, Carried, JawBone, JawMotion, carry
 from solver_core.pose import Pose
 
 AGAIN = "Export the shot again from Blender."
 WEAKEST = 1e-3  # a strength of 0 holds its key at zero; this does so without dividing by nothing
+JAW_KEYS = 0.3  # strength of shape keys of the group `jaw` beside a jaw bone: they correct it, and do not do its work
 ENORMOUS = 1e4  # scene units: a vertex or delta beyond this is a mistake, not a face
 
 
@@ -33,33 +36,66 @@ class Rig:
     strength: Floats  # [K] 1 by default; smaller holds a key nearer to zero
     scale: Floats  # [3]
     colors: Floats | None = None  # [V,3] albedo, linear
+    jaw: JawBone | None = None
 
-    def local(self, weights: Floats) -> Floats:  # [B,K]
-        """[B,V,3] vertices in metres before the rigid transform: x(w) of equation 1."""
+    def local(self, weights: Floats, jaw: JawMotion | None = None) -> Floats:  # [B,K]
+        """[B,V,3] vertices in metres before the rigid transform: x(w) of equation 1, the jaw bone after the shape keys."""
         flat = weights.astype(np.float32) @ self.deltas.reshape(len(self.names), -1)
-        return (self.neutral + flat.reshape(len(weights), -1, 3)) * self.scale.astype(np.float32)
+        vertices: Floats = (self.neutral + flat.reshape(len(weights), -1, 3)) * self.scale.astype(np.float32)
+        if self.jaw is None or jaw is None:
+            return vertices
+        share = self.jaw.weight
+        arm = self.jaw.grip(share[:, None] * vertices, share, self.scale)
+        return vertices + carry(arm, share, jaw, self.jaw.axes(self.scale))
 
     def world(self, pose: Pose) -> Floats:
         """[B,V,3] vertices in world metres: x_R of equation 1."""
-        return place(pose, self.local(pose.weights))
+        return place(pose, self.local(pose.weights, pose.jaw))
 
     def sample(self, triangle: Ints, barycentric: Floats) -> SurfacePoints:  # [B,n], [B,n,3]
         """The material points at these places on the surface, for evaluation at any pose."""
         corners = self.triangles[triangle]  # [B,n,3]
         share = barycentric.astype(np.float32)
+        points = SurfacePoints(*self._mixed(corners, share))
+        if self.jaw is None:
+            return points
+        share *= self.jaw.weight[corners]
+        return replace(points, carried=self._carried(share.sum(-1), *self._mixed(corners, share)))
+
+    def every_vertex(self, count: int) -> SurfacePoints:
+        """All vertices as material points of `count` frames."""
+        scale = self.scale.astype(np.float32)
+        neutral, deltas = self.neutral * scale, self.deltas * scale
+        carried = None
+        if self.jaw is not None:
+            share = self.jaw.weight
+            carried = self._carried(share[None], share[:, None] * neutral[None], share[:, None] * deltas[:, None])
+            carried = carried[np.zeros(count, int)]
+        return SurfacePoints(
+            np.broadcast_to(neutral, (count, *neutral.shape)),
+            np.broadcast_to(deltas[:, None], (len(self.names), count, *neutral.shape)), carried)  # fmt: skip
+
+    def _mixed(self, corners: Ints, share: Floats) -> tuple[Floats, Floats]:  # [B,n,3], [B,n,3]
+        """Neutral [B,n,3] and deltas [K,B,n,3] of points between corners, metres."""
         scale = self.scale.astype(np.float32)
         neutral = np.einsum("bnc,bncx->bnx", share, self.neutral[corners]) * scale
         deltas = np.empty((len(self.names), *neutral.shape), np.float32)
         for key, delta in enumerate(self.deltas):
             np.einsum("bnc,bncx->bnx", share, delta[corners], out=deltas[key])
-        return SurfacePoints(neutral, deltas * scale)
+        return neutral, deltas * scale
 
-    def every_vertex(self, count: int) -> SurfacePoints:
-        """All vertices as material points of `count` frames."""
-        scale = self.scale.astype(np.float32)
-        return SurfacePoints(
-            np.broadcast_to(self.neutral * scale, (count, *self.neutral.shape)),
-            np.broadcast_to((self.deltas * scale)[:, None], (len(self.names), count, *self.neutral.shape)))  # fmt: skip
+    def _carried(self, share: Floats, neutral: Floats, deltas: Floats) -> Carried:
+        """What the jaw bone carries: `share` [B,n] of points, and neutral and deltas times it."""
+        assert self.jaw is not None
+        axes = self.jaw.axes(self.scale)
+        grip = self.jaw.grip(neutral, share, self.scale)
+        return Carried(axes, share, grip, deltas @ np.linalg.inv(axes).T)
+
+    @property
+    def jaw_columns(self) -> Ints:
+        """What `keys` of a step and of a derivative call the jaw's parameters: K to K+5, K to K+2 where it does not slide."""
+        first = len(self.names)
+        return np.arange(first, first + (0 if self.jaw is None else FREEDOM if self.jaw.slides else 3))
 
     @property
     def radius(self) -> float:
@@ -74,18 +110,32 @@ class SurfacePoints:
 
     neutral: Floats  # [B,n,3] metres
     deltas: Floats  # [K,B,n,3] metres
+    carried: Carried | None = None  # the jaw bone's part of them
 
-    def local(self, weights: Floats) -> Floats:  # [B,K]
+    def __getitem__(self, index: Ints) -> SurfacePoints:
+        """Some of the frames."""
+        carried = None if self.carried is None else self.carried[index]
+        return SurfacePoints(self.neutral[index], self.deltas[:, index], carried)
+
+    def local(self, weights: Floats, jaw: JawMotion | None = None) -> Floats:  # [B,K]
         """[B,n,3] before the rigid transform."""
-        return self.neutral + np.einsum("bk,kbnx->bnx", weights.astype(np.float32), self.deltas, optimize=True)
+        points = self.neutral + np.einsum("bk,kbnx->bnx", weights.astype(np.float32), self.deltas, optimize=True)
+        if self.carried is None or jaw is None:
+            return points
+        return points + self.carried.shift(weights, jaw)
 
     def world(self, pose: Pose) -> Floats:
         """[B,n,3] world metres."""
-        return place(pose, self.local(pose.weights))
+        return place(pose, self.local(pose.weights, pose.jaw))
 
-    def world_derivative(self, pose: Pose, keys: Ints) -> Floats:  # keys: indices of the shape keys wanted
-        """[B,n,3,6+len(keys)] derivative of the world point by rotation vector, translation and weights."""
-        arm = place(pose, self.local(pose.weights)) - pose.translation[:, None]
+    def world_derivative(self, pose: Pose, keys: Ints) -> Floats:
+        """[B,n,3,6+len(keys)] derivative of the world point by rotation vector, translation and what `keys` names.
+
+        Args:
+            pose: B frames.
+            keys: indices of the shape keys wanted; `Rig.jaw_columns` among them mean the jaw's parameters.
+        """
+        arm = place(pose, self.local(pose.weights, pose.jaw)) - pose.translation[:, None]
         out = np.zeros((*arm.shape, 6 + len(keys)), np.float32)
         x, y, z = arm[..., 0], arm[..., 1], arm[..., 2]
         # d(exp(omega) arm)/d omega at 0 is the cross product omega x arm
@@ -94,7 +144,19 @@ class SurfacePoints:
         out[..., 2, 0], out[..., 2, 1] = y, -x
         out[..., range(3), range(3, 6)] = 1.0
         rotation = pose.rotation.astype(np.float32)
-        out[..., 6:] = np.einsum("bxy,kbny->bnxk", rotation, self.deltas[keys], optimize=True)
+        out[..., 6:] = np.einsum("bxy,kbny->bnxk", rotation, self._local_derivative(pose, keys), optimize=True)
+        return out
+
+    def _local_derivative(self, pose: Pose, keys: Ints) -> Floats:
+        """[len(keys),B,n,3]."""
+        if self.carried is None or pose.jaw is None:
+            return self.deltas[keys]
+        shape = keys[keys < len(self.deltas)]
+        out = np.empty((len(keys), *self.neutral.shape), np.float32)
+        out[keys < len(self.deltas)] = self.deltas[shape] + self.carried.by_keys(shape, pose.jaw)
+        if len(shape) < len(keys):
+            by_jaw = self.carried.by_jaw(pose.weights, pose.jaw)
+            out[keys >= len(self.deltas)] = by_jaw[keys[keys >= len(self.deltas)] - len(self.deltas)]
         return out
 
 
@@ -121,7 +183,8 @@ def load_rig(path: Path) -> Rig:
     except (KeyError, TypeError, ValueError) as error:
         raise FaceSolveError(f"The rig file {path} is malformed: {error}.", AGAIN) from error
     check_rig(rig)
-    return replace(rig, strength=np.maximum(rig.strength, WEAKEST))
+    by_bone = rig.jaw is not None and np.array(rig.groups) == "jaw"
+    return replace(rig, strength=np.maximum(np.where(by_bone, JAW_KEYS * rig.strength, rig.strength), WEAKEST))
 
 
 def check_rig(rig: Rig) -> None:
@@ -147,10 +210,23 @@ def check_rig(rig: Rig) -> None:
             f"The face's scale is {', '.join(f'{s:g}' for s in rig.scale)}.", "Give the face a scale that is not zero.")  # fmt: skip
     if rig.colors is not None and not np.isfinite(rig.colors).all():
         raise FaceSolveError("A vertex colour of the face is not a number.", "Repair or delete the colour attribute.")
+    if rig.jaw is not None:
+        _check_jaw(rig.jaw)
     for name, low, high in zip(rig.names, rig.minimum, rig.maximum, strict=True):
         if not low < high:
             raise FaceSolveError(
                 f"The slider of shape key {name} goes from {low:g} to {high:g}.", "Give it a range, or exclude the key.")  # fmt: skip
+
+
+def _check_jaw(jaw: JawBone) -> None:
+    if not (np.isfinite(jaw.rest).all() and abs(np.linalg.det(jaw.rest)) > 1e-12):
+        raise FaceSolveError("The jaw bone has a scale of zero.", "Give its armature a scale that is not zero.")
+    if not (np.isfinite(jaw.weight).all() and jaw.weight.min() >= 0 and jaw.weight.max() <= 1 + 1e-4):
+        raise FaceSolveError(
+            "A weight of the jaw bone's vertex group is not between 0 and 1.", "Normalise its weights."
+        )
+    if not jaw.weight.any():
+        raise FaceSolveError("The jaw bone moves no vertex of the face.", "Give its vertex group weights, or choose another bone.")  # fmt: skip
 
 
 def _rig(data: dict[str, np.ndarray]) -> Rig:
@@ -184,4 +260,13 @@ def _rig(data: dict[str, np.ndarray]) -> Rig:
         strength=take("strength", (keys,), np.float64, 1.0),
         scale=take("scale", (3,), np.float64, 1.0),
         colors=None if colors is None else np.ascontiguousarray(colors[:, :3], np.float32),
+        jaw=_jaw(take, vertices) if "jaw_weight" in data else None,
+    )
+
+
+def _jaw(take: Callable[..., np.ndarray], vertices: int) -> JawBone:
+    return JawBone(
+        take("jaw_weight", (vertices,), np.float32),
+        take("jaw_rest", (4, 4), np.float64),
+        bool(take("jaw_slides", (), np.bool_, default=True)),
     )

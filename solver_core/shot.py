@@ -13,6 +13,7 @@ from solver_core.arrays import Floats, Ints
 from solver_core.camera import Camera
 from solver_core.distortion import COEFFICIENTS, Distortion
 from solver_core.errors import FaceSolveError
+from solver_core.jaw import JawMotion, at_rest
 from solver_core.pose import Pose
 from solver_core.protocol import SHOT_SCHEMA_VERSION
 from solver_core.rig import Rig, load_rig
@@ -29,6 +30,12 @@ class LockedFrame:
     rotation: Floats  # [3,3]
     translation: Floats  # [3] metres, world
     weights: Floats  # [K]
+    jaw: JawMotion | None = None  # 1 frame
+
+    @property
+    def pose(self) -> Pose:
+        """The frame's pose."""
+        return Pose(self.rotation[None], self.translation[None], self.weights[None], self.jaw)
 
 
 @dataclass(frozen=True)
@@ -88,9 +95,7 @@ class Shot:
         """Where the solve starts: the initial poses, with the locked frames at the artist's values."""
         pose = self.initial.copy()
         for locked in self.locked:
-            index = int(np.searchsorted(self.frames, locked.frame))
-            pose.rotation[index], pose.translation[index], pose.weights[index] = (
-                locked.rotation, locked.translation, locked.weights)  # fmt: skip
+            pose.assign(np.searchsorted(self.frames, [locked.frame]), locked.pose)
         return pose
 
 
@@ -135,6 +140,7 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         _numbers(initial["rotation"], (count, 3, 3), "initial.rotation"),
         _numbers(initial["translation"], (count, 3), "initial.translation"),
         _numbers(initial["weights"], (count, keys), "initial.weights"),
+        _jaw(initial, rig, count, "initial"),
     )
     locked = tuple(
         LockedFrame(
@@ -142,6 +148,7 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
             _numbers(item["rotation"], (3, 3), "locked.rotation"),
             _numbers(item["translation"], (3,), "locked.translation"),
             _numbers(item["weights"], (keys,), "locked.weights"),
+            _jaw(item, rig, 1, "locked"),
         )
         for item in document.get("locked", [])
         if int(item["frame"]) in set(frames.tolist())
@@ -177,6 +184,16 @@ def _rig(path: Path, folder: Path, textures: list[dict[str, Any]]) -> tuple[Rig,
         for item in textures
     ]
     return painted(rig, layout, images)
+
+
+def _jaw(item: dict[str, Any], rig: Rig, count: int, name: str) -> JawMotion | None:
+    """The jaw bone's motion; at rest where the file says nothing; None where the rig has no jaw bone."""
+    if rig.jaw is None:
+        return None
+    rest = at_rest(count)
+    return JawMotion(
+        _numbers(item.get("jaw_rotation", rest.rotation), (count, 3, 3), f"{name}.jaw_rotation"),
+        _numbers(item.get("jaw_translation", rest.translation), (count, 3), f"{name}.jaw_translation"))  # fmt: skip
 
 
 def _camera(item: dict[str, Any], count: int) -> Camera:

@@ -15,6 +15,7 @@ import numpy as np
 from solver_core import __version__
 from solver_core.arrays import Floats, Ints, Strings
 from solver_core.errors import FaceSolveError
+from solver_core.jaw import JawMotion
 from solver_core.pose import Pose
 from solver_core.protocol import FRAME_FAILED, FRAME_STATUSES
 
@@ -38,6 +39,10 @@ class Solution:
             FaceSolveError: where the folder cannot be written or the disk is full.
         """
         versions = {"face_solve": __version__, "python": platform.python_version(), "numpy": np.__version__}
+        jaw = self.pose.jaw
+        moved: dict[str, Any] = (
+            {} if jaw is None else {"jaw_rotation": jaw.rotation, "jaw_translation": jaw.translation}
+        )
         beside = path.with_name(path.name + ".writing")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +53,7 @@ class Solution:
                     rotation=self.pose.rotation,
                     translation=self.pose.translation,
                     weights=self.pose.weights,
+                    **moved,
                     names=np.array(self.names, np.str_),
                     status=np.array(self.status, np.str_),
                     error_px=self.error_px,
@@ -76,9 +82,10 @@ def load_solution(path: Path) -> Solution:
     try:
         with np.load(path, allow_pickle=False) as data:
             status: Strings = data["status"]
+            jaw = JawMotion(data["jaw_rotation"], data["jaw_translation"]) if "jaw_rotation" in data else None
             solution = Solution(
                 frames=data["frames"].astype(np.int64),
-                pose=Pose(data["rotation"], data["translation"], data["weights"]),
+                pose=Pose(data["rotation"], data["translation"], data["weights"], jaw),
                 names=tuple(str(n) for n in data["names"]),
                 status=[str(s) for s in status],
                 error_px=data["error_px"],

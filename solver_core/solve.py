@@ -220,8 +220,8 @@ class _Run:
             self.progress.step("judging", min(start + CHUNK, len(wanted)), len(wanted))
 
     def _tell(self, i: int, status: str, error: float, stage: str, reason: str = "") -> None:
-        solution, pose = self.solution, self.context.pose
+        solution, pose = self.solution, self.context.pose[np.array([i])]
         solution.status[i], solution.error_px[i], solution.reason[i] = status, error, reason
-        solution.pose.assign(np.array([i]), pose[np.array([i])])
+        solution.pose.assign(np.array([i]), pose)
         self.listener.frame(FrameResult(
-            int(solution.frames[i]), status, error, pose.rotation[i], pose.translation[i], pose.weights[i], stage, reason))  # fmt: skip
+            int(solution.frames[i]), status, error, pose.rotation[0], pose.translation[0], pose.weights[0], stage, reason, pose.jaw))  # fmt: skip

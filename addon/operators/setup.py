@@ -8,7 +8,9 @@ import bpy
 
 from .. import protocol, session
 from ..preferences import solver_python
+from ..problem import FaceSolveProblem
 from ..scene.folders import user_cache
+from ..scene.jaw import carry, chosen_jaw
 from ..scene.setup import set_up
 from .base import reports_problems
 
@@ -26,6 +28,23 @@ class FACE_SOLVE_OT_setup_from_scene(bpy.types.Operator):
         active = context.view_layer.objects.active
         for line in set_up(context.scene, active):
             self.report({"INFO"}, line)
+        return {"FINISHED"}
+
+
+class FACE_SOLVE_OT_carry_armature(bpy.types.Operator):
+    """Parent the armature that has the jaw bone to the face, so that the bone moves with the head; nothing changes its place."""
+
+    bl_idname = "face_solve.carry_armature"
+    bl_label = "Parent Armature to Face"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Parent it."""
+        jaw = chosen_jaw(context.scene.face_solve)
+        if jaw is None:
+            raise FaceSolveProblem("No jaw bone is chosen.", "Choose it in the Setup panel, or press Set Up.")
+        carry(jaw)
         return {"FINISHED"}
 
 
@@ -51,4 +70,4 @@ class FACE_SOLVE_OT_check_solver(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (FACE_SOLVE_OT_setup_from_scene, FACE_SOLVE_OT_check_solver)
+CLASSES = (FACE_SOLVE_OT_setup_from_scene, FACE_SOLVE_OT_carry_armature, FACE_SOLVE_OT_check_solver)

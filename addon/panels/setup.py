@@ -75,6 +75,11 @@ class FACE_SOLVE_PT_setup(Step, bpy.types.Panel):
         column.operator("face_solve.remove_camera", text="", icon="REMOVE")
         layout.operator("face_solve.fit_range", icon="PREVIEW_RANGE")
         layout.prop(settings, "landmarks")
+        armature = next((one.object for one in settings.face.modifiers if one.type == "ARMATURE" and one.object), None) if settings.face else None  # fmt: skip
+        if armature is not None:
+            layout.prop_search(settings, "jaw_bone", armature.data, "bones", icon="BONE_DATA")
+        elif settings.jaw_bone:
+            layout.prop(settings, "jaw_bone", icon="BONE_DATA")
 
 
 class FACE_SOLVE_PT_advanced(Step, bpy.types.Panel):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Dict, Iterable, List, Sequence, Tuple
+from dataclasses import dataclass, field
+from typing import Dict, Iterable, List, Sequence, Tuple, Union
 
 import bpy
 from mathutils import Euler, Matrix, Quaternion, Vector
@@ -23,12 +23,14 @@ class Space:
         scale: the object's own scale times its delta scale.
         delta_location: added to the location channel.
         delta_rotation: 3x3, applied after the rotation channel.
+        child: 4x4; the head's world matrix = the object's @ child, where the head hangs on the object that is moved.
     """
 
     parent: Matrix
     scale: Vector
     delta_location: Vector
     delta_rotation: Matrix
+    child: Matrix = field(default_factory=lambda: Matrix.Identity(4))
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,17 @@ class Pose:
     scale: Vector
 
 
-def rotation_channel(face: bpy.types.Object) -> Tuple[str, int]:
-    """(data path, number of components) of the object's rotation mode."""
-    return ROTATION_PATHS.get(face.rotation_mode, ("rotation_euler", 3))
+def rotation_channel(moved: Union[bpy.types.Object, bpy.types.PoseBone]) -> Tuple[str, int]:
+    """(data path, number of components) of an object's or bone's rotation mode."""
+    return ROTATION_PATHS.get(moved.rotation_mode, ("rotation_euler", 3))
+
+
+def below(one: bpy.types.Object, other: bpy.types.Object) -> bool:
+    """Whether `one` is parented to `other`, over others or not."""
+    parent = one.parent
+    while parent is not None and parent != other:
+        parent = parent.parent
+    return parent is not None
 
 
 def read_space(face: bpy.types.Object) -> Space:
@@ -101,7 +111,7 @@ def own_channels(space: Space, pose: Pose) -> Tuple[Vector, Matrix]:
     The inverse of Blender's own order: world = parent @ T(location + delta) @ (delta rotation @ rotation) @ scale.
     """
     world = Matrix.Translation(pose.translation) @ pose.rotation.to_4x4() @ Matrix.Diagonal(pose.scale).to_4x4()
-    basis = space.parent.inverted_safe() @ world
+    basis = space.parent.inverted_safe() @ world @ space.child.inverted_safe()
     turned = Matrix([basis.col[i].to_3d() / space.scale[i] for i in range(3)]).transposed()
     rotation = space.delta_rotation.transposed() @ turned
     return basis.translation - space.delta_location, rotation.to_quaternion().to_matrix()

@@ -7,7 +7,8 @@ from typing import Dict, List, Set, Tuple
 import bpy
 from bpy.app.handlers import persistent
 
-from .record import KEPT, Channel, artists_keys, load_written, pose_channels, weight_channels
+from .jaw import head_channels, jaw_if_sound
+from .record import KEPT, Channel, artists_keys, load_written, weight_channels
 from .rig import excluded_keys
 
 _known: Dict[Tuple[str, str], Set[int]] = {}  # by scene and face; asking every curve anew at every redraw would be slow
@@ -17,7 +18,10 @@ def solved_channels(settings: bpy.types.PropertyGroup, face: bpy.types.Object) -
     """Every channel that a solve writes: not those of shape keys that the artist left out."""
     excluded = excluded_keys(settings)
     weights = weight_channels(face)
-    return [*pose_channels(face), *(channel for name, channel in weights.items() if name not in excluded)]
+    return [
+        *head_channels(face, jaw_if_sound(settings)),
+        *(channel for name, channel in weights.items() if name not in excluded),
+    ]
 
 
 def judge_keys(settings: bpy.types.PropertyGroup, face: bpy.types.Object) -> Tuple[Set[int], Set[int]]:

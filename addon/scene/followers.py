@@ -5,11 +5,13 @@ from __future__ import annotations
 import operator
 from array import array
 from dataclasses import replace
-from typing import Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import bpy
 from mathutils import Matrix
 
+from .channels import below
+from .jaw import Jaw, carrier_of, jaw_weights, read_motion, rest_in_head
 from .npz import Array
 from .record import Channel, weight_channels
 from .rig import Rig, coordinates, driven_keys, masked, solvable_keys
@@ -17,20 +19,22 @@ from .rig import Rig, coordinates, driven_keys, masked, solvable_keys
 _STILL = 1e-5  # how much a follower's place in the head's space may change over the shot
 
 
-def find_followers(scene: bpy.types.Scene, face: bpy.types.Object, frames: Sequence[int]) -> List[bpy.types.Object]:
-    """The meshes below the head that share a shape key's name with it and stand still in its space.
+def find_followers(
+    scene: bpy.types.Scene, face: bpy.types.Object, frames: Sequence[int], jaw: Optional[Jaw] = None
+) -> List[bpy.types.Object]:
+    """The meshes that move with the head, share a shape key's name with it and stand still in its space or on its jaw bone.
 
     Leaves the scene at another frame.
     """
-    names = set(solvable_keys(face))
-    found = [one for one in scene.objects if one.type == "MESH" and one.data != face.data and _below(one, face)]
+    names, carrier = set(solvable_keys(face)), carrier_of(face, jaw)
+    found = [one for one in scene.objects if one.type == "MESH" and one.data != face.data and below(one, carrier)]
     found = [one for one in found if one.data.shape_keys and one.data.shape_keys.use_relative]
     found = [one for one in found if names & set(solvable_keys(one))]
     places: Dict[str, List[Matrix]] = {one.name: [] for one in found}
     for frame in sorted({frames[0], frames[len(frames) // 2], frames[-1]}) if found else ():
         scene.frame_set(frame)
         for one in found:
-            places[one.name].append(_place(one, face))
+            places[one.name].append(_place(one, face, jaw))
 
     def still(first: Matrix, *others: Matrix) -> bool:
         return all(abs(a - b) < _STILL for other in others for p, q in zip(first, other, strict=True) for a, b in zip(p, q, strict=True))  # fmt: skip
@@ -48,11 +52,11 @@ def shared_channels(face: bpy.types.Object, other: bpy.types.Object) -> Dict[str
     }
 
 
-def with_follower(face: bpy.types.Object, other: bpy.types.Object, rig: Rig) -> Rig:
+def with_follower(face: bpy.types.Object, other: bpy.types.Object, rig: Rig, jaw: Optional[Jaw] = None) -> Rig:
     """The rig with a follower's mesh behind it, in the head's own space. The follower's own keys stay as they stand now."""
     mesh, keys = other.data, other.data.shape_keys
     count = len(mesh.vertices)
-    place = _place(other, face)
+    place = _place(other, face, jaw)
     graph = bpy.context.evaluated_depsgraph_get()
     now = keys.evaluated_get(graph).key_blocks
     head = face.data.shape_keys.evaluated_get(graph).key_blocks
@@ -72,12 +76,17 @@ def with_follower(face: bpy.types.Object, other: bpy.types.Object, rig: Rig) -> 
             moving[name] = delta
         else:
             neutral = array("f", (a + now[name].value * b for a, b in zip(neutral, delta, strict=True)))
-    return _joined(rig, mesh, place, neutral, moving, _ranges(other, moving))
+    joined = _joined(rig, mesh, place, neutral, moving, _ranges(other, moving))
+    if jaw is not None:
+        shares = array("f", [1.0] * count) if _on_bone(other, jaw) else jaw_weights(other, jaw)
+        shares = rig.arrays["jaw_weight"].values + shares
+        joined.arrays["jaw_weight"] = Array(shares, (len(shares),))
+    return joined
 
 
 def mirrored(face: bpy.types.Object, other: bpy.types.Object, scale: Sequence[float]) -> bool:
     """True where a follower is seen mirrored in the world."""
-    return _mirrors(_place(other, face), scale)
+    return _mirrors(_place(other, face, None), scale)
 
 
 def _mirrors(place: Matrix, scale: Sequence[float]) -> bool:
@@ -138,17 +147,26 @@ def _ranges(other: bpy.types.Object, moving: Dict[str, array[float]]) -> Dict[st
     return {name: [blocks[name].slider_min, blocks[name].slider_max] for name in moving}
 
 
-def _place(other: bpy.types.Object, face: bpy.types.Object) -> Matrix:
-    """The follower's space in the head's, as they stand."""
+def _place(other: bpy.types.Object, face: bpy.types.Object, jaw: Optional[Jaw]) -> Matrix:
+    """The follower's space in the head's, as they stand; of one that hangs on the jaw bone, with the bone at rest."""
     graph = bpy.context.evaluated_depsgraph_get()
-    return face.evaluated_get(graph).matrix_world.inverted_safe() @ other.evaluated_get(graph).matrix_world
+    place = face.evaluated_get(graph).matrix_world.inverted_safe() @ other.evaluated_get(graph).matrix_world
+    if jaw is None or not _on_bone(other, jaw):
+        return place
+    rest = rest_in_head(jaw, graph)
+    return rest @ read_motion(jaw, graph).inverted_safe() @ rest.inverted_safe() @ place
 
 
-def _below(one: bpy.types.Object, face: bpy.types.Object) -> bool:
-    parent = one.parent
-    while parent is not None and parent != face:
-        parent = parent.parent
-    return parent is not None
+def _on_bone(other: bpy.types.Object, jaw: Jaw) -> bool:
+    """Whether an object, or one that it is parented to, is parented to the jaw bone."""
+    above = other
+    while above is not None and (above.parent_type, above.parent, above.parent_bone) != (
+        "BONE",
+        jaw.armature,
+        jaw.name,
+    ):
+        above = above.parent
+    return above is not None
 
 
 def _reads(other: bpy.types.Object, face: bpy.types.Object, name: str) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import bpy
 
 from ..problem import FaceSolveProblem
+from .jaw import head_channels, jaw_if_sound
 from .keys import keyed_values, write_keys
-from .record import load_written, pose_channels, single, store_written, weight_channels
+from .record import load_written, single, store_written, weight_channels
 from .rig import check_face
 
 
@@ -22,7 +23,7 @@ def lock(settings: bpy.types.PropertyGroup, frame: int) -> int:
     face = settings.face
     written = load_written(settings)
     made = 0
-    for channel in [*pose_channels(face), *weight_channels(face).values()]:
+    for channel in [*head_channels(face, jaw_if_sound(settings)), *weight_channels(face).values()]:
         value = single(channel.current())
         if frame not in keyed_values(channel.find()):
             write_keys(channel.ensure(), {frame: value})

@@ -8,8 +8,9 @@ import bpy
 
 from ..problem import ERROR, WARNING, FaceSolveProblem, Problem
 from . import infill
+from .jaw import carrier_of, check_jaw, chosen_jaw
 from .plate import missing_frames, read_plate
-from .rig import check_face
+from .rig import check_face, check_placed
 from .shape_settings import group_problems
 
 
@@ -23,6 +24,10 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     problems: List[Problem] = []
     try:
         check_face(settings.face)
+        jaw = chosen_jaw(settings)
+        if jaw is not None:
+            check_jaw(jaw)
+            check_placed(carrier_of(settings.face, jaw))
     except FaceSolveProblem as problem:
         problems.append(problem.as_problem())
     cameras = enabled_cameras(settings)

@@ -22,7 +22,7 @@ KEPT = "kept:"
 
 
 class Channel:
-    """One animated number of the head: of the object, or of a shape key.
+    """One animated number of the head: of the object, of a shape key, or of the jaw bone.
 
     Args:
         name: its name in the record, stable over sessions.
@@ -53,11 +53,14 @@ class Channel:
         return float(value[self.index] if hasattr(value, "__len__") else value)
 
 
-def pose_channels(face: bpy.types.Object) -> List[Channel]:
-    """Location (3) and rotation (3 or 4, by the object's rotation mode)."""
-    path, size = rotation_channel(face)
+def pose_channels(owner: bpy.types.Object, bone: Optional[bpy.types.PoseBone] = None) -> List[Channel]:
+    """Location (3) and rotation (3 or 4, by the rotation mode) of an object, or of the jaw bone of an armature."""
+    path, size = rotation_channel(bone or owner)
     places = [("location", i) for i in range(3)] + [(path, i) for i in range(size)]
-    return [Channel(f"{where}[{i}]", face, where, i, "Object Transforms") for where, i in places]
+    if bone is None:
+        return [Channel(f"{where}[{i}]", owner, where, i, "Object Transforms") for where, i in places]
+    before = bone.path_from_id()
+    return [Channel(f"jaw:{where}[{i}]", owner, f"{before}.{where}", i, bone.name) for where, i in places]
 
 
 def weight_channels(face: bpy.types.Object) -> Dict[str, Channel]:

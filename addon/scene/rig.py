@@ -67,6 +67,15 @@ def check_face(face: bpy.types.Object) -> None:
         raise FaceSolveProblem(
             f"{face.name} is linked from another file.", "Make it local (Object > Relations > Make Local)."
         )
+    check_placed(face)
+
+
+def check_placed(face: bpy.types.Object) -> None:
+    """Refuse an object whose place is not its own channels'.
+
+    Raises:
+        FaceSolveProblem: with the reason and the remedy.
+    """
     constraints = [
         one.name for one in face.constraints if not one.mute and one.influence > 0.0 and one.type != "CHILD_OF"
     ]

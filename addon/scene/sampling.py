@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from array import array
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Dict, Iterator, List, Tuple
+from dataclasses import dataclass, field, replace
+from typing import Dict, Iterator, List, Optional, Tuple
 
 import bpy
+from mathutils import Matrix
 
 from ..problem import FaceSolveProblem
 from .camera_model import FrameFormat, Lens, intrinsics, world_to_camera
 from .channels import Pose, Space, read_pose, read_space
+from .jaw import Jaw, carrier_of, near, read_motion, rest_in_head
 from .plate import Plate, backdrop
 from .rig import solvable_keys
 
@@ -26,6 +28,8 @@ class Samples:
     spaces: Dict[int, Space] = field(default_factory=dict)
     intrinsics: Dict[str, List[List[float]]] = field(default_factory=dict)  # by camera
     extrinsics: Dict[str, List[List[List[float]]]] = field(default_factory=dict)
+    jaw_rest: Optional[Matrix] = None  # 4x4, in the head's own space; None where there is no jaw bone
+    jaw: List[Matrix] = field(default_factory=list)  # 4x4, against its rest
 
 
 @contextmanager
@@ -45,6 +49,7 @@ def sample_scene(
     plates: Dict[str, Plate],
     sizes: Dict[str, Tuple[int, int]],
     frames: List[int],
+    jaw: Optional[Jaw] = None,
 ) -> Samples:
     """Play the frames.
 
@@ -55,9 +60,10 @@ def sample_scene(
         plates: each camera's plate, by camera name.
         sizes: each plate's (width, height) in pixels, by camera name.
         frames: scene frames, ascending.
+        jaw: the jaw bone, if any.
 
     Raises:
-        FaceSolveProblem: where a camera cannot be solved with, or the head's scale changes.
+        FaceSolveProblem: where a camera cannot be solved with, the head's scale changes, or the jaw bone stays behind.
     """
     samples = Samples(list(frames))
     keys = face.data.shape_keys
@@ -79,7 +85,9 @@ def sample_scene(
                     "Remove the scale's animation.",
                 )
             samples.poses.append(pose)
-            samples.spaces[frame] = read_space(evaluated)
+            samples.spaces[frame] = head_space(face, jaw, graph)
+            if jaw is not None:
+                _sample_jaw(jaw, graph, samples)
             blocks = keys.evaluated_get(graph).key_blocks
             blocks.foreach_get("value", values)
             blocks.foreach_get("mute", muted)
@@ -87,6 +95,28 @@ def sample_scene(
             for camera in cameras:
                 _sample_camera(scene, camera.evaluated_get(graph), camera, sizes[plates[camera.name].camera], samples)
     return samples
+
+
+def head_space(face: bpy.types.Object, jaw: Optional[Jaw], graph: bpy.types.Depsgraph) -> Space:
+    """What stands between the head's world matrix and the channels of the object that carries it."""
+    carrier = carrier_of(face, jaw)
+    space = read_space(carrier.evaluated_get(graph))
+    if carrier == face:
+        return space
+    above, head = (one.evaluated_get(graph).matrix_world for one in (carrier, face))
+    return replace(space, child=above.inverted_safe() @ head)
+
+
+def _sample_jaw(jaw: Jaw, graph: bpy.types.Depsgraph, samples: Samples) -> None:
+    rest = rest_in_head(jaw, graph)
+    samples.jaw_rest = samples.jaw_rest or rest
+    if not near(rest, samples.jaw_rest):
+        raise FaceSolveProblem(
+            f"{jaw.face.name} and {jaw.armature.name} move against each other (frame {graph.scene.frame_current}): "
+            "the jaw bone would stay behind.",
+            f"Delete the keys of location and rotation of {jaw.face.name if carrier_of(jaw.face, jaw) != jaw.face else jaw.armature.name}.",
+        )
+    samples.jaw.append(read_motion(jaw, graph))
 
 
 def _sample_camera(

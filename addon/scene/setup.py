@@ -7,6 +7,7 @@ from typing import List, Optional
 import bpy
 
 from ..problem import FaceSolveProblem
+from .jaw import find_jaw
 from .plate import background, read_plate
 from .prechecks import enabled_cameras
 from .rig import check_face, solvable_keys
@@ -25,6 +26,8 @@ def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[s
     """
     settings = scene.face_solve
     said = [_find_face(scene, settings, active)]
+    settings.jaw_bone, sentence = find_jaw(settings.face)
+    said += [sentence] if sentence else []
     said += _find_cameras(scene, settings)
     said.append(find_range(scene, settings))
     fill_groups(settings, afresh=False)

@@ -18,6 +18,7 @@ from .distortion import read_distortion
 from .fixes import artists_frames, judge_keys
 from .followers import find_followers, mirrored, with_follower
 from .infill import Span, own_spans, spans_of
+from .jaw import chosen_jaw, jaw_arrays, motion_values
 from .npz import write_npz
 from .plate import Plate, plate_size, read_plate
 from .prechecks import enabled_cameras, plate_problems, prechecks, ranges
@@ -45,6 +46,8 @@ class Plan:
     neighbours: Set[int] = field(
         default_factory=set
     )  # frames that the solver sees beside those it solves; never written
+    armature: str = ""  # that has the jaw bone; empty where there is none
+    bone: str = ""
 
     @property
     def solution(self) -> Path:
@@ -133,9 +136,12 @@ def write_shot(
     if uncovered:
         raise FaceSolveProblem(f"The plate has no frame at {ranges(uncovered)}.", "Solve a range inside the plate.")
     sizes = {camera.name: plate_size(camera, plates[camera.name], frames) for camera in cameras}
-    samples = sample_scene(scene, face, cameras, plates, sizes, frames)
+    jaw = chosen_jaw(settings)
+    samples = sample_scene(scene, face, cameras, plates, sizes, frames, jaw)
     scale = list(samples.poses[0].scale)
     rig = read_rig(face, settings, scale)
+    if jaw is not None:
+        rig.arrays.update(jaw_arrays(jaw, samples.jaw_rest))
     locked, partly = anchors(settings, face, frames)
     neighbours -= locked
     if locked.issuperset(wanted):
@@ -144,11 +150,11 @@ def write_shot(
         )
     warnings = [str(problem) for problem in found]
     with current_frame_kept(scene):
-        warnings += unseen(scene, face, rig, frames)
-        followers = find_followers(scene, face, frames)
+        warnings += unseen(scene, face, rig, frames, jaw)
+        followers = find_followers(scene, face, frames, jaw)
         scene.frame_set(frames[0])
         for other in followers:
-            rig = with_follower(face, other, rig)
+            rig = with_follower(face, other, rig, jaw)
     if partly:
         warnings.append(
             f"Some channels carry your keys at {ranges(sorted(partly))}: those are kept. Lock the frame to keep it whole."
@@ -182,6 +188,8 @@ def write_shot(
         [other.name for other in followers],
         partly,
         neighbours,
+        jaw.armature.name if jaw else "",
+        jaw.name if jaw else "",
     )
 
 
@@ -246,8 +254,15 @@ def _document(
     device: str,
 ) -> Dict[str, object]:
     settings = scene.face_solve
-    rotations = [[value for row in pose.rotation for value in row] for pose in samples.poses]
-    translations = [list(pose.translation) for pose in samples.poses]
+    initial = {
+        "rotation": [[value for row in pose.rotation for value in row] for pose in samples.poses],
+        "translation": [list(pose.translation) for pose in samples.poses],
+        "weights": samples.weights,
+    }
+    if samples.jaw:
+        initial["jaw_rotation"], initial["jaw_translation"] = map(
+            list, zip(*map(motion_values, samples.jaw), strict=True)
+        )
     return {
         "schema": protocol.SHOT_SCHEMA_VERSION,
         "name": Path(bpy.data.filepath).stem or scene.name,
@@ -271,9 +286,9 @@ def _document(
             for camera in cameras
         ],
         "rig": "rig.npz",
-        "initial": {"rotation": rotations, "translation": translations, "weights": samples.weights},
+        "initial": initial,
         "locked": [
-            {"frame": frame, "rotation": rotations[i], "translation": translations[i], "weights": samples.weights[i]}
+            {"frame": frame, **{name: values[i] for name, values in initial.items()}}
             for i, frame in enumerate(frames)
             if frame in locked
         ],

@@ -10,13 +10,14 @@ import bpy
 
 from ..problem import FaceSolveProblem
 from ..worker.job import FrameResult
-from .channels import read_pose, read_space
+from .channels import read_pose
 from .followers import find_followers
 from .infill import find_ranges
+from .jaw import check_jaw, chosen_jaw
 from .npz import read_npz
 from .record import weight_channels
 from .rig import check_face, solvable_keys
-from .sampling import current_frame_kept
+from .sampling import current_frame_kept, head_space
 from .shot import Plan
 from .writer import store_results, write_frames
 
@@ -44,11 +45,11 @@ def read_solution(path: Path) -> Tuple[List[str], Dict[int, FrameResult]]:
         "status": (count,),
         "error_px": (count,),
     }
-    for name, shape in shapes.items():
-        if arrays[name].shape != shape:
-            raise FaceSolveProblem(
-                f"{path} is damaged: {name!r} has the shape {arrays[name].shape}, not {shape}.", "Solve again."
-            )
+    bone = {"jaw_rotation": (count, 3, 3), "jaw_translation": (count, 3)} if "jaw_rotation" in arrays else {}
+    for name, shape in {**shapes, **bone}.items():
+        if name not in arrays or arrays[name].shape != shape:
+            found = f"has the shape {arrays[name].shape}, not {shape}" if name in arrays else "is missing"
+            raise FaceSolveProblem(f"{path} is damaged: {name!r} {found}.", "Solve again.")
     results: Dict[int, FrameResult] = {}
     for i, frame in enumerate(frames):
         error = arrays["error_px"].values[i]
@@ -60,6 +61,8 @@ def read_solution(path: Path) -> Tuple[List[str], Dict[int, FrameResult]]:
             list(arrays["translation"].values[3 * i : 3 * i + 3]),
             list(arrays["weights"].values[keys * i : keys * i + keys]),
             str(arrays["reason"].values[i]) if "reason" in arrays else "",
+            list(arrays["jaw_rotation"].values[9 * i : 9 * i + 9]) if bone else None,
+            list(arrays["jaw_translation"].values[3 * i : 3 * i + 3]) if bone else None,
         )
     return list(names), results
 
@@ -82,16 +85,19 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
         )
     if not results:
         raise FaceSolveProblem(f"{path} holds no frames.", "Solve again.")
+    jaw = chosen_jaw(settings)
+    if jaw is not None:
+        check_jaw(jaw)
     keyable = weight_channels(face)
     frames = sorted(results)
     spaces = {}
     with current_frame_kept(scene):
         for frame in frames:
             scene.frame_set(frame)
-            evaluated = face.evaluated_get(bpy.context.evaluated_depsgraph_get())
-            spaces[frame] = read_space(evaluated)
-            scale = read_pose(evaluated).scale
-        followers = [other.name for other in find_followers(scene, face, frames)]
+            graph = bpy.context.evaluated_depsgraph_get()
+            spaces[frame] = head_space(face, jaw, graph)
+            scale = read_pose(face.evaluated_get(graph)).scale
+        followers = [other.name for other in find_followers(scene, face, frames, jaw)]
     locked = {item.frame for item in settings.locked_frames}
     plan = Plan(
         scene.name,
@@ -104,9 +110,13 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
         spaces,
         list(scale),
         followers=followers,
+        armature=jaw.armature.name if jaw else "",
+        bone=jaw.name if jaw else "",
     )
     write_frames(plan, results, frames)
     store_results(settings, results.values())
     find_ranges(settings)
     settings.last_result = f"{len(frames)} frames from {path.name}."
+    if jaw is None and any(result.jaw_rotation is not None for result in results.values()):
+        settings.last_result += " The solution moves a jaw bone; none is chosen here."
     return settings.last_result + (f" Not on {face.name}: {', '.join(unknown[:5])}." if unknown else "")

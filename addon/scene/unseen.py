@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from array import array
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, Set
+from typing import Dict, Iterator, List, Optional, Set
 
 import bpy
 
+from .jaw import Jaw, read_motion, skin
 from .rig import Rig
 
 _DEFORMS = {
@@ -37,7 +38,9 @@ _DEFORMS = {
 _VISIBLE = 1e-3  # of the face's size: a modifier that moves it less is not worth a word
 
 
-def unseen(scene: bpy.types.Scene, face: bpy.types.Object, rig: Rig, frames: List[int]) -> List[str]:
+def unseen(
+    scene: bpy.types.Scene, face: bpy.types.Object, rig: Rig, frames: List[int], jaw: Optional[Jaw] = None
+) -> List[str]:
     """Sentences for the artist; empty where the solver sees everything. Leaves the scene at another frame."""
     said = []
     following = keys_that_follow(face, {name for name, solved in zip(rig.names, rig.solved, strict=True) if solved})
@@ -45,12 +48,13 @@ def unseen(scene: bpy.types.Scene, face: bpy.types.Object, rig: Rig, frames: Lis
         said.append(
             f"Drivers move {', '.join(following[:5])} along with shape keys that are solved: they are solved as if they stood still."
         )
-    moved = _moved_by_modifiers(scene, face, rig, sorted({frames[0], frames[len(frames) // 2], frames[-1]}))
+    moved = _moved_by_modifiers(scene, face, rig, sorted({frames[0], frames[len(frames) // 2], frames[-1]}), jaw)
     if moved > _VISIBLE:
         names = ", ".join(modifier.name for modifier in _deforming(face))
         said.append(
-            f"The modifier {names} moves {face.name} after its shape keys, by up to {100 * moved:.1f} % of its size: "
-            "the solver does not see that."
+            f"The modifier {names} moves {face.name} after its shape keys, by up to {100 * moved:.1f} % of its size"
+            + (" beyond what the jaw bone does" if jaw else "")
+            + ": the solver does not see that."
         )
     return said
 
@@ -81,7 +85,9 @@ def _deforming(face: bpy.types.Object) -> List[bpy.types.Modifier]:
     return [modifier for modifier in face.modifiers if modifier.show_viewport and modifier.type in _DEFORMS]
 
 
-def _moved_by_modifiers(scene: bpy.types.Scene, face: bpy.types.Object, rig: Rig, frames: List[int]) -> float:
+def _moved_by_modifiers(
+    scene: bpy.types.Scene, face: bpy.types.Object, rig: Rig, frames: List[int], jaw: Optional[Jaw]
+) -> float:
     """How far deforming modifiers move a vertex, as a share of the face's size."""
     if not _deforming(face):
         return 0.0
@@ -101,6 +107,8 @@ def _moved_by_modifiers(scene: bpy.types.Scene, face: bpy.types.Object, rig: Rig
                     for i, delta in enumerate(deltas[start : start + len(neutral)]):
                         if delta:
                             expected[i] += weight * delta
+            if jaw is not None:
+                skin(expected, rig.arrays, read_motion(jaw, graph))
             mesh = face.evaluated_get(graph).data
             shown = array("f", bytes(12 * len(mesh.vertices)))
             mesh.vertices.foreach_get("co", shown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, Set, Tuple
+from typing import Dict, Iterable, List, Optional, Set, Tuple
 
 import bpy
 from mathutils import Matrix, Vector
@@ -10,11 +10,14 @@ from mathutils import Matrix, Vector
 from .. import protocol
 from ..problem import FaceSolveProblem
 from ..worker.job import FrameResult
-from .channels import Pose, continuous_rotations, own_channels, rotation_channel
+from .channels import Pose, continuous_rotations, own_channels
 from .followers import shared_channels
+from .jaw import Jaw, carrier_of, own_motion
 from .keys import keyed_values, write_keys
 from .record import KEPT, Channel, Written, load_written, pose_channels, single, store_written, weight_channels
 from .shot import Plan
+
+Places = Dict[int, Tuple[Vector, Matrix]]  # location (3) and rotation matrix (3x3) by frame
 
 
 def find_actors(plan: Plan) -> Tuple[bpy.types.Scene, bpy.types.Object]:
@@ -33,6 +36,18 @@ def find_actors(plan: Plan) -> Tuple[bpy.types.Scene, bpy.types.Object]:
     return scene, face
 
 
+def _find_jaw(plan: Plan, scene: bpy.types.Scene, face: bpy.types.Object) -> Optional[Jaw]:
+    if not plan.bone:
+        return None
+    armature = scene.objects.get(plan.armature)
+    if armature is None or armature.type != "ARMATURE" or plan.bone not in armature.pose.bones:
+        raise FaceSolveProblem(
+            f"The jaw bone {plan.bone} of {plan.armature} is gone, so its frames have nowhere to go.",
+            "Undo the deletion, or choose another bone and solve again.",
+        )
+    return Jaw(face, armature, plan.bone)
+
+
 def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -> None:
     """Key the frames in `dirty`; the others in `results` only steer the continuity of rotation.
 
@@ -44,9 +59,10 @@ def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -
         dirty: the frames to write.
 
     Raises:
-        FaceSolveProblem: where scene or face are gone.
+        FaceSolveProblem: where scene, face or jaw bone are gone.
     """
     scene, face = find_actors(plan)
+    jaw = _find_jaw(plan, scene, face)
     settings = scene.face_solve
     usable = {
         frame: result
@@ -60,7 +76,9 @@ def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -
     if not frames:
         return
     written = load_written(settings)
-    columns = _pose_columns(plan, face, usable, written)
+    columns = _head_columns(plan, carrier_of(face, jaw), usable, written)
+    if jaw is not None:
+        columns += _jaw_columns(plan, jaw, usable, written)
     weights = weight_channels(face)
     others = [scene.objects[name] for name in plan.followers if name in scene.objects]
     for keyable in (weights, *(shared_channels(face, other) for other in others if other.data.shape_keys)):
@@ -90,31 +108,42 @@ def _write_channel(channel: Channel, values: Dict[int, float], written: Written,
         written.setdefault(KEPT + channel.name, {}).update(kept)
 
 
-def _pose_columns(plan: Plan, face: bpy.types.Object, usable: Dict[int, FrameResult], written: Written) -> List:
-    channels = pose_channels(face)
-    mode = face.rotation_mode
-    locations, rotations = {}, {}
+def _head_columns(plan: Plan, carrier: bpy.types.Object, usable: Dict[int, FrameResult], written: Written) -> List:
+    places: Places = {}
     for frame, result in usable.items():
         turned = Matrix([result.rotation[0:3], result.rotation[3:6], result.rotation[6:9]])
         pose = Pose(turned, Vector(result.translation), Vector(plan.scale))
-        locations[frame], rotations[frame] = own_channels(plan.spaces[frame], pose)
-    turns = channels[3:]
+        places[frame] = own_channels(plan.spaces[frame], pose)
+    return _columns(plan, pose_channels(carrier), carrier.rotation_mode, places, written)
+
+
+def _jaw_columns(plan: Plan, jaw: Jaw, usable: Dict[int, FrameResult], written: Written) -> List:
+    places: Places = {
+        frame: own_motion(jaw, result.jaw_rotation, result.jaw_translation)
+        for frame, result in usable.items()
+        if result.jaw_rotation is not None and result.jaw_translation is not None
+    }
+    return _columns(plan, jaw.channels, jaw.posed.rotation_mode, places, written)
+
+
+def _columns(plan: Plan, channels: List[Channel], mode: str, places: Places, written: Written) -> List:
+    """(channel, value by frame) of an object's or bone's location, where it has one, and rotation."""
+    shifts = [channel for channel in channels if channel.data_path.endswith("location")]
+    turns = channels[len(shifts) :]
     # What the artist keyed, and what is locked, stays: the other frames' turns are counted from there.
     curves = [channel.find() for channel in turns]
     kept = plan.locked | plan.neighbours
     for channel, curve in zip(turns, curves, strict=True):
         ours = written.get(channel.name, {})
         kept.update(frame for frame, value in keyed_values(curve).items() if ours.get(frame) != value)
-    start = list(getattr(face, rotation_channel(face)[0]))
+    start = [channel.current() for channel in turns]
     fixed = {
         frame: [curve.evaluate(frame) if curve else start[i] for i, curve in enumerate(curves)]
         for frame in kept
         if plan.frames[0] <= frame <= plan.frames[-1]
     }
-    values = continuous_rotations(rotations, mode, fixed, start)
-    columns = [
-        (channel, {frame: place[i] for frame, place in locations.items()}) for i, channel in enumerate(channels[:3])
-    ]
+    values = continuous_rotations({frame: turn for frame, (_, turn) in places.items()}, mode, fixed, start)
+    columns = [(channel, {frame: shift[i] for frame, (shift, _) in places.items()}) for i, channel in enumerate(shifts)]
     columns += [(channel, {frame: value[i] for frame, value in values.items()}) for i, channel in enumerate(turns)]
     return columns
 

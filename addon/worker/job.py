@@ -45,6 +45,8 @@ class FrameResult:
     translation: List[float]
     weights: List[float]
     reason: str = ""
+    jaw_rotation: Optional[List[float]] = None  # 9, row-major, against the bone's rest; None where there is no jaw bone
+    jaw_translation: Optional[List[float]] = None  # 3
 
 
 @dataclass
@@ -200,6 +202,8 @@ class Job:
             translation=[float(value) for value in message["translation"]],
             weights=[float(value) for value in message["weights"]],
             reason=str(message.get("reason") or ""),
+            jaw_rotation=_numbers(message, "jaw_rotation", 9),
+            jaw_translation=_numbers(message, "jaw_translation", 3),
         )
         if result.status not in protocol.FRAME_STATUSES:
             raise ValueError(f"unknown status {result.status!r}")
@@ -261,3 +265,13 @@ class Job:
         log = str(self.process.log) if self.process.log_tail(1) else ""
         self.outcome = Outcome(message=message, remedy=remedy, seconds=self.elapsed, log=log)
         self.state = State.FAILED
+
+
+def _numbers(message: protocol.Message, name: str, count: int) -> Optional[List[float]]:
+    """The finite numbers of an optional field; None where the message has none."""
+    if name not in message:
+        return None
+    values = [float(value) for value in message[name]]
+    if len(values) != count or not all(map(math.isfinite, values)):
+        raise ValueError(f"{name} has no {count} finite numbers at frame {message['frame']}")
+    return values

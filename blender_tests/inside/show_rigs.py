@@ -1,60 +1,14 @@
 """Runs inside Blender: shots of heads rigged in many ways, and Blender's own evaluated vertices before and after keys are written."""
 
-import json
-import math
 import os
-import random
 import sys
-from array import array
-from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(__file__))
 import bpy
-import harness
+from heads import make_head, report
 from mathutils import Euler, Matrix, Vector
 
-FRAMES = (1, 2, 3)
-KEYS = ("jawOpen", "mouthSmile_L", "eyeBlink_L", "browUp")
 EULERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
-
-
-def make_head(name="Head", seed=1, keys=KEYS):
-    """A ball of 62 vertices with random shape keys, all in use."""
-    rng = random.Random(seed)
-    rings, around = 6, 10
-    vertices = [(0, 0, -0.1)]
-    for ring in range(1, rings + 1):
-        angle = math.pi * ring / (rings + 1)
-        vertices += [
-            (
-                0.1 * math.sin(angle) * math.cos(2 * math.pi * i / around),
-                0.1 * math.sin(angle) * math.sin(2 * math.pi * i / around),
-                -0.1 * math.cos(angle),
-            )
-            for i in range(around)
-        ]
-    vertices.append((0, 0, 0.1))
-    last = len(vertices) - 1
-    faces = []
-    for i in range(around):
-        j = (i + 1) % around
-        faces += [(0, 1 + j, 1 + i), (last, last - around + i, last - around + j)]
-        for ring in range(rings - 1):
-            a = 1 + ring * around
-            faces.append((a + i, a + j, a + around + j, a + around + i))
-    mesh = bpy.data.meshes.new(name)
-    mesh.from_pydata(vertices, [], faces)
-    head = bpy.data.objects.new(name, mesh)
-    bpy.context.scene.collection.objects.link(head)
-    head.shape_key_add(name="Basis")
-    for index, key in enumerate(keys):
-        block = head.shape_key_add(name=key, from_mix=False)
-        for point in block.data:
-            point.co += Vector([rng.uniform(-0.02, 0.02) for _ in range(3)])
-        block.value = 0.2 + 0.15 * index
-    head.location, head.rotation_euler = (0.05, 0.02, -0.03), (0.2, -0.3, 0.4)
-    bpy.context.view_layer.objects.active = head
-    return head
 
 
 def block_of(head, name):
@@ -270,71 +224,4 @@ CASES = {
 CASES.update({f"euler_{mode}": _euler(mode) for mode in EULERS})
 
 
-def evaluated_vertices(head):
-    """By frame: the world places of the vertices, after the shape keys and before the modifiers."""
-    shown = [(modifier, modifier.show_viewport) for modifier in head.modifiers]
-    for modifier, _ in shown:
-        modifier.show_viewport = False
-    places = []
-    for frame in FRAMES:
-        bpy.context.scene.frame_set(frame)
-        evaluated = head.evaluated_get(bpy.context.evaluated_depsgraph_get())
-        flat = array("f", bytes(12 * len(evaluated.data.vertices)))
-        evaluated.data.vertices.foreach_get("co", flat)
-        world = evaluated.matrix_world.copy()
-        places.append([list(world @ Vector(flat[i : i + 3])) for i in range(0, len(flat), 3)])
-    for modifier, before in shown:
-        modifier.show_viewport = before
-    return places
-
-
-def joined(parts):
-    """The vertices of several objects, one after another, by frame."""
-    return [[place for part in frame for place in part] for frame in zip(*parts, strict=True)]
-
-
-def results(plan, rng):
-    """Frames as a solver would send them: any pose, any weights within the sliders."""
-    result = harness.module("worker.job").FrameResult
-    document = json.loads((plan.folder / "shot.json").read_text())
-    rig = harness.module("scene.npz").read_npz(plan.folder / "rig.npz")
-    low, high = rig["minimum"].values, rig["maximum"].values
-    made = {}
-    for i, frame in enumerate(plan.frames):
-        rotation = Euler([rng.uniform(-2, 2) for _ in range(3)]).to_matrix()
-        weights = [
-            rng.uniform(low[k], high[k]) if solved else document["initial"]["weights"][i][k]
-            for k, solved in enumerate(plan.solved)
-        ]
-        place = [rng.uniform(-0.3, 0.3) for _ in range(3)]
-        made[frame] = result(frame, "solved", 0.5, [value for row in rotation for value in row], place, weights)
-    return made
-
-
-def show(name, make):
-    scene = harness.empty_scene(FRAMES[0], FRAMES[-1])
-    head = make_head()
-    harness.make_camera(duration=len(FRAMES))
-    make(head)
-    bpy.context.view_layer.update()
-    scene.face_solve.face = head
-    bpy.ops.face_solve.setup_from_scene()
-    plan = harness.module("scene.shot").write_shot(scene, harness.FOLDER / name)
-    parts = [head, *(bpy.data.objects[other] for other in getattr(plan, "followers", []))]
-    before = [evaluated_vertices(part) for part in parts]
-    solved = results(plan, random.Random(9))
-    harness.module("scene.writer").write_frames(plan, solved, plan.frames)
-    after = [evaluated_vertices(part) for part in parts]
-    return {
-        "folder": str(plan.folder),
-        "warnings": plan.warnings,
-        "before": joined(before),
-        "after": joined(after),
-        "solution": [[one.rotation, one.translation, one.weights] for one in solved.values()],
-    }
-
-
-harness.install()
-Path(harness.REPORT).write_text(json.dumps({name: show(name, make) for name, make in CASES.items()}))
-sys.stdout.flush()
-os._exit(0)
+report(CASES)

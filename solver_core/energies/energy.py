@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from solver_core.arrays import Bools, Floats, Ints
+from solver_core.jaw import FREEDOM
 from solver_core.optimise.dogleg import Quadratic
 from solver_core.pose import RIGID, Pose
 from solver_core.rig import Rig
@@ -21,14 +22,17 @@ class Energy(Protocol):
         """[b,M] residuals."""
 
     def linear(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
-        """Residuals [b,M] and their Jacobian [b,M,6+len(keys)] by rotation vector, translation and the weights of `keys`."""
+        """Residuals [b,M] and their Jacobian [b,M,6+len(keys)] by rotation vector, translation and what `keys` names.
+
+        `keys` are indices of shape keys; from K on they are the jaw bone's parameters (Rig.jaw_columns).
+        """
 
 
 @dataclass(frozen=True)
 class Free:
     """Which parameters a solve may change."""
 
-    keys: Ints  # indices of shape keys
+    keys: Ints  # indices of shape keys, and of the jaw bone's parameters (Rig.jaw_columns)
     rotation: bool = True
     translation: bool = True
 
@@ -39,9 +43,11 @@ class FaceProblem:
     def __init__(self, energies: Sequence[Energy], rig: Rig, free: Free) -> None:
         self.energies = energies
         self.free = free
-        self.low = rig.minimum[free.keys]
-        self.high = rig.maximum[free.keys]
-        self._count = len(rig.names)
+        self._shape = free.keys[free.keys < len(rig.names)]
+        self._slider = RIGID + np.flatnonzero(free.keys < len(rig.names))  # their columns
+        self.low = rig.minimum[self._shape]
+        self.high = rig.maximum[self._shape]
+        self._full = RIGID + len(rig.names) + (0 if rig.jaw is None else FREEDOM)
 
     def cost(self, pose: Pose, index: Ints) -> Floats:
         """[b] sum of all energies. A residual that is not finite makes the cost infinite."""
@@ -64,12 +70,12 @@ class FaceProblem:
 
     def stepped(self, pose: Pose, step: Floats) -> Pose:
         """Poses after a step in the free parameters [b,6+k]; weights never leave their sliders."""
-        full = np.zeros((len(pose), RIGID + self._count))
+        full = np.zeros((len(pose), self._full))
         full[:, :RIGID] = step[:, :RIGID]
         full[:, RIGID + self.free.keys] = step[:, RIGID:]
         after = pose.stepped(full)
         # adding a step that ends at a bound can round past it
-        after.weights[:, self.free.keys] = np.clip(after.weights[:, self.free.keys], self.low, self.high)
+        after.weights[:, self._shape] = np.clip(after.weights[:, self._shape], self.low, self.high)
         return after
 
     def bounds(self, pose: Pose) -> tuple[Floats, Floats]:
@@ -79,9 +85,9 @@ class FaceProblem:
         for wanted, part in ((self.free.rotation, slice(0, 3)), (self.free.translation, slice(3, 6))):
             if not wanted:
                 low[:, part], high[:, part] = 0.0, 0.0
-        weights = pose.weights[:, self.free.keys]
-        low[:, RIGID:] = np.minimum(self.low - weights, 0)
-        high[:, RIGID:] = np.maximum(self.high - weights, 0)
+        weights = pose.weights[:, self._shape]
+        low[:, self._slider] = np.minimum(self.low - weights, 0)
+        high[:, self._slider] = np.maximum(self.high - weights, 0)
         return low, high
 
     def select(self, pose: Pose, index: Ints | Bools) -> Pose:

@@ -1,4 +1,4 @@
-"""Weights held near a value, and poses held near an earlier stage's (the paper's lambda * w, Section 9.2)."""
+"""Weights held near a value, the jaw near its rest, poses near an earlier stage's (the paper's lambda * w, Section 9.2)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from solver_core.arrays import Floats, Ints
+from solver_core.jaw import FREEDOM, at_rest
 from solver_core.pose import RIGID, Pose
+from solver_core.rig import Rig
+
+JAW_TURN = 1.0  # radians that cost as much as a weight of 1: an open mouth (20 degrees) costs an eighth of a key that does the same
+JAW_SHIFT = 0.02  # of the head's radius, some 3 mm: a jaw slides little, and a slide looks much like lips that move
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,50 @@ class WeightPrior:
     def linear(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
         """[b,K] and [b,K,6+k]."""
         jacobian = np.zeros((len(index), pose.weights.shape[1], RIGID + len(keys)))
-        jacobian[:, keys, RIGID + np.arange(len(keys))] = np.sqrt(self.strength[index][:, keys])
+        columns = np.flatnonzero(keys < pose.weights.shape[1])
+        jacobian[:, keys[columns], RIGID + columns] = np.sqrt(self.strength[index][:, keys[columns]])
         return self.residual(pose, index), jacobian
+
+
+@dataclass(frozen=True)
+class JawPrior:
+    """The jaw bone near its rest: `sqrt(strength) * ((R - 1) / (sqrt(2) turn), axes @ translation / shift)`.
+
+    The first part's square is 4 sin^2(angle / 2) / turn^2: the squared angle, for what a jaw can do, with an exact derivative.
+    """
+
+    axes: Floats  # [3,3] JawBone.axes
+    turn: float  # radians that cost as much as a weight of 1
+    shift: float  # metres that do
+    strength: float
+
+    def residual(self, pose: Pose, index: Ints) -> Floats:
+        """[b,12]."""
+        del index
+        jaw = pose.jaw or at_rest(len(pose))
+        turned = (jaw.rotation - np.eye(3)).reshape(-1, 9) / (np.sqrt(2) * self.turn)
+        return np.sqrt(self.strength) * np.concatenate([turned, jaw.translation @ self.axes.T / self.shift], 1)
+
+    def linear(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
+        """[b,12] and [b,12,6+k]."""
+        jaw, count = pose.jaw or at_rest(len(pose)), len(index)
+        whole = np.zeros((count, 12, FREEDOM))
+        # d(exp(omega) R)/d omega at 0: column c of R moves by omega x R[:,c]
+        turned = np.cross(np.eye(3)[:, None, None], jaw.rotation.swapaxes(1, 2)[None])  # [3,b,column,row]
+        whole[:, :9, :3] = turned.transpose(1, 3, 2, 0).reshape(count, 9, 3) / (np.sqrt(2) * self.turn)
+        whole[:, 9:, 3:] = self.axes / self.shift
+        jacobian = np.zeros((count, 12, RIGID + len(keys)))
+        first = pose.weights.shape[1]
+        columns = np.flatnonzero(keys >= first)
+        jacobian[..., RIGID + columns] = np.sqrt(self.strength) * whole[..., keys[columns] - first]
+        return self.residual(pose, index), jacobian
+
+
+def jaw_prior(rig: Rig, strength: float) -> list[JawPrior]:
+    """The rig's jaw held softly in its turn and firmly in its shift; none where it has no jaw bone."""
+    if rig.jaw is None:
+        return []
+    return [JawPrior(rig.jaw.axes(rig.scale), JAW_TURN, JAW_SHIFT * rig.radius, strength)]
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,12 @@ class ReprojectionEnergy:
 
     def residual(self, pose: Pose, index: Ints) -> Floats:
         """[b,2n]."""
-        pixels, _ = self.camera[index].project(self._points(index).world(pose))
+        pixels, _ = self.camera[index].project(self.points[index].world(pose))
         return self._weighted(pixels - self.target[index], index).reshape(len(index), -1)
 
     def linear(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
         """[b,2n] and [b,2n,6+k]."""
-        points, camera = self._points(index), self.camera[index]
+        points, camera = self.points[index], self.camera[index]
         world = points.world(pose)
         pixels, _ = camera.project(world)
         moving = (camera.derivative(world).astype(np.float32)) @ points.world_derivative(pose, keys)
@@ -46,9 +46,6 @@ class ReprojectionEnergy:
 
     def _used(self, index: Ints) -> Bools:
         return (self.root[index] != 0).any((-2, -1))[..., None, None]
-
-    def _points(self, index: Ints) -> SurfacePoints:
-        return SurfacePoints(self.points.neutral[index], self.points.deltas[:, index])
 
 
 def isotropic(weight: Floats) -> Floats:  # [...] 1/pixel^2

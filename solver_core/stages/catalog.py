@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from solver_core.errors import FaceSolveError
 
-ALL = "*"  # every shape key that may be solved
+ALL = "*"  # every shape key that may be solved, and the jaw bone
+JAW_BONE = "jaw bone"  # among `keys`: where the rig has one it takes the place of the keys that open the jaw
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ STAGES: dict[str, tuple[Step, ...]] = {
         Fit(iterations=20),
     ),
     "expression": (
-        Fit(iterations=15, keys=("jawOpen",), regions={"mouth": 3.0}),
-        Fit(iterations=15, keys=("jaw",), regions={"mouth": 3.0}),
-        Fit(iterations=20, keys=("jaw", "mouth")),
+        Fit(iterations=15, keys=(JAW_BONE, "jawOpen"), regions={"mouth": 3.0}),
+        Fit(iterations=15, keys=(JAW_BONE, "jaw"), regions={"mouth": 3.0}),
+        Fit(iterations=20, keys=(JAW_BONE, "jaw", "mouth")),
         # what the paper leaves out: brows, eyes, cheeks, nose
         Fit(iterations=30, keys=(ALL,)),
     ),

@@ -15,7 +15,7 @@ from solver_core.pose import Pose
 from solver_core.render.renderer import Renderer
 from solver_core.rig import Rig
 from solver_core.shot import Shot
-from solver_core.stages.catalog import ALL
+from solver_core.stages.catalog import ALL, JAW_BONE
 from solver_core.tie import Tie
 from solver_core.views import View
 
@@ -65,13 +65,18 @@ class Context:
         return np.flatnonzero(self.seen & ~self.shot.locked_mask)
 
     def free(self, keys: tuple[str, ...], *, rotation: bool = True) -> Free:
-        """The parameters that a step frees; keys that the artist excluded never are."""
+        """The parameters that a step frees; keys that the artist excluded never are.
+
+        Where the rig has a jaw bone and the step frees it, it comes first: keys of the group `jaw` are free only where all keys are.
+        """
         rig = self.rig
+        by_bone = rig.jaw is not None and JAW_BONE in keys and ALL not in keys
         wanted = [
-            solved and (ALL in keys or group in keys or name in keys)
+            solved and (ALL in keys or group in keys or name in keys) and not (by_bone and group == "jaw")
             for name, group, solved in zip(rig.names, rig.groups, rig.solved, strict=True)
         ]
-        return Free(np.flatnonzero(wanted), rotation=rotation)
+        jaw = rig.jaw_columns if ALL in keys or JAW_BONE in keys else rig.jaw_columns[:0]
+        return Free(np.concatenate([np.flatnonzero(wanted), jaw]), rotation=rotation)
 
     def landmark_weights(self, regions: dict[str, float], elsewhere: float) -> Floats:
         """[L] one weight for each landmark."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from solver_core.arrays import Floats, Ints
 from solver_core.energies.energy import Energy, FaceProblem, Free
-from solver_core.energies.prior import WeightPrior
+from solver_core.energies.prior import WeightPrior, jaw_prior
 from solver_core.flow import FlowNetwork
 from solver_core.optimise.dogleg import Options, dogleg
 from solver_core.stages.catalog import Deep
@@ -66,9 +66,9 @@ def improve(context: Context, index: int, evidence: list[Evidence], free: Free, 
     """Move one frame's head towards what its cameras measured; context.pose changes."""
     frame = np.array([index])
     pose = context.pose[frame]
-    prior = WeightPrior(np.zeros_like(strength), strength)
+    priors: list[Energy] = [WeightPrior(np.zeros_like(strength), strength), *jaw_prior(context.rig, STIFFNESS)]
     for _ in range(REWEIGHTINGS):
-        energies: list[Energy] = [prior, *(item.energy(pose) for item in evidence)]
+        energies: list[Energy] = [*priors, *(item.energy(pose) for item in evidence)]
         dogleg(FaceProblem(energies, context.rig, free), pose, 1, Options(iterations=5))
     context.pose.assign(frame, pose)
 

@@ -7,7 +7,7 @@ import numpy as np
 from solver_core.arrays import Bools, Floats
 from solver_core.energies.edge import EdgeEnergy
 from solver_core.energies.energy import Energy, FaceProblem
-from solver_core.energies.prior import PosePrior, WeightPrior
+from solver_core.energies.prior import PosePrior, WeightPrior, jaw_prior
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
 from solver_core.optimise.dogleg import Options, dogleg
 from solver_core.rig import SurfacePoints
@@ -49,7 +49,7 @@ def fit(context: Context, step: Fit) -> Floats:
             root = np.sqrt(step.edges * edges / edges.sum()) / unit[:, None]
             energies.append(EdgeEnergy(landmarks, first, second, np.where(view.seen[frames, None], root, 0.0)))
     strength = np.broadcast_to(STIFFNESS / rig.strength**2, (len(frames), len(rig.names)))
-    energies.append(WeightPrior(np.zeros_like(strength), strength))
+    energies += [WeightPrior(np.zeros_like(strength), strength), *jaw_prior(rig, STIFFNESS)]
     pose = context.pose[frames]
     if step.near:
         pixel = PIXEL / np.sqrt(step.near)
