@@ -14,6 +14,8 @@ from bpy.props import (
 )
 from bpy.types import Object, PropertyGroup
 
+from .overlay_settings import FaceSolveOverlays
+
 
 def _has_shape_keys(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
     return candidate.type == "MESH" and candidate.data.shape_keys is not None
@@ -202,6 +204,7 @@ class FaceSolveSettings(PropertyGroup):
         default=False,
         description="Draw the error of every frame over the viewport. Click a bar to go to its frame; N and Shift N step through the bad ones",
     )
+    overlays: PointerProperty(type=FaceSolveOverlays)
     last_result: StringProperty(name="Last Result")
     runs: CollectionProperty(type=FaceSolveRun)
     # The keys that the solver wrote, with their values: a key that differs is the artist's (scene/record.py).
@@ -216,6 +219,7 @@ CLASSES = (
     FaceSolveLockedFrame,
     FaceSolveFrameResult,
     FaceSolveRun,
+    FaceSolveOverlays,
     FaceSolveSettings,
 )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 
 from . import installation, keymap, preferences, properties, session
-from .operators import exchange, install, lists, presets, review, setup, shapes, solve
-from .overlay import error_curve
-from .panels import main, stages
+from .operators import exchange, install, lists, presets, review, setup, shapes, solve, wipe
+from .overlay import error_curve, plate_overlay
+from .panels import main, overlays, stages
 from .panels import review as review_panel
 from .panels import setup as setup_panel
 from .panels import shapes as shapes_panel
@@ -24,11 +24,13 @@ CLASSES = (
     *solve.CLASSES,
     *review.CLASSES,
     *exchange.CLASSES,
+    *wipe.CLASSES,
     *main.CLASSES,
     *setup_panel.CLASSES,
     *shapes_panel.CLASSES,
     *stages.CLASSES,
     *review_panel.CLASSES,
+    *overlays.CLASSES,
 )
 
 
@@ -41,6 +43,7 @@ def register() -> None:
     session.register_handlers()
     fixes.register()
     installation.register()
+    plate_overlay.register()  # the curve is drawn over it
     error_curve.register()
     keymap.register()
 
@@ -49,6 +52,7 @@ def unregister() -> None:
     """Take everything back, in reverse."""
     keymap.unregister()
     error_curve.unregister()
+    plate_overlay.unregister()
     installation.unregister()
     fixes.unregister()
     session.unregister_handlers()

@@ -15,6 +15,7 @@ from bpy.app.handlers import persistent
 from . import compat, protocol
 from .problem import FaceSolveProblem
 from .scene.infill import find_ranges
+from .scene.overlays import keep_overlays
 from .scene.prechecks import ranges
 from .scene.shot import Plan
 from .scene.writer import find_actors, store_results, write_frames
@@ -225,6 +226,8 @@ def _conclude(session: Session) -> None:
         scene = bpy.data.scenes.get(session.plan.scene)
         if scene is not None:
             settings = scene.face_solve
+            unkept = keep_overlays(scene, session.plan.solution) if session.results else ""
+            session.plan.warnings += [unkept] if unkept else []
             settings.last_result = _current.problem.message if _current.problem else _current.said
             if session.results:
                 find_ranges(settings)

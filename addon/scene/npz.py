@@ -6,6 +6,7 @@ import ast
 import struct
 import sys
 import zipfile
+import zlib
 from array import array
 from pathlib import Path
 from typing import Dict, List, Sequence, Tuple, Union
@@ -15,6 +16,8 @@ from ..problem import FaceSolveProblem
 _MAGIC = b"\x93NUMPY"
 _CODES = {"<f4": "f", "<f8": "d", "<i4": "i", "<i8": "q", "|b1": "b", "|i1": "b", "|u1": "B"}
 Values = Union["array[float]", "array[int]", List[str]]
+# What reading a damaged file raises.
+BROKEN = (OSError, zipfile.BadZipFile, zlib.error, ValueError, KeyError, SyntaxError, struct.error, EOFError)
 
 
 class Array:
@@ -75,18 +78,17 @@ def read_npz(path: Path) -> Dict[str, Array]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return {
-                Path(name).stem: _decode(archive.read(name)) for name in archive.namelist() if name.endswith(".npy")
-            }
+            return {Path(name).stem: decode(archive.read(name)) for name in archive.namelist() if name.endswith(".npy")}
     except FileNotFoundError as error:
         raise FaceSolveProblem(f"There is no file {path}.", "Choose a SOLUTION.npz that the solver wrote.") from error
-    except (OSError, zipfile.BadZipFile, ValueError, KeyError, SyntaxError, struct.error, EOFError) as error:
+    except BROKEN as error:
         raise FaceSolveProblem(
             f"{path} cannot be read as a solution: {error}.", "Solve again, or choose another file."
         ) from error
 
 
-def _decode(data: bytes) -> Array:
+def decode(data: bytes) -> Array:
+    """One member of a .npz file."""
     if data[:6] != _MAGIC:
         raise ValueError("not a NumPy array")
     size, start = (struct.unpack("<H", data[8:10])[0], 10) if data[6] == 1 else (struct.unpack("<I", data[8:12])[0], 12)

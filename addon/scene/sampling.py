@@ -126,13 +126,23 @@ def _sample_camera(
     size: Tuple[int, int],
     samples: Samples,
 ) -> None:
-    data, render = evaluated.data, scene.render
+    data = evaluated.data
     if data.type != "PERSP":
         raise FaceSolveProblem(
             f"The camera {camera.name} is {data.type.lower().replace('ortho', 'orthographic').replace('pano', 'panoramic')}.",
             "Only perspective cameras can be solved with; change its type.",
         )
-    lens = Lens(data.lens, data.sensor_width, data.sensor_height, data.sensor_fit, data.shift_x, data.shift_y)
-    frame = FrameFormat(render.resolution_x, render.resolution_y, render.pixel_aspect_x, render.pixel_aspect_y)
+    lens, frame = read_lens(data), read_format(scene)
     samples.intrinsics[camera.name].append(intrinsics(lens, frame, backdrop(camera, size)))
     samples.extrinsics[camera.name].append(world_to_camera(evaluated.matrix_world))
+
+
+def read_lens(data: bpy.types.Camera) -> Lens:
+    """The lens of an evaluated camera, as it stands."""
+    return Lens(data.lens, data.sensor_width, data.sensor_height, data.sensor_fit, data.shift_x, data.shift_y)
+
+
+def read_format(scene: bpy.types.Scene) -> FrameFormat:
+    """The scene's render format."""
+    render = scene.render
+    return FrameFormat(render.resolution_x, render.resolution_y, render.pixel_aspect_x, render.pixel_aspect_y)

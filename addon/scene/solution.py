@@ -15,6 +15,7 @@ from .followers import find_followers
 from .infill import find_ranges
 from .jaw import check_jaw, chosen_jaw
 from .npz import read_npz
+from .overlays import keep_overlays
 from .record import weight_channels
 from .rig import check_face, solvable_keys
 from .sampling import current_frame_kept, head_space
@@ -116,6 +117,7 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
     write_frames(plan, results, frames)
     store_results(settings, results.values())
     find_ranges(settings)
+    keep_overlays(scene, path)
     settings.last_result = f"{len(frames)} frames from {path.name}."
     if jaw is None and any(result.jaw_rotation is not None for result in results.values()):
         settings.last_result += " The solution moves a jaw bone; none is chosen here."
