@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ from solver_core.journal import Journal
 from solver_core.listener import FrameResult, Listener, Progress
 from solver_core.networks.flow.registry import flow_network
 from solver_core.networks.registry import face_detector, landmark_layout, landmark_network
+from solver_core.overlay import Overlay, overlay_path
 from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import shadow_transfer
 from solver_core.shot import Shot, load_shot
 from solver_core.solution import Solution, empty_solution
-from solver_core.stages.catalog import Fit, Step, chosen
+from solver_core.stages.catalog import Deep, Fit, Step, chosen
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.deep import deep_round, landmark_error
 from solver_core.stages.fit import fit
@@ -65,10 +67,11 @@ def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrid
         shot = shot.between(*overrides.frames)
     stages_of(shot)
     journal = Journal(out, shot.rig.names, listener)
-    complete = False
+    complete, overlay = False, Overlay()
     try:
-        solution = solve(shot, journal)
+        solution = solve(shot, journal, overlay)
         solution.save(out)
+        overlay.save(overlay_path(out))
         complete = True
     finally:
         journal.close(remove=complete)
@@ -85,10 +88,11 @@ def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
     return chosen(shot.stages, own)
 
 
-def solve(shot: Shot, listener: Listener) -> Solution:
+def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Solution:
     """Solve a shot.
 
-    A cancelled solve returns what is done. Frames where no camera sees the face are marked failed with the reason.
+    A cancelled solve returns what is done. Frames where no camera sees the face are marked failed with the reason. What is to be drawn
+    over the plate is added to the overlay.
 
     Raises:
         FaceSolveError: weights or device absent, an unknown stage or network, no face in the rig or in any plate.
@@ -121,8 +125,13 @@ def solve(shot: Shot, listener: Listener) -> Solution:
     for name, steps in stages.items():
         if not listener.cancelled() and len(context.solvable):
             run.stage(name, steps)
-    run.judge()
+    run.judge(overlay, measures_flow(stages))
     return solution
+
+
+def measures_flow(stages: dict[str, tuple[Step, ...]]) -> bool:
+    """Whether any step asks for optical flow."""
+    return any(isinstance(step, Deep) and step.flow for steps in stages.values() for step in steps)
 
 
 def _shares(stages: dict[str, tuple[Step, ...]]) -> dict[str, float]:
@@ -206,15 +215,17 @@ class _Run:
                 for _ in range(step.rounds):
                     yield from deep_round(self.context, step, self.flow)
 
-    def judge(self) -> None:
-        """Measure every frame's landmark error on a last render (Section 9.1's E1 as RMS pixels)."""
+    def judge(self, overlay: Overlay | None, with_flow: bool) -> None:
+        """Measure every frame's landmark error on a last render (Section 9.1's E1 as RMS pixels), and keep what it shows."""
         context = self.context
+        flow = self.flow if overlay is not None and with_flow else None
+        witness = None if overlay is None else partial(overlay.add, context)
         if not context.appearance.lights:
             estimate_lights(context)
         wanted = np.flatnonzero(context.seen & np.array([s != protocol.FRAME_FAILED for s in self.solution.status]))
         for start in range(0, len(wanted), CHUNK):
             index = wanted[start : start + CHUNK]
-            errors = landmark_error(context, index)
+            errors = landmark_error(context, index, flow, witness)
             for i, error in zip(index, errors, strict=True):
                 self._tell(int(i), self.solution.status[i], float(error), "judging")
             self.progress.step("judging", min(start + CHUNK, len(wanted)), len(wanted))

@@ -21,7 +21,6 @@ FINER = 2  # the head is drawn with so many pixels a pixel of the region, for sm
 NEARER = 0.998  # wires stand so much nearer to the camera than their surface, which would hide half of each
 LIGHT = Vector((-0.35, 0.55, 0.75)).normalized()  # camera axes: from the upper left, before the head
 _UNIT = [value / 255.0 for value in range(256)]
-_WHOLE = (1.0, 1.0, 0.0, 0.0)
 
 
 @dataclass
@@ -70,7 +69,7 @@ class HeadLayer:
             self._render(picture.target, worlds, *look)
             picture.key = now
             self.draws += 1
-        show_picture(picture.target.texture_color, self._unit_square(), (2.0 * (1.0 - left), 2.0, 2.0 * left - 1.0, -1.0), (1.0 - left, 1.0, left, 0.0))  # fmt: skip
+        show_picture(picture.target.texture_color, self._unit_square(), (2.0, 2.0, -1.0, -1.0), left)
 
     def forget(self) -> None:
         """Let go of everything on the graphics card."""
@@ -172,7 +171,7 @@ class FlowLayer:
     _texture: Optional[gpu.types.GPUTexture] = None
     _batch: Optional[gpu.types.GPUBatch] = None
 
-    def draw(self, view: View, sidecar: Sidecar, place: Place, opacity: float) -> None:
+    def draw(self, view: View, sidecar: Sidecar, place: Place, opacity: float, left: float) -> None:
         """Draw this frame's, where it was measured."""
         key = (sidecar, view.camera.name, view.scene.frame_current)
         if key != self._key:
@@ -190,7 +189,7 @@ class FlowLayer:
                     array("f", (value for u, v in corners for value in (a * u + b * v + x, c * u + d * v + y)))
                 )
         if self._texture is not None:
-            show_picture(self._texture, self._batch, place.clip(*view.size), _WHOLE, opacity)
+            show_picture(self._texture, self._batch, place.clip(*view.size), left, opacity)
 
     def forget(self) -> None:
         """Let go of everything on the graphics card."""
@@ -241,15 +240,23 @@ def show_picture(
     texture: gpu.types.GPUTexture,
     shape: gpu.types.GPUBatch,
     place: Tuple[float, float, float, float],
-    window: Tuple[float, float, float, float],
+    left: float,
     opacity: float = 1.0,
 ) -> None:
-    """Draw a premultiplied picture over the region; `place` maps the shape to clip space, `window` its corners to the picture."""
+    """Draw a premultiplied picture over the region.
+
+    Args:
+        texture: the picture.
+        shape: from `square`.
+        place: scale and offset from the shape's places to clip space.
+        left: what lies on the left of it is not drawn, 0 to 1 across the region.
+        opacity: 0 to 1.
+    """
     program = programs()["picture"]
     gpu.state.blend_set("ALPHA_PREMULT")
     program.bind()
     program.uniform_float("place", place)
-    program.uniform_float("window", window)
+    program.uniform_float("left", 2.0 * left - 1.0)
     program.uniform_float("opacity", opacity)
     program.uniform_sampler("image", texture)
     shape.draw(program)

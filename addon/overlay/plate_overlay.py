@@ -66,12 +66,12 @@ def draw() -> None:
     present = face is not None and face.type == "MESH" and face.name in context.view_layer.objects
     if present and (overlays.shaded or overlays.wireframe):
         _drawn.head.draw(view, face, overlays, left)
-    _draw_measured(view, settings)
+    _draw_measured(view, settings, left)
     if overlays.wipe:
         _drawn.wipe.draw(view, frame, overlays.wipe_position)
 
 
-def _draw_measured(view: View, settings: bpy.types.PropertyGroup) -> None:
+def _draw_measured(view: View, settings: bpy.types.PropertyGroup, left: float) -> None:
     overlays = settings.overlays
     sidecar = sidecar_of(settings) if overlays.landmarks or overlays.flow else None
     size = sidecar.sizes(view.camera.name) if sidecar is not None else None
@@ -79,7 +79,7 @@ def _draw_measured(view: View, settings: bpy.types.PropertyGroup) -> None:
     if place is None:
         return
     if overlays.flow:
-        _drawn.flow.draw(view, sidecar, place, overlays.opacity)
+        _drawn.flow.draw(view, sidecar, place, overlays.opacity, left)
     if overlays.landmarks:
         _drawn.landmarks.draw(view, sidecar, place, overlays)
 

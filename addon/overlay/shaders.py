@@ -35,12 +35,13 @@ void main()
 }
 """
 
-# A premultiplied, display-referred picture over the region.
+# A premultiplied, display-referred picture over the region, on the right of a line.
 _PICTURE_VERTEX = """
 void main()
 {
   gl_Position = vec4(pos * place.xy + place.zw, 0.0, 1.0);
-  at = uv * window.xy + window.zw;
+  at = uv;
+  across = gl_Position.x;
 }
 """
 # Written out, as what a texture does between its pixels differs between versions; half-way between four it is their mean.
@@ -58,7 +59,7 @@ void main()
   vec4 above = mix(pixel(low + ivec2(0, 1)), pixel(low + ivec2(1, 1)), part.x);
   vec4 found = mix(below, above, part.y);
   vec3 display = found.rgb / max(found.a, 1e-4);
-  float alpha = found.a * opacity;
+  float alpha = found.a * opacity * step(left, across);
   fragColor = vec4(to_target(display) * alpha, alpha);
 }
 """
@@ -123,8 +124,8 @@ def programs() -> Dict[str, gpu.types.GPUShader]:
             _PICTURE_VERTEX,
             _TO_TARGET + _PICTURE_FRAGMENT,
             (("VEC2", "pos"), ("VEC2", "uv")),
-            (("VEC2", "at"),),
-            (("VEC4", "place"), ("VEC4", "window"), ("FLOAT", "opacity"), ("BOOL", "srgbTarget")),
+            (("VEC2", "at"), ("FLOAT", "across")),
+            (("VEC4", "place"), ("FLOAT", "left"), ("FLOAT", "opacity"), ("BOOL", "srgbTarget")),
             "image",
         ),
         "marks": _program(

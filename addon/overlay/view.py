@@ -58,8 +58,11 @@ class View:
 
 def camera_of(context: bpy.types.Context) -> Optional[bpy.types.Object]:
     """The camera of the settings that the context's viewport looks through; None where there is none."""
-    space, region = context.space_data, context.region_data
-    if space is None or space.type != "VIEW_3D" or region is None or region.view_perspective != "CAMERA":
+    space = context.space_data
+    if space is None or space.type != "VIEW_3D":
+        return None
+    # The sidebar has no view of its own; in a quad view each region has.
+    if (context.region_data or space.region_3d).view_perspective != "CAMERA":
         return None
     camera = space.camera if space.use_local_camera else context.scene.camera
     if camera is None or camera.type != "CAMERA" or camera.data.type != "PERSP":

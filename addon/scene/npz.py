@@ -24,7 +24,7 @@ class Array:
     """A flat block of values with a shape, row-major.
 
     Args:
-        values: an `array` of type f, d, i, q or b, or a list of str.
+        values: an `array` of type f, d, i, q, b or B, or a list of str.
         shape: its dimensions.
         boolean: a `b` array that holds truth values.
     """
@@ -49,7 +49,8 @@ class Array:
         if sys.byteorder == "big":
             values = array(values.typecode, values)
             values.byteswap()
-        code = {"f": "<f4", "d": "<f8", "i": "<i4", "q": "<i8", "b": "|b1" if self.boolean else "|i1"}[values.typecode]
+        signed = "|b1" if self.boolean else "|i1"
+        code = {"f": "<f4", "d": "<f8", "i": "<i4", "q": "<i8", "b": signed, "B": "|u1"}[values.typecode]
         return code, values.tobytes()
 
 

@@ -45,16 +45,20 @@ def known_motion(frame):
     return sys.modules["fault_main"].known_motion(frame)
 
 
-def write_png(path, width=32, height=24, grey=128):
+def write_png(path, width=32, height=24, grey=128, spots=()):
+    """A grey picture; `spots` are (x, y, (r, g, b)): squares of 9 pixels around a pixel."""
+
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    rows = (b"\x00" + bytes([grey]) * width) * height
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = [bytearray([grey] * 3 * width) for _ in range(height)]
+    for x, y, color in spots:
+        for row in rows[max(0, y - 4) : y + 5]:
+            row[3 * (x - 4) : 3 * (x + 5)] = bytes(color) * 9
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = zlib.compress(b"".join(b"\x00" + bytes(row) for row in rows))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    )
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b""))
 
 
 def plate_files(name, first, last):

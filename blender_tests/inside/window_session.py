@@ -8,26 +8,11 @@ sys.path.insert(0, os.path.dirname(__file__))
 import bpy
 import harness
 import window_tools
-from window_tools import REPORT, click, in_window, keyed, picture, press, show_only, viewport, wait
+from window_tools import REPORT, click, count, in_window, keyed, picture, pixels, press, show_only, viewport, wait
 
 
 def _region(kind="WINDOW"):
     return next(region for region in viewport().regions if region.type == kind)
-
-
-def _pixels(name, box):
-    """RGB (0 to 1) of the part (x, y, width, height) of the window that a picture shows."""
-    image = bpy.data.images.load(str(window_tools.PICTURES / f"{name}.png"))
-    width = image.size[0]
-    values = list(image.pixels)
-    x, y, wide, high = (round(value) for value in box)
-    rows = [values[4 * (row * width + x) : 4 * (row * width + x + wide)] for row in range(y, y + high)]
-    bpy.data.images.remove(image)
-    return [tuple(row[i : i + 3]) for row in rows for i in range(0, len(row), 4)]
-
-
-def _count(pixels, color, tolerance=0.16):
-    return sum(max(abs(a - b) for a, b in zip(pixel, color[:3], strict=True)) < tolerance for pixel in pixels)
 
 
 def story():
@@ -106,14 +91,14 @@ def story():
     left, bottom = _region().x, _region().y
     for frame, status in ((1, "solved"), (2, "failed"), (5, "solved"), (6, "failed")):
         x, width = place.column(frame)
-        row = _pixels("review", (left + x + 2, bottom + place.y + 1, width - 4, 3))
+        row = pixels("review", (left + x + 2, bottom + place.y + 1, width - 4, 3))
         other = "failed" if status == "solved" else "solved"
-        assert _count(row, colors[status]) > 0.8 * len(row), (frame, row[0], colors[status])
-        assert _count(row, colors[other]) == 0, (frame, other)
+        assert count(row, colors[status]) > 0.8 * len(row), (frame, row[0], colors[status])
+        assert count(row, colors[other]) == 0, (frame, other)
     high = (left + place.column(2)[0] + 2, bottom + place.y + place.height - 8, place.column(2)[1] - 4, 4)
-    assert _count(_pixels("review", high), colors["failed"]) > 10  # a failed frame is a full bar
+    assert count(pixels("review", high), colors["failed"]) > 10  # a failed frame is a full bar
     low = (left + place.column(1)[0] + 2, high[1], high[2], 4)
-    assert _count(_pixels("review", low), colors["solved"]) == 0  # and a good one is not
+    assert count(pixels("review", low), colors["solved"]) == 0  # and a good one is not
     REPORT["the curve is drawn where the data is"] = ""
 
     # Fix the worst frame by hand, lock another, solve the range again.

@@ -90,6 +90,21 @@ def picture(name, of=None):
     REPORT[f"picture {name}"] = "" if path.exists() and path.stat().st_size > 1000 else "no picture"
 
 
+def pixels(name, box):
+    """RGB (0 to 1) of the part (x, y, width, height) of the window that a picture shows."""
+    image = bpy.data.images.load(str(PICTURES / f"{name}.png"))
+    width = image.size[0]
+    values = list(image.pixels)
+    x, y, wide, high = (round(value) for value in box)
+    rows = [values[4 * (row * width + x) : 4 * (row * width + x + wide)] for row in range(y, y + high)]
+    bpy.data.images.remove(image)
+    return [tuple(row[i : i + 3]) for row in rows for i in range(0, len(row), 4)]
+
+
+def count(pixels, color, tolerance=0.16):
+    return sum(max(abs(a - b) for a, b in zip(pixel, color[:3], strict=True)) < tolerance for pixel in pixels)
+
+
 def wait(condition, seconds=20.0):
     """Give Blender its loop back until the condition holds."""
     deadline = time.monotonic() + seconds

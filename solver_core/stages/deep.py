@@ -6,7 +6,7 @@ Within a round the networks' outputs are taken to move as the surface points tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -17,8 +17,11 @@ from solver_core.flow import FlowNetwork
 from solver_core.optimise.dogleg import Options, dogleg
 from solver_core.stages.catalog import Deep
 from solver_core.stages.context import CHUNK, Context
-from solver_core.stages.evidence import Evidence, measure
+from solver_core.stages.evidence import Evidence, Testimony, measure
 from solver_core.stages.light import estimate_lights
+from solver_core.views import View
+
+Witness = Callable[[View, int, Testimony], None]
 
 STIFFNESS = 250.0  # squared reference pixels, times as many points as all evidence weighs, for a weight of 1
 QUIET = 0.12  # RMS weight over the shot at which a key is held at STIFFNESS
@@ -73,13 +76,24 @@ def improve(context: Context, index: int, evidence: list[Evidence], free: Free, 
     context.pose.assign(frame, pose)
 
 
-def landmark_error(context: Context, index: Ints) -> Floats:
-    """[b] RMS distance between the plate's and the render's landmarks, plate pixels, over the cameras that see the face."""
+def landmark_error(
+    context: Context, index: Ints, flow: FlowNetwork | None = None, witness: Witness | None = None
+) -> Floats:
+    """[b] RMS distance between the plate's and the render's landmarks, plate pixels, over the cameras that see the face.
+
+    Args:
+        context: the solve.
+        index: [b] frames.
+        flow: what measures flow too, for the witness.
+        witness: told what each camera saw of each frame.
+    """
     total, count = np.zeros(len(index)), np.zeros(len(index))
     for view, light in zip(context.views, context.appearance.lights, strict=True):
         seen = np.flatnonzero(view.seen[index])
         if len(seen):
-            for b, testimony in zip(seen, measure(context, view, light, index[seen], None), strict=True):
+            for b, testimony in zip(seen, measure(context, view, light, index[seen], flow), strict=True):
+                if witness is not None:
+                    witness(view, int(index[b]), testimony)
                 total[b] += testimony.error_px**2
                 count[b] += 1
     return np.sqrt(total / np.maximum(count, 1))

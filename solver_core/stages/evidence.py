@@ -60,6 +60,10 @@ class Testimony:
 
     evidence: tuple[Evidence, ...]
     error_px: float  # RMS distance between the plate's and the render's landmarks, plate pixels
+    landmarks: Floats  # [2,L,2] the plate's and the render's, plate pixels
+    flow: (
+        Floats | None
+    )  # [S,S,2] from the crop's pixels of the render to the plate, plate pixels, NaN off the trusted surface
 
 
 def measure(context: Context, view: View, light: Floats, index: Ints, flow: FlowNetwork | None) -> list[Testimony]:
@@ -80,7 +84,9 @@ def measure(context: Context, view: View, light: Floats, index: Ints, flow: Flow
         if flows is not None:
             evidence.append(_flow(context, camera, crop, shown, b, plates[b], flows[0][b], flows[1][b]))
         error = float(np.sqrt((shift**2).sum(1).mean())) * crop.scale
-        testimonies.append(Testimony(tuple(evidence), error))
+        landmarks = crop.to_plate(np.stack([on_plate[b], on_render[b]]))
+        moved = None if flows is None else _on_plate(context, crop, shown, b, flows[0][b])
+        testimonies.append(Testimony(tuple(evidence), error, landmarks, moved))
     return testimonies
 
 
@@ -119,6 +125,11 @@ def _flow(
     return Evidence(
         camera, points, crop.to_plate(vectors.end), vectors.root @ _to_reference(crop), information,
         1 / (1 + (difference / LOOKS_ALIKE) ** 2), FLOW_TAIL, FLOW_TOTAL)  # fmt: skip
+
+
+def _on_plate(context: Context, crop: Crop, shown: Picture, b: int, forward: Floats) -> Floats:
+    trusted = _trusted_surface(context, shown.rendering.fragments.triangle[b])
+    return np.where(trusted[..., None], forward @ crop.inverse()[:, :2].T, np.nan)
 
 
 def _trusted_surface(context: Context, triangle: Ints) -> Bools:

@@ -12,6 +12,8 @@ from demo import head as heads
 from solver_core.errors import FaceSolveError
 from solver_core.journal import journal_path
 from solver_core.listener import Silent
+from solver_core.networks.regions import PARTITION
+from solver_core.overlay import overlay_path
 from solver_core.report.compare import face_of, measure
 from solver_core.shot import load_shot
 from solver_core.solution import load_solution
@@ -100,6 +102,28 @@ def test_the_file_holds_what_was_returned(solved):
     assert (read.names, read.status, read.reason) == (solution.names, solution.status, solution.reason)
     assert read.settings["landmarks"] == "facemesh"
     assert not journal_path(out).exists()
+
+
+def test_the_overlay_file_shows_what_the_error_counts(little_shot, solved):
+    """Landmarks of plate and last render as far apart as the error says, flow where the face is; nothing where there is none."""
+    solution, _, out = solved
+    camera = little_shot.cameras[0]
+    with np.load(overlay_path(out)) as shown:
+        assert set(shown["regions"]) == set(PARTITION)
+        np.testing.assert_array_equal(shown[f"size/{camera.name}"], [camera.width, camera.height])
+        for i in SEEN:
+            frame = solution.frames[i]
+            views = [name for name in shown.files if name.startswith("landmarks/") and name.endswith(f"/{frame}")]
+            squares = [((shown[name][0] - shown[name][1]) ** 2).sum(1).mean() for name in views]
+            np.testing.assert_allclose(np.sqrt(np.mean(squares)), solution.error_px[i], rtol=1e-4)
+            picture, crop = shown[f"flow/{camera.name}/{frame}"], shown[f"crop/{camera.name}/{frame}"]
+            rows, columns = np.nonzero(picture[..., 3])
+            assert 0.1 < len(rows) / picture[..., 3].size < 0.8
+            covered = np.column_stack([columns, rows]) @ crop[:, :2].T + crop[:, 2]
+            landmarks = shown[f"landmarks/{camera.name}/{frame}"][0]
+            assert np.all(np.abs(covered.mean(0) - landmarks.mean(0)) < 0.5 * np.ptp(landmarks, axis=0))
+            assert picture[..., :3][picture[..., 3] > 0].mean() > 100  # near white: render and plate agree
+        assert not [name for name in shown.files if name.endswith(f"/{solution.frames[3]}")]
 
 
 def test_the_listener_hears_it_all(solved):

@@ -1,0 +1,95 @@
+"""What the add-on draws over the plate: landmarks and flow of the last render, in a file beside the solution (docs/shot_format.md)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from solver_core.arrays import Floats
+from solver_core.errors import FaceSolveError
+from solver_core.flow_colors import middlebury
+from solver_core.networks.regions import PARTITION, Layout
+from solver_core.stages.context import Context
+from solver_core.stages.evidence import Testimony
+from solver_core.views import REFERENCE_CROP, View
+
+PICTURE = 160  # pixels of a flow picture's side
+FULL_COLOR = 2.0  # reference pixels: flow that long has its full colour
+
+
+class Overlay:
+    """Collects what the last render of every frame shows."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def add(self, context: Context, view: View, index: int, testimony: Testimony) -> None:
+        """Keep one frame in one camera.
+
+        Args:
+            context: the solve.
+            view: the camera's.
+            index: of the frame in the shot.
+            testimony: of the render that is kept.
+        """
+        camera, frame, full = view.camera, int(context.shot.frames[index]), full_color(view)
+        self._arrays["regions"], self._arrays["region"] = np.array(PARTITION, np.str_), regions(context.layout)
+        self._arrays[f"size/{camera.name}"] = np.array([camera.width, camera.height], np.int32)
+        self._arrays[f"full_color_px/{camera.name}"] = np.array(full)
+        self._arrays[f"landmarks/{camera.name}/{frame}"] = testimony.landmarks.astype(np.float32)
+        if testimony.flow is not None:
+            self._arrays[f"flow/{camera.name}/{frame}"] = flow_picture(testimony.flow, full)
+            self._arrays[f"crop/{camera.name}/{frame}"] = view.crop(index, PICTURE).inverse()
+
+    def save(self, path: Path) -> None:
+        """Write beside the place and move there.
+
+        Raises:
+            FaceSolveError: where the folder cannot be written or the disk is full.
+        """
+        beside = path.with_name(path.name + ".writing")
+        try:
+            with beside.open("wb") as file:
+                np.savez_compressed(file, **self._arrays)  # type: ignore[arg-type]
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise FaceSolveError(
+                f"The overlays cannot be written to {path}: {error.strerror or error}.", "Free some space there."
+            ) from error
+
+
+def regions(layout: Layout) -> np.ndarray:
+    """[L] uint8: where in `PARTITION` each landmark's region is."""
+    region = np.zeros(len(layout.mirror), np.uint8)
+    for number, name in enumerate(PARTITION):
+        region[list(layout.regions[name])] = number
+    return region
+
+
+def overlay_path(solution: Path) -> Path:
+    """Where the overlay file of a solution lies."""
+    return solution.with_name(solution.stem + ".overlay.npz")
+
+
+def full_color(view: View) -> float:
+    """The length of flow, plate pixels, that has its full colour in all frames of a camera."""
+    sides = [crop.side for crop in view.crops if crop is not None]
+    return FULL_COLOR * float(np.median(sides)) / REFERENCE_CROP
+
+
+def flow_picture(flow: Floats, longest: float) -> np.ndarray:
+    """[PICTURE,PICTURE,4] uint8 in Middlebury's colours, nothing where no flow is known.
+
+    Args:
+        flow: [S,S,2] plate pixels, S a multiple of PICTURE, not a number where there is none.
+        longest: plate pixels at full colour.
+    """
+    every = len(flow) // PICTURE
+    small = flow.reshape(PICTURE, every, PICTURE, every, 2).mean((1, 3))
+    colors = np.concatenate([middlebury(small, longest), np.isfinite(small).all(-1, keepdims=True)], axis=-1)
+    return (colors * 255 + 0.5).astype(np.uint8)
