@@ -48,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     worker = commands.add_parser("worker", help="serve the add-on over standard input and output")
     worker.add_argument("--log", default="", help="file for messages and errors")
     commands.add_parser("stages", help="print the built-in stages as a stage file")
-    commands.add_parser("check", help="say what is installed and whether it works")
+    check = commands.add_parser("check", help="say what is installed, solve a tiny shot, and say how long it took")
+    check.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     commands.add_parser("weights", help="fetch, list or verify network weights", add_help=False)
     return parser
 
@@ -67,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "check":
         from solver_core.check import check
 
-        lines, ok = check()
+        lines, ok = check(device=arguments.device)
         print("\n".join(lines))
         return 0 if ok else 1
     if arguments.command == "report":

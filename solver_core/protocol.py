@@ -18,7 +18,8 @@ Message = dict[str, Any]
 # From the add-on to the worker.
 SOLVE = "solve"  # shot, out
 CANCEL = "cancel"
-CHECK = "check"
+CHECK = "check"  # device
+WEIGHTS = "weights"  # fetch: the name of those to bring; empty to list them alone
 QUIT = "quit"
 
 # From the worker to the add-on.
@@ -30,7 +31,8 @@ WARNING = "warning"  # message
 FINISHED = "finished"  # solution, frames, seconds
 CANCELLED = "cancelled"  # solution, frames, seconds
 FAILED = "failed"  # message, remedy, log
-CHECKED = "checked"  # lines: what was found, one sentence each; ok
+CHECKED = "checked"  # lines: what was found, one sentence each; ok; weights: as below
+LISTED = "listed"  # weights: name, what, licence, size (bytes to download), state, package, optional of each network
 
 # What became of a frame.
 SOLVED = "solved"

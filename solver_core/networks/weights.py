@@ -26,7 +26,7 @@ from safetensors import safe_open
 from solver_core.errors import FaceSolveError
 from solver_core.networks import tflite
 from solver_core.networks.graph import Graph
-from solver_core.networks.sources import ByHand, PublishedFile, SdistMember, Source, WheelMember
+from solver_core.networks.sources import ByHand, PublishedFile, Report, SdistMember, Source, WheelMember, silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -225,6 +225,11 @@ def is_here(name: str) -> bool:
     return _read_file(name).exists()
 
 
+def state(name: str) -> str:
+    """Of the weight file that the solver reads: `intact`, `missing` or `altered`."""
+    return _problem(_read_file(name), _expected(name)).removeprefix("are ").removeprefix("have been ") or "intact"
+
+
 def load(name: str) -> Graph:
     """The converted network `name`, ready to run on the processor.
 
@@ -237,15 +242,17 @@ def load(name: str) -> Graph:
     return Graph(description, tensors).eval().requires_grad_(False)
 
 
-def fetch(name: str, say: Callable[[str], None] = print) -> Path:
+def fetch(name: str, say: Callable[[str], None] = print, report: Report = silent) -> Path:
     """Brings the weights onto this machine; nothing is done where they are there and intact.
 
     Args:
         name: the registry's name.
         say: where progress goes, one sentence at a time.
+        report: told how many bytes have come; may raise `sources.Stopped`.
 
     Raises:
         FaceSolveError: where the download fails or is not the file that was expected.
+        Stopped: where `report` raises it; what came of a file that can be taken up again is kept.
     """
     wanted, file = entry(name), _read_file(name)
     if not _problem(file, _expected(name)):
@@ -254,7 +261,7 @@ def fetch(name: str, say: Callable[[str], None] = print) -> Path:
     if isinstance(wanted.source, ByHand):
         return wanted.source.bring(folder(), folder())
     if _problem(_source(name), wanted.source_sha256):
-        _download(wanted, say)
+        _download(wanted, say, report)
     if wanted.sha256:
         _convert(wanted)
     say(f"{name}: ready ({file.stat().st_size / 1e6:.1f} MB).")
@@ -288,14 +295,14 @@ def serialise(graph: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> by
     return struct.pack("<Q", len(text)) + text + b"".join(blocks)
 
 
-def _download(wanted: WeightFile, say: Callable[[str], None]) -> None:
+def _download(wanted: WeightFile, say: Callable[[str], None], report: Report) -> None:
     """Brings every source file that wanted's archive carries, so that one download serves all of them."""
     source = wanted.source
     say(f"{wanted.name}: downloading {source.size / 1e6:.0f} MB: {source.described}...")
     say(f"{wanted.name}: its licence is {wanted.licence}.")
     with tempfile.TemporaryDirectory(prefix="face_solve_") as temporary:
         try:
-            archive = source.bring(Path(temporary), folder())
+            archive = source.bring(Path(temporary), folder(), report)
         except FaceSolveError as error:
             raise FaceSolveError(
                 f"The weights of the network '{wanted.name}' could not be downloaded. {error.message}", error.remedy
@@ -389,10 +396,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _print_entry(item: WeightFile) -> None:
-    problem = _problem(_read_file(item.name), _expected(item.name))
-    state = problem.removeprefix("are ").removeprefix("have been ") or "intact"
     digest = _expected(item.name)
     print(f"{item.name}: {item.what}{' Optional.' if item.optional else ''}")
     print(f"    {item.bytes / 1e6:.1f} MB, {item.licence}, from {item.source.described}")
     stated = f"{digest}{'...' if len(digest) < 64 else ''}" if digest else "unknown, brought by the user"
-    print(f"    SHA-256 {stated} ({state})")
+    print(f"    SHA-256 {stated} ({state(item.name)})")

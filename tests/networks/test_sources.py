@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import http.server
 import io
+import os
+import sys
 import tarfile
 import threading
 from dataclasses import replace
@@ -12,8 +14,8 @@ from dataclasses import replace
 import pytest
 
 from solver_core.errors import FaceSolveError
-from solver_core.networks import weights
-from solver_core.networks.sources import SdistMember, download
+from solver_core.networks import sources, weights
+from solver_core.networks.sources import SdistMember, Stopped, download
 
 CONTENT = bytes(range(256)) * 40_000  # 10 MB
 
@@ -73,6 +75,58 @@ def test_a_broken_download_is_taken_up(server, tmp_path):
     assert part.read_bytes() == CONTENT
     assert server.asked == [None, "bytes=3000000-"]
     assert server.sent == len(CONTENT)
+
+
+def test_a_download_says_how_far_it_is_and_can_be_stopped_and_taken_up(server, tmp_path):
+    part, heard = tmp_path / "file.part", []
+
+    def stop_at_half(came):
+        heard.append(came)
+        if came >= len(CONTENT) // 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        download(_url(server), part, stop_at_half)
+    kept = part.stat().st_size
+    assert kept == heard[-1] < len(CONTENT)
+    download(_url(server), part, heard.append)
+    assert part.read_bytes() == CONTENT
+    assert heard == sorted(heard)
+    assert heard[-1] == len(CONTENT)
+    assert server.asked[-1] == f"bytes={kept}-"
+
+
+def test_pip_is_watched_and_stopped(tmp_path, monkeypatch):
+    """A stand-in for pip that writes as slowly as a network: what it has brought is told, and stopping ends it."""
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        "import os, pathlib, sys, time\n"
+        "pathlib.Path(sys.argv[0]).with_name('pid').write_text(str(os.getpid()))\n"
+        "here = pathlib.Path(os.environ['TMPDIR']) / 'unpack'\n"
+        "here.mkdir()\n"
+        "for i in range(600):\n"
+        "    with (here / 'part').open('ab') as f: f.write(bytes(1000))\n"
+        "    time.sleep(0.02)\n"
+    )
+    launcher = tmp_path / "python"
+    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{slow}"\n')
+    launcher.chmod(0o755)
+    monkeypatch.setattr(sources.sys, "executable", str(launcher))
+    heard = []
+
+    def stop_later(came):
+        heard.append(came)
+        if came > 20_000:
+            raise Stopped
+
+    folder = tmp_path / "download"
+    folder.mkdir()
+    with pytest.raises(Stopped):
+        sources._pip_download("it", ["it"], folder, "*.whl", stop_later)
+    assert heard == sorted(heard)
+    assert heard[-1] > 20_000
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_a_server_that_knows_no_ranges_begins_again(server, tmp_path):

@@ -1,0 +1,55 @@
+"""What of each network is on this machine: its weights, and the Python package that it runs on."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+
+from solver_core.networks import weights
+
+_PACKAGES = {"fan": "face_alignment", "dlib_cnn": "dlib"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One network.
+
+    Attributes:
+        name: of its weights, as `weights fetch` takes it.
+        what: what it does, one sentence.
+        licence: the licence's SPDX name, and what else its authors say of its use.
+        size: of the download, bytes.
+        state: of the weights: `intact`, `missing` or `altered`.
+        package: the Python package that it needs and that is not installed; empty where nothing is missing.
+        optional: whether solves run without it.
+    """
+
+    name: str
+    what: str
+    licence: str
+    size: int
+    state: str
+    package: str
+    optional: bool
+
+    @property
+    def state_in_words(self) -> str:
+        """For a sentence."""
+        if self.package:
+            return f"needs the package {self.package}"
+        return {"intact": "is there", "missing": "is not there", "altered": "is damaged"}[self.state]
+
+
+def inventory() -> list[Item]:
+    """Every network with weights, in the registry's order."""
+    return [
+        Item(
+            one.name, one.what, one.licence, one.source.size, weights.state(one.name), _missing(one.name), one.optional
+        )
+        for one in weights.REGISTRY.values()
+    ]
+
+
+def _missing(name: str) -> str:
+    package = _PACKAGES.get(name, "")
+    return package if package and importlib.util.find_spec(package) is None else ""
