@@ -88,6 +88,11 @@ def redraw_progress(context: bpy.types.Context) -> None:
 def draw_wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str) -> None:
     """Text broken into lines that fit the region: a label alone would be cut off."""
     width = max(16, int(context.region.width / (7.7 * context.preferences.system.ui_scale)) - 9)
+    draw_lines(layout, text, icon, width)
+
+
+def draw_lines(layout: bpy.types.UILayout, text: str, icon: str, width: int) -> None:
+    """Text broken into lines of at most `width` letters."""
     column = layout.column(align=True)
     column.scale_y = 0.8
     for number, line in enumerate(textwrap.wrap(text, width) or [""]):

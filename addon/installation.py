@@ -13,7 +13,7 @@ from typing import List, Optional, Sequence
 
 import bpy
 
-from . import compat
+from . import compat, solver_state
 from .problem import FaceSolveProblem
 from .scene.folders import user_data
 from .worker.installer import (
@@ -67,13 +67,14 @@ def verdict() -> str:
     return _current.verdict
 
 
-def plan(chosen: str, device: str, index: str) -> List[Step]:
+def plan(chosen: str, device: str, index: str, extras: Sequence[str] = ()) -> List[Step]:
     """The steps of an installation on this machine.
 
     Args:
         chosen: the Python to use; empty to look for one.
         device: `cpu` or `cuda`.
         index: an additional package index; may be empty.
+        extras: of `dlib` and `fan`, what else is installed.
 
     Raises:
         FaceSolveProblem: where Blender may not go online, there is no Python, or the add-on carries no solver.
@@ -86,7 +87,7 @@ def plan(chosen: str, device: str, index: str) -> List[Step]:
     wheel = bundled_wheel(Path(__file__).parent)
     exists = not chosen and is_complete(place(), environment)
     python = "" if exists else find_python(chosen, sys.executable, environment)
-    return plan_steps(place(), python, wheel, device=device, index=index, exists=exists)
+    return plan_steps(place(), python, wheel, device=device, index=index, exists=exists, extras=extras)
 
 
 def start(steps: Sequence[Step], device: str) -> Installation:
@@ -157,6 +158,7 @@ def remove() -> None:
     chosen = preferences(bpy.context)
     if chosen.interpreter == str(environment_python(place())):
         chosen.interpreter = ""
+    solver_state.forget()
     _current.verdict, _current.problem = "The solver was removed.", None
 
 
@@ -175,6 +177,7 @@ def _advance(installation: Installation) -> None:
         return
     _current.installation = None
     _current.problem = installation.problem
+    solver_state.forget()
     if installation.succeeded:
         chosen = preferences(bpy.context)
         chosen.interpreter, chosen.device = str(environment_python(place())), _current.device

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import List
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from . import compat, installation, session
+from . import compat, installation
+from .panels.weights import draw_check, draw_weights
 from .worker.interpreter import ENVIRONMENT_VARIABLE, chosen_interpreter, validated_interpreter
 
 
@@ -48,6 +50,16 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         "empty for the usual one, whose torch has CUDA on Linux and none on Windows",
     )
 
+    install_fan: BoolProperty(
+        name="3D-FAN", description="Also the packages of the landmark network 3D-FAN (face-alignment 1.5, about 100 MB)"
+    )
+    install_dlib: BoolProperty(name="dlib", description="Also the package of dlib's face detectors (about 10 MB)")
+
+    @property
+    def extras(self) -> List[str]:
+        """The chosen extras, by the names of the solver's package."""
+        return [name for name in ("dlib", "fan") if getattr(self, f"install_{name}")]
+
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the page."""
         layout = self.layout
@@ -57,11 +69,8 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         if os.environ.get(ENVIRONMENT_VARIABLE):
             layout.label(text=f"{ENVIRONMENT_VARIABLE} overrides it: {os.environ[ENVIRONMENT_VARIABLE]}", icon="INFO")
         layout.prop(self, "device")
-        layout.operator("face_solve.check_solver", icon="CHECKMARK")
-        problem = session.last_problem()
-        for line in (problem.message, problem.remedy) if problem else (session.said(),):
-            if line:
-                layout.label(text=line)
+        draw_check(layout.box(), context)
+        draw_weights(layout.box(), context)
 
     def _draw_installation(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         current = installation.running()
@@ -74,6 +83,11 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         layout.prop(self, "install_device", expand=True)
         layout.prop(self, "install_with")
         layout.prop(self, "package_index")
+        row = layout.row(heading="With")
+        row.prop(self, "install_fan")
+        row.prop(self, "install_dlib")
+        text = "Fetches packages and the weights of FaceMesh and BlazeFace (Apache-2.0); other weights wait below."
+        compat.draw_wrapped(layout, context, text, "INFO")
         row = layout.row(align=True)
         row.operator("face_solve.install_solver", icon="IMPORT")
         if installation.place().exists():

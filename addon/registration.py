@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from . import installation, keymap, preferences, properties, session
-from .operators import exchange, install, lists, presets, review, setup, shapes, solve, wipe
+from .operators import exchange, install, lists, presets, review, setup, shapes, solve, solver, wipe
 from .overlay import error_curve, plate_overlay
 from .panels import main, overlays, stages
 from .panels import review as review_panel
@@ -18,6 +18,7 @@ CLASSES = (
     *preferences.CLASSES,
     *install.CLASSES,
     *setup.CLASSES,
+    *solver.CLASSES,
     *lists.CLASSES,
     *shapes.CLASSES,
     *presets.CLASSES,

@@ -12,7 +12,7 @@ from typing import Dict, List, Optional, Set
 import bpy
 from bpy.app.handlers import persistent
 
-from . import compat, protocol
+from . import compat, protocol, solver_state
 from .problem import FaceSolveProblem
 from .scene.infill import find_ranges
 from .scene.overlays import keep_overlays
@@ -96,11 +96,15 @@ class Session:
                 )
         return None
 
+    def checked(self) -> List[str]:
+        """What the solver said of itself; empty where it was asked something else."""
+        return self.job.outcome.lines if self.job.request["type"] == protocol.CHECK else []
+
     def verdict(self) -> str:
         """How it went, in one line."""
         outcome = self.job.outcome
         if self.plan is None:
-            return " ".join(outcome.lines) or "The solver works."
+            return f"{self.title} was stopped." if outcome.cancelled else f"{self.title}: done."
         failed = [frame for frame, result in self.results.items() if result.status == protocol.FRAME_FAILED]
         done = len(self.results) - len(failed)
         words = f"Stopped after {done}" if outcome.cancelled else f"Solved {done}"
@@ -201,7 +205,14 @@ def _end(session: Session) -> None:
     _conclude(session)
     if session.plan is not None and session.results:
         bpy.ops.ed.undo_push(message=session.title)
-    compat.redraw_progress(bpy.context)
+    _redraw(session)
+
+
+def _redraw(session: Session) -> None:
+    if session.plan is None:  # asked from the preferences
+        compat.redraw_preferences(bpy.context)
+    else:
+        compat.redraw_progress(bpy.context)
 
 
 def stop() -> None:
@@ -216,12 +227,13 @@ def _show(session: Session) -> None:
     text = describe(session)
     if text != _current.said:
         _current.said, _current.problem = text, None
-        compat.redraw_progress(bpy.context)
+        _redraw(session)
 
 
 def _conclude(session: Session) -> None:
     _current.problem, _current.log = session.failure(), session.job.outcome.log
     _current.said = "" if _current.problem else session.verdict()
+    solver_state.remember(session.checked(), session.job.outcome.weights)
     if session.plan is not None:
         scene = bpy.data.scenes.get(session.plan.scene)
         if scene is not None:
@@ -233,11 +245,6 @@ def _conclude(session: Session) -> None:
                 find_ranges(settings)
             run = settings.runs.get(session.title) or settings.runs.add()
             run.name, run.text, run.failed = session.title, settings.last_result, _current.problem is not None
-
-
-def said() -> str:
-    """How far the running session is, or how the last one went; empty where it failed or none has run."""
-    return _current.said
 
 
 def last_problem() -> Optional[FaceSolveProblem]:

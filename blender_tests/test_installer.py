@@ -11,6 +11,7 @@ from addon.problem import FaceSolveProblem
 from addon.worker import installer
 from addon.worker.installer import Installation, Step, environment_python, find_python, plan_steps
 from addon.worker.interpreter import probe_version, solver_environment
+from solver_core.networks.weights import INSTALL_FAN
 
 ENVIRONMENT = solver_environment(os.environ)
 
@@ -69,6 +70,12 @@ def test_the_commands_that_go_online(wheel, tmp_path):
     assert steps[2].command == [*pip, "--extra-index-url", "file:///wheels", str(wheel)]
     assert steps[3].command == [inner, "-m", "solver_core", "weights", "fetch"]
     assert "cuda.is_available" in steps[4].command[-1]
+    both = plan_steps(tmp_path, "python3", wheel, device="cpu", index="", exists=False, extras=["dlib", "fan"])
+    assert sum(step.share for step in both) == pytest.approx(1.0)
+    assert both[2].command == [*pip, f"{wheel}[dlib,fan]"]
+    assert both[3].command == [*pip, "--no-deps", "face-alignment==1.5.0"]
+    assert "face-alignment==1.5.0" in INSTALL_FAN  # what the solver tells to type is what the button does
+    assert both[-1].command[-1] == "import torch, solver_core, dlib, face_alignment"
     plain = plan_steps(tmp_path, "python3", wheel, device="cpu", index="", exists=False)
     assert plain[2].command == [*pip, str(wheel)]
     assert "cuda" not in plain[4].command[-1]
@@ -111,6 +118,19 @@ def test_cancel_ends_the_step_and_its_children(tmp_path):
                 return
         time.sleep(0.02)
     assert not os.path.exists(f"/proc/{pid}")
+
+
+def test_the_extras_are_in_the_wheel_and_importable_where_they_are_installed(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(one for one in archive.namelist() if one.endswith("METADATA"))
+        metadata = archive.read(name).decode()
+    for extra in installer._MODULES:
+        assert f"Provides-Extra: {extra}" in metadata
+    steps = plan_steps(tmp_path, "", wheel, device="cpu", index="", exists=True, extras=list(installer._MODULES))
+    check = Step("Checking", [sys.executable, *steps[-1].command[1:]], 1.0)  # this environment has both
+    installation = Installation([check], tmp_path / "install.log", ENVIRONMENT)
+    drive(installation)
+    assert installation.succeeded, installation.problem
 
 
 def test_progress_follows_the_packages_that_pip_names(tmp_path):

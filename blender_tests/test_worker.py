@@ -68,6 +68,37 @@ def test_a_solve_delivers_every_frame_and_ends_its_process(start):
     assert job.process.exit_code(5.0) == 0
 
 
+def test_the_real_solver_lists_its_weights(start):
+    job = start(python=sys.executable, request={"type": protocol.WEIGHTS, "fetch": ""})
+    drive(job, seconds=60.0)
+    assert job.state is State.FINISHED, job.outcome
+    listed = {one.name: one for one in job.outcome.weights}
+    assert listed["facemesh"].ready
+    assert "Apache-2.0" in listed["facemesh"].licence
+    assert listed["fan"].optional
+    assert any("facemesh" in line for line in job.outcome.lines)
+
+
+def test_a_download_tells_how_far_it_is_and_stops(start):
+    job = start(pace="0.2", request={"type": protocol.WEIGHTS, "fetch": "dlib_cnn"})
+    drive(job, until=lambda one: one.progress.fraction >= 0.2)
+    assert job.progress.stage == "fetching dlib_cnn"
+    job.cancel()
+    drive(job)
+    assert job.state is State.FINISHED
+    assert job.outcome.cancelled
+    assert job.outcome.weights == []
+
+
+def test_a_list_that_cannot_be_read_is_said(start, monkeypatch):
+    job = start(pace="0.2", request={"type": protocol.WEIGHTS, "fetch": "dlib_cnn"})
+    drive(job, until=lambda one: one.state is State.RUNNING)
+    monkeypatch.setattr(job.process, "receive", lambda: [{"type": protocol.LISTED, "weights": [{"name": "half"}]}])
+    job.poll()
+    assert job.state is State.FAILED
+    assert "cannot be read" in job.outcome.message
+
+
 def test_cancel_keeps_what_is_done(start):
     job = start(pace="0.2")
     frames = drive(job, until=lambda one: one.progress.fraction > 0.2)
@@ -149,7 +180,8 @@ def test_a_slow_frame_with_heartbeats_is_no_silence(start, monkeypatch):
 def test_check_is_answered(start):
     job = start(request={"type": protocol.CHECK})
     drive(job)
-    assert job.outcome.lines == ["The test worker answers."]
+    assert job.outcome.lines == ["The test worker answers.", "It is quick."]
+    assert [one.name for one in job.outcome.weights] == ["facemesh", "short_range", "fan", "dlib_cnn"]
 
 
 def test_the_worker_ends_with_the_process_that_started_it(shot, solver_python):

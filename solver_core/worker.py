@@ -96,7 +96,7 @@ class Worker:
             def report(came: int) -> None:
                 if self.cancelled():
                     raise sources.Stopped
-                self.progress(f"fetching {name}, MB", came // 10**6, size // 10**6, min(came / size, 1.0), -1.0)
+                self.progress(f"fetching {name}", came // 10**6, size // 10**6, min(came / size, 1.0), -1.0)
 
             try:
                 weights.fetch(name, report=report)

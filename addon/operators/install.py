@@ -24,7 +24,7 @@ class FACE_SOLVE_OT_install_solver(bpy.types.Operator):
         chosen = preferences(context)
         session.refuse_second()
         python = bpy.path.abspath(chosen.install_with) if chosen.install_with else ""
-        steps = installation.plan(python, chosen.install_device, chosen.package_index.strip())
+        steps = installation.plan(python, chosen.install_device, chosen.package_index.strip(), chosen.extras)
         installation.start(steps, chosen.install_device)
         if bpy.app.background:
             installation.run_to_end()

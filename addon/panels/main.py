@@ -6,7 +6,7 @@ from typing import List
 
 import bpy
 
-from .. import compat, installation, session
+from .. import compat, installation, session, solver_state
 from ..preferences import solver_python
 from ..problem import ERROR, FaceSolveProblem, Problem
 from ..scene.prechecks import prechecks
@@ -46,7 +46,8 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
 
     @staticmethod
     def _problems(context: bpy.types.Context) -> List[Problem]:
-        problems = prechecks(context.scene.face_solve)
+        settings = context.scene.face_solve
+        problems = prechecks(settings) + solver_state.choice_problems(settings.landmarks, settings.detector)
         try:
             solver_python(context)
         except FaceSolveProblem as problem:

@@ -21,6 +21,10 @@ NEWEST_PYTHON = (3, 13)  # the newest that every dependency has wheels for
 _NAMES = ("python3.11", "python3.12", "python3.13", "python3", "python")
 _PYTHON_REMEDY = "Install Python 3.11 to 3.13, or choose one under Install With in the add-on's preferences."
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off")
+_MODULES = {"dlib": "dlib", "fan": "face_alignment"}
+FACE_ALIGNMENT = (
+    "face-alignment==1.5.0"  # alone: it asks for an OpenCV that overwrites the solver's (docs/dependencies.md)
+)
 _TYPICAL_PACKAGES = 40.0  # pip does not say how many there will be
 
 
@@ -101,7 +105,9 @@ def bundled_wheel(addon: Path) -> Path:
     return wheels[-1]
 
 
-def plan_steps(place: Path, python: str, wheel: Path, *, device: str, index: str, exists: bool) -> List[Step]:
+def plan_steps(
+    place: Path, python: str, wheel: Path, *, device: str, index: str, exists: bool, extras: Sequence[str] = ()
+) -> List[Step]:
     """The commands of an installation, in order; each may be run again where the one before was interrupted.
 
     Args:
@@ -111,20 +117,25 @@ def plan_steps(place: Path, python: str, wheel: Path, *, device: str, index: str
         device: `cpu` or `cuda`; the last step checks that it can be used.
         index: address of an additional package index; empty for pip's own settings.
         exists: whether the virtual environment is there and works already.
+        extras: of `dlib` and `fan`, what else is installed; the last step checks that it can be imported.
     """
     inner = str(environment_python(place))
     make = Step("Making the virtual environment", [python, "-m", "venv", "--clear", str(place)], 0.05)
     more = ["--extra-index-url", index] if index else []
-    check = "import torch, solver_core"
+    check = ", ".join(["import torch, solver_core", *(_MODULES[extra] for extra in extras)])
+    wanted = f"{wheel}[{','.join(extras)}]" if extras else str(wheel)
     if device == "cuda":
         check += "; torch.cuda.is_available() or exit('CUDA cannot be used with this torch')"
+    share = 0.05 if "fan" in extras else 0.0
+    fan = Step("Installing 3D-FAN", [inner, *_PIP, *more, "--no-deps", FACE_ALIGNMENT], share, online=True)
     steps = [
         Step(
             "Installing the solver",
             [inner, *_PIP, "--no-index", "--no-deps", "--force-reinstall", str(wheel)],
             0.05,
         ),
-        Step("Installing what the solver needs", [inner, *_PIP, *more, str(wheel)], 0.75, online=True),
+        Step("Installing what the solver needs", [inner, *_PIP, *more, wanted], 0.75 - fan.share, online=True),
+        *([fan] if "fan" in extras else []),
         Step("Fetching the networks' weights", [inner, "-m", "solver_core", "weights", "fetch"], 0.1, online=True),
         Step("Checking the installation", [inner, "-c", check], 0.05),
     ]

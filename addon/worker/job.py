@@ -10,6 +10,7 @@ from typing import Callable, List, Optional
 
 from .. import protocol
 from ..problem import FaceSolveProblem
+from ..solver_state import Weights
 from . import interpreter
 from .process import Ended, Garbage, WorkerProcess
 
@@ -69,6 +70,7 @@ class Outcome:
     seconds: float = 0.0
     log: str = ""  # the log file, where a failure left something in it
     lines: List[str] = field(default_factory=list)  # what a check found
+    weights: List[Weights] = field(default_factory=list)  # what a check or a list said of the networks
 
 
 class Job:
@@ -173,9 +175,13 @@ class Job:
         elif kind == protocol.CHECKED:
             lines = [str(line) for line in message.get("lines", [])]
             if message.get("ok", True):
-                self._finish(Outcome(lines=lines, seconds=self.elapsed))
+                self._finish(Outcome(lines=lines, weights=_read_weights(message), seconds=self.elapsed))
             else:
                 self._fail("The solver's check found a problem: " + " ".join(lines), "")
+        elif kind == protocol.LISTED:
+            listed = _read_weights(message)
+            lines = [f"{one.name}: {one.licence}; {one.state}." for one in listed]
+            self._finish(Outcome(lines=lines, weights=listed, seconds=self.elapsed))
         elif kind == protocol.FAILED:
             self._fail(str(message["message"]), str(message.get("remedy") or ""))
 
@@ -275,3 +281,7 @@ def _numbers(message: protocol.Message, name: str, count: int) -> Optional[List[
     if len(values) != count or not all(map(math.isfinite, values)):
         raise ValueError(f"{name} has no {count} finite numbers at frame {message['frame']}")
     return values
+
+
+def _read_weights(message: protocol.Message) -> List[Weights]:
+    return [Weights(**{name: item[name] for name in Weights.__annotations__}) for item in message.get("weights", [])]

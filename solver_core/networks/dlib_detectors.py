@@ -34,7 +34,10 @@ class DlibDetector(ABC):
         try:
             import dlib
         except ImportError as error:
-            raise FaceSolveError("dlib is not installed.", "Run: pip install 'face-solve[dlib]'") from error
+            raise FaceSolveError(
+                "dlib is not installed.",
+                "In Blender tick dlib beside Install Solver and press it; elsewhere run: pip install 'face-solve[dlib]'",
+            ) from error
         self._dlib: ModuleType = dlib
 
     def detect(self, image: npt.NDArray[Any]) -> list[Detection]:

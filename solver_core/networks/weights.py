@@ -31,7 +31,7 @@ from solver_core.networks.sources import ByHand, PublishedFile, Report, SdistMem
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-INSTALL_FAN = "Run: pip install 'face-solve[fan]', then: pip install --no-deps face-alignment==1.5.0"
+INSTALL_FAN = "In Blender tick 3D-FAN beside Install Solver and press it; elsewhere run: pip install 'face-solve[fan]', then: pip install --no-deps face-alignment==1.5.0"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,10 @@ class WeightFile:
         if isinstance(self.source, ByHand):
             return self.source.remedy(folder())
         name = f" {self.name}" if self.optional else ""
-        return f"Run 'python -m solver_core weights fetch{name}' once while there is a network connection."
+        return (
+            f"In Blender press Download in the add-on's preferences; elsewhere run 'python -m solver_core weights fetch{name}'. "
+            "Either needs a network connection, once."
+        )
 
 
 def _mediapipe(member: str) -> WheelMember:

@@ -29,6 +29,7 @@ def load(name, path, package=None):
 protocol = load("fault_protocol", ROOT / "solver_core" / "protocol.py")
 LOCK = threading.Lock()
 CANCELLED = threading.Event()
+FETCHED = []
 
 
 def send(kind, **fields):
@@ -122,6 +123,38 @@ def solve(message):
     send(kind, solution=message["out"], frames=len(done), seconds=time.monotonic() - started)
 
 
+def weights():
+    """A list like the solver's; fetched is what this process has fetched."""
+    common = {"what": "Sees.", "size": 100_000_000, "package": ""}
+    rows = [
+        {"name": "facemesh", "licence": "Apache-2.0", "state": "intact", "optional": False},
+        {"name": "short_range", "licence": "Apache-2.0", "state": "altered", "optional": False},
+        {"name": "fan", "licence": "BSD-3-Clause (ask their owners)", "state": "missing", "optional": True,
+         "package": "face_alignment"},
+        {"name": "dlib_cnn", "licence": "CC0-1.0", "state": "intact" if FETCHED else "missing", "optional": True},
+    ]  # fmt: skip
+    return [{**common, **row} for row in rows]
+
+
+def fetch(message):
+    if message["fetch"]:
+        for step in range(5):
+            if CANCELLED.is_set():
+                send(protocol.CANCELLED, solution="", frames=0, seconds=0.0)
+                return
+            send(
+                protocol.PROGRESS,
+                stage=f"fetching {message['fetch']}",
+                done=step,
+                total=5,
+                fraction=step / 5,
+                seconds_left=None,
+            )
+            time.sleep(PACE)
+        FETCHED.append(message["fetch"])
+    send(protocol.LISTED, weights=weights())
+
+
 def break_down():
     if FAULT == "crash":
         sys.stderr.write("segmentation fault, said the test\n")
@@ -170,7 +203,9 @@ def main():
         elif message["type"] == protocol.CANCEL:
             CANCELLED.set()
         elif message["type"] == protocol.CHECK:
-            send(protocol.CHECKED, lines=["The test worker answers."], ok=True)
+            send(protocol.CHECKED, lines=["The test worker answers.", "It is quick."], ok=True, weights=weights())
+        elif message["type"] == protocol.WEIGHTS:
+            threading.Thread(target=fetch, args=(message,), daemon=True).start()
         elif message["type"] == protocol.QUIT:
             break
 

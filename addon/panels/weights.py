@@ -1,0 +1,52 @@
+"""What the preferences show of the solver: its check's lines, and the networks' weights with their licences."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import compat, session, solver_state
+
+
+def draw_check(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Check Solver, how far it is, and what it said."""
+    current = session.running()
+    if current is not None:
+        compat.draw_progress(layout, current.job.progress.fraction)
+        compat.draw_wrapped(layout, context, session.describe(current), "TIME")
+        layout.operator("face_solve.cancel", icon="CANCEL")
+        return
+    layout.operator("face_solve.check_solver", icon="CHECKMARK")
+    problem = session.last_problem()
+    if problem is not None:
+        for line in filter(None, (problem.message, problem.remedy)):
+            compat.draw_wrapped(layout, context, line, "ERROR" if line == problem.message else "RIGHTARROW")
+        if session.last_log():
+            layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
+        return
+    for line in solver_state.lines():
+        compat.draw_wrapped(layout, context, line, "DOT")
+
+
+def draw_weights(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """A row for each network: whether it is there, its size, its licence, and the button that brings it."""
+    row = layout.row()
+    row.label(text="Weights")
+    row.operator("face_solve.list_weights", text="", icon="FILE_REFRESH")
+    known = solver_state.weights()
+    if not known:
+        compat.draw_wrapped(layout, context, "The arrow asks the solver which networks there are.", "INFO")
+    column = layout.column()
+    column.enabled = session.running() is None
+    for item in known:
+        row = column.row()
+        row.label(text=f"{item.name}: {item.what}", icon="CHECKMARK" if item.ready else "BLANK1")
+        if item.package:
+            row.label(text=f"needs {item.package}: tick it above")
+        elif item.state == "intact":
+            row.label(text="there")
+        else:
+            text = f"Download {item.size / 1e6:.0f} MB" + (" again" if item.state == "altered" else "")
+            button = row.row()
+            button.operator_context = "INVOKE_DEFAULT"
+            button.operator("face_solve.fetch_weights", text=text, icon="IMPORT").name = item.name
+        compat.draw_wrapped(column, context, item.licence, "BLANK1")
