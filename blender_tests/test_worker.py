@@ -181,7 +181,7 @@ def test_check_is_answered(start):
     job = start(request={"type": protocol.CHECK})
     drive(job)
     assert job.outcome.lines == ["The test worker answers.", "It is quick."]
-    assert [one.name for one in job.outcome.weights] == ["facemesh", "short_range", "fan", "dlib_cnn"]
+    assert [one.name for one in job.outcome.weights] == ["facemesh", "short_range", "fan", "raft_large", "dlib_cnn"]
 
 
 def test_the_worker_ends_with_the_process_that_started_it(shot, solver_python):

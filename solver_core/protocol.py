@@ -32,7 +32,7 @@ FINISHED = "finished"  # solution, frames, seconds
 CANCELLED = "cancelled"  # solution, frames, seconds
 FAILED = "failed"  # message, remedy, log
 CHECKED = "checked"  # lines: what was found, one sentence each; ok; weights: as below
-LISTED = "listed"  # weights: name, what, licence, size (bytes to download), state, package, optional of each network
+LISTED = "listed"  # weights: name, what, licence, size (bytes to download), state, package, optional, by_hand of each network
 
 # What became of a frame.
 SOLVED = "solved"

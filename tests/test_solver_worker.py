@@ -264,6 +264,8 @@ def test_the_list_of_weights_and_a_fetch_that_has_nothing_to_do(start):
     assert listed["facemesh"]["optional"] is False
     assert listed["fan"]["size"] > 9e7
     assert "research" in listed["fan"]["licence"]
+    assert not listed["fan"]["by_hand"]
+    assert "torchvision" in listed["raft_large"]["by_hand"]
     after = len(worker.heard)
     worker.say(type=protocol.WEIGHTS, fetch="facemesh")
     assert worker.wait(protocol.LISTED, after=after)["weights"] == list(listed.values())

@@ -71,6 +71,8 @@ class FACE_SOLVE_OT_fetch_weights(bpy.types.Operator):
             raise FaceSolveProblem("No network is named.", "Give its name in the list of weights.")
         if not compat.online_access():
             raise FaceSolveProblem("Blender is not allowed to go online, and the weights must be fetched.", _ONLINE)
+        if item is not None and item.by_hand:
+            raise FaceSolveProblem(f"The weights of {item.name} are not fetched by the solver.", item.by_hand)
         if item is not None and item.package:
             raise FaceSolveProblem(
                 f"{item.name} needs the Python package {item.package}, which is not installed.", solver_state.INSTALL

@@ -47,7 +47,9 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
     @staticmethod
     def _problems(context: bpy.types.Context) -> List[Problem]:
         settings = context.scene.face_solve
-        problems = prechecks(settings) + solver_state.choice_problems(settings.landmarks, settings.detector)
+        problems = prechecks(settings) + solver_state.choice_problems(
+            settings.landmarks, settings.detector, settings.flow
+        )
         try:
             solver_python(context)
         except FaceSolveProblem as problem:

@@ -24,7 +24,7 @@ def check_what_the_solver_says_is_kept_for_the_panel():
     assert state.weights() == []
     bpy.ops.face_solve.check_solver()
     assert state.lines() == ["The test worker answers.", "It is quick."]
-    assert [one.name for one in state.weights()] == ["facemesh", "short_range", "fan", "dlib_cnn"]
+    assert [one.name for one in state.weights()] == ["facemesh", "short_range", "fan", "raft_large", "dlib_cnn"]
     assert state.find("facemesh").ready
     assert not state.find("short_range").ready
     state.forget()
@@ -42,6 +42,7 @@ def check_a_download_through_the_solver():
     assert state.find("dlib_cnn").state == "intact"
     refused(bpy.ops.face_solve.fetch_weights, "No network is named")
     refused(bpy.ops.face_solve.fetch_weights, "needs the Python package face_alignment", "Install Solver", name="fan")
+    refused(bpy.ops.face_solve.fetch_weights, "not fetched by the solver", "Bring it", name="raft_large")
     if bpy.app.version >= (4, 2, 0):
         _online(False)
         refused(bpy.ops.face_solve.fetch_weights, "not allowed to go online", name="dlib_cnn")
@@ -64,6 +65,10 @@ def check_choices_whose_networks_are_known_not_to_be_there():
     assert problem.mend == "face_solve.preferences"
     settings.detector = "DLIB_HOG"
     assert problems(bpy.context) == []  # it needs no weights, and dlib is there
+    settings.flow = "RAFT_LARGE"
+    (problem,) = problems(bpy.context)
+    assert problem.remedy == "Bring it."
+    settings.flow = "DIS"
     with environment(FACE_SOLVE_FAULT="no_weights"):  # and where nobody asked, the solver says it
         refused(bpy.ops.face_solve.solve_shot, "weights are not there")
 

@@ -11,8 +11,11 @@ linearised network is the same list of steps with those choices frozen: `Lineari
 
 from __future__ import annotations
 
+import json
+import struct
 from typing import Any
 
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -179,3 +182,20 @@ def _gather(tangents: Tensor, index: Tensor, kernel: list[int]) -> Tensor:
 
 def _safe(name: str) -> str:
     return name.replace(".", "_").replace("/", "_")
+
+
+def serialise(graph: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> bytes:
+    """A safetensors file of the graph (as metadata) and its tensors, the same bytes on every machine and version."""
+    names = {"float16": "F16", "float32": "F32"}
+    header: dict[str, Any] = {"__metadata__": {"graph": json.dumps(graph, separators=(",", ":"))}}
+    offset, blocks = 0, []
+    for key in sorted(tensors):
+        array = tensors[key]
+        block = array.astype(array.dtype.newbyteorder("<")).tobytes()
+        span = [offset, offset + len(block)]
+        header[key] = {"dtype": names[array.dtype.name], "shape": list(array.shape), "data_offsets": span}
+        offset += len(block)
+        blocks.append(block)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + b"".join(blocks)

@@ -6,6 +6,7 @@ import importlib.util
 from dataclasses import dataclass
 
 from solver_core.networks import weights
+from solver_core.networks.sources import ByHand
 
 _PACKAGES = {"fan": "face_alignment", "dlib_cnn": "dlib"}
 
@@ -22,6 +23,7 @@ class Item:
         state: of the weights: `intact`, `missing` or `altered`.
         package: the Python package that it needs and that is not installed; empty where nothing is missing.
         optional: whether solves run without it.
+        by_hand: what the user has to do where the solver does not fetch it; empty where it does.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Item:
     state: str
     package: str
     optional: bool
+    by_hand: str = ""
 
     @property
     def state_in_words(self) -> str:
@@ -42,12 +45,12 @@ class Item:
 
 def inventory() -> list[Item]:
     """Every network with weights, in the registry's order."""
-    return [
-        Item(
-            one.name, one.what, one.licence, one.source.size, weights.state(one.name), _missing(one.name), one.optional
-        )
-        for one in weights.REGISTRY.values()
-    ]
+    items = []
+    for one in weights.REGISTRY.values():
+        state, package = weights.state(one.name), _missing(one.name)
+        by_hand = one.source.remedy(weights.folder()) if isinstance(one.source, ByHand) else ""
+        items.append(Item(one.name, one.what, one.licence, one.source.size, state, package, one.optional, by_hand))
+    return items
 
 
 def _missing(name: str) -> str:

