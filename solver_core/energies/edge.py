@@ -9,7 +9,6 @@ import numpy as np
 from solver_core.arrays import Floats, Ints
 from solver_core.energies.reprojection import ReprojectionEnergy
 from solver_core.pose import Pose
-from solver_core.rig import SurfacePoints
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,8 @@ class EdgeEnergy:
         used = np.zeros((len(index), len(self.landmarks.target[0])), bool)
         frame, edge = np.nonzero(self.root[index])
         used[frame, self.first[edge]] = used[frame, self.second[edge]] = True
-        points = SurfacePoints(self.landmarks.points.neutral[index], self.landmarks.points.deltas[:, index])
         eye = np.where(used[..., None, None], np.eye(2), 0.0)
-        return ReprojectionEnergy(self.landmarks.camera[index], points, self.landmarks.target[index], eye)
+        return ReprojectionEnergy(self.landmarks.camera[index], self.landmarks.points[index], self.landmarks.target[index], eye)
 
     def _along(self, values: Floats, index: Ints) -> Floats:
         """[b,E,...] differences along the edges, weighed, of values at the landmarks [b,n,...]."""
