@@ -35,6 +35,15 @@ def module(name):
 
 def known_motion(frame):
     """What the test worker answers for a frame."""
+    return _worker().known_motion(frame)
+
+
+def known_jaw(frame):
+    """The same of a jaw bone."""
+    return _worker().known_jaw(frame)
+
+
+def _worker():
     import importlib.util
 
     path = Path(__file__).parents[1] / "fault_worker" / "solver_core" / "__main__.py"
@@ -42,7 +51,7 @@ def known_motion(frame):
         spec = importlib.util.spec_from_file_location("fault_main", path)
         sys.modules["fault_main"] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules["fault_main"])
-    return sys.modules["fault_main"].known_motion(frame)
+    return sys.modules["fault_main"]
 
 
 def write_png(path, width=32, height=24, grey=128, spots=()):

@@ -5,59 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 import bpy
-from heads import make_head, report
-
-BONES = {
-    "head": ((0, 0, -0.05), (0, 0, 0.12), 0.0, None),
-    "jaw": ((0.01, -0.02, -0.03), (0.02, -0.12, -0.06), 0.6, "head"),
-}
-
-
-def rig_jaw(head, bones=BONES, below=True, connected=False, shared=1.4):
-    """An armature with a jaw bone in the head's own space, and weights that do not sum to 1."""
-    data = bpy.data.armatures.new("Rig")
-    rig = bpy.data.objects.new("Rig", data)
-    bpy.context.scene.collection.objects.link(rig)
-    bpy.context.view_layer.update()
-    if below:
-        rig.parent = head
-    bpy.context.view_layer.objects.active = rig
-    bpy.ops.object.mode_set(mode="EDIT")
-    for name, (start, end, roll, parent) in bones.items():
-        bone = data.edit_bones.new(name)
-        bone.head, bone.tail, bone.roll = start, end, roll
-        bone.parent = data.edit_bones[parent] if parent else None
-    if connected:
-        data.edit_bones["jaw"].use_connect = True
-    bpy.ops.object.mode_set(mode="OBJECT")
-    weigh(head, shared)
-    head.modifiers.new("Armature", "ARMATURE").object = rig
-    bpy.context.view_layer.objects.active = head
-    return rig
-
-
-def weigh(head, shared=1.4):
-    """The lower front follows the jaw, the rest the head; between them both."""
-    jaw, skull = head.vertex_groups.new(name="jaw"), head.vertex_groups.new(name="head")
-    for vertex in head.data.vertices:
-        share = min(1.0, max(0.0, 0.4 - 6 * vertex.co.z - 4 * vertex.co.y))
-        jaw.add([vertex.index], shared * share, "REPLACE")
-        skull.add([vertex.index], shared * (1 - share), "REPLACE")
-
-
-def posed(rig, mode="QUATERNION"):
-    """The artist's jaw, open and moved, and animated."""
-    jaw = rig.pose.bones["jaw"]
-    jaw.rotation_mode = mode
-    turn = (0.3, -0.1, 0.2)
-    if mode == "QUATERNION":
-        jaw.rotation_quaternion = (0.95, 0.2, -0.1, 0.15)
-    elif mode == "AXIS_ANGLE":
-        jaw.rotation_axis_angle = (0.4, 0.6, -0.3, 0.5)
-    else:
-        jaw.rotation_euler = turn
-    jaw.location = (0.01, -0.005, 0.004)
-    return jaw
+from heads import BONES, make_head, posed, report, rig_jaw, weigh
 
 
 def child(head):

@@ -42,7 +42,9 @@ class EdgeEnergy:
         frame, edge = np.nonzero(self.root[index])
         used[frame, self.first[edge]] = used[frame, self.second[edge]] = True
         eye = np.where(used[..., None, None], np.eye(2), 0.0)
-        return ReprojectionEnergy(self.landmarks.camera[index], self.landmarks.points[index], self.landmarks.target[index], eye)
+        return ReprojectionEnergy(
+            self.landmarks.camera[index], self.landmarks.points[index], self.landmarks.target[index], eye
+        )
 
     def _along(self, values: Floats, index: Ints) -> Floats:
         """[b,E,...] differences along the edges, weighed, of values at the landmarks [b,n,...]."""

@@ -48,6 +48,16 @@ def known_motion(frame):
     return rotation, [0.01 * frame, 0.5 - 0.02 * frame, 0.1], 0.5 + 0.4 * math.sin(0.3 * frame)
 
 
+def known_jaw(frame):
+    """Rotation (row-major) and translation of a jaw bone at a frame, against its rest."""
+    return spin(0.3 + 0.2 * math.sin(0.4 * frame)), [0.001 * frame, -0.002, 0.003]
+
+
+def jaw_of(locked, frame):
+    turn, shift = known_jaw(frame) if locked is None else (locked["jaw_rotation"], locked["jaw_translation"])
+    return {"jaw_rotation": turn, "jaw_translation": shift}
+
+
 def spin(angle, axis=(0.6, 0.0, 0.8)):
     """A turn about a slanted axis, row-major."""
     x, y, z = axis
@@ -100,6 +110,7 @@ def solve(message):
             "status": status,
             "error_px": None if status == "failed" else error,
             "rotation": rotation,
+            **(jaw_of(one if frame in locked else None, frame) if "jaw_rotation" in shot["initial"] else {}),
         }
         send(
             protocol.FRAME,
