@@ -43,3 +43,11 @@ def _wheel() -> Floats:
     ]
     wheel: Floats = np.concatenate(rows)
     return wheel
+
+
+def key(side: int) -> Floats:
+    """[side,side,4] RGBA: the wheel as a disc whose border is the longest vector, to be laid into a picture."""
+    place = (np.arange(side) + 0.5) / side * 2 - 1
+    flow = np.stack(np.meshgrid(place, place), -1)
+    inside = np.linalg.norm(flow, axis=-1, keepdims=True) <= 1
+    return np.concatenate([middlebury(flow, 1.0), inside], -1)

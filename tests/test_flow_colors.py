@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solver_core.flow_colors import middlebury
+from solver_core.flow_colors import key, middlebury
 
 angles = st.floats(0, 2 * np.pi, exclude_max=True)
 
@@ -44,3 +44,18 @@ def test_the_hue_goes_once_round_and_never_back():
     hues = np.unwrap([2 * np.pi * colorsys.rgb_to_hsv(*color(a, 1.0))[0] for a in np.linspace(0, 6.2, 500)])
     assert (np.diff(hues) >= -1e-9).all()
     assert 5.5 < hues[-1] - hues[0] < 2 * np.pi
+
+
+@given(angle=angles)
+def test_opposite_directions_have_opposite_hues(angle):
+    one, other = (360 * colorsys.rgb_to_hsv(*color(a, 1.0))[0] for a in (angle, angle + np.pi))
+    apart = abs(one - other)
+    assert min(apart, 360 - apart) > 105
+
+
+def test_the_key_is_the_wheel_in_a_disc():
+    disc = key(64)
+    assert disc.shape == (64, 64, 4)
+    assert abs(disc[..., 3].mean() - np.pi / 4) < 0.02
+    np.testing.assert_allclose(disc[32, 32, :3], 1, atol=0.05)
+    np.testing.assert_allclose(disc[32, 62, :3], [1, 0, 0], atol=0.1)

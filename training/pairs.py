@@ -10,6 +10,7 @@ import numpy as np
 from training.heads import Mesh, demo_head, film, other_actor
 from training.textures import Generator, Layer, blob, moving, sample
 
+FARTHEST = 20.0  # pixels, about: what a frame or a bad start moves a face in the solver's crop
 RETURNS = 1.0  # pixels: a place whose flow there and back ends farther away is hidden in the other picture
 
 
@@ -102,4 +103,4 @@ def spoil(rng: Generator, first: np.ndarray, second: np.ndarray) -> tuple[np.nda
 
 def _reach(rng: Generator, size: int) -> float:
     """Pixels of motion: as many small ones as large ones."""
-    return float(np.exp(rng.uniform(np.log(0.3), np.log(0.06 * size))))
+    return float(np.exp(rng.uniform(np.log(0.3), np.log(min(FARTHEST, 0.12 * size)))))

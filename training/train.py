@@ -16,8 +16,8 @@ from training.pairs import Pair, face_pair, textured_pair
 
 DRAWN, SHOWN = 208, 176  # pixels a side of a pair, and of the part of it that one step sees
 BATCH = 4
-POOL = 500  # pairs that are kept; each step one is made anew
-FACES = 0.65  # of the pairs
+START, POOL = 60, 500  # pairs made before the first step, and kept; each step one is made anew
+FACES = 0.5  # of the pairs
 RATE = 1e-3
 HIDDEN_SHARE = 0.3  # what a place counts that is hidden in the second picture
 STEP_SHARES = (0.05, 0.05, 0.1, 0.1, 0.2, 0.2, 0.4, 1.0)  # coarse to fine
@@ -71,13 +71,13 @@ def a_pair(seed: int) -> Pair:
 
 def batches(start: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """From step `start` on; a pool that is filled again after an interruption is not the same, but is alike."""
-    pool = [a_pair(seed) for seed in range(start, start + 3 * BATCH)]
+    pool = [a_pair(seed) for seed in range(start, start + START)]
     step = start
     while True:
         rng = np.random.default_rng([2, step])
         yield batch_of([pool[i] for i in rng.choice(len(pool), BATCH, replace=False)], rng)
         step += 1
-        new = a_pair(step + 3 * BATCH)
+        new = a_pair(step + START)
         if len(pool) < POOL:
             pool.append(new)
         else:
@@ -101,7 +101,7 @@ def train(checkpoint: Path, steps: int) -> Own:
             break
         ratio = min(1.0, (step + 1) / 200) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 0.005
         for group in optimiser.param_groups:
-            group["lr"] = RATE * ratio
+            group["lr"] = float(RATE * ratio)
         optimiser.zero_grad()
         loss = loss_of(network, *(part.contiguous(memory_format=torch.channels_last) if part.ndim == 4 else part for part in batch))  # fmt: skip
         loss.backward()

@@ -1,4 +1,4 @@
-"""Plate, render, their difference, and the landmarks of both with the lines between them, for some frames of a solve."""
+"""Plate, render, their difference, landmarks and optical flow between them, for some frames of a solve."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.arrays import Floats, Ints
+from solver_core.arrays import Bools, Floats, Ints
+from solver_core.flow import FlowNetwork
+from solver_core.flow_colors import key, middlebury
 from solver_core.imaging import picture
 from solver_core.protocol import FRAME_FAILED
 from solver_core.solution import Solution
@@ -22,6 +24,11 @@ ZOOM = 2  # of the landmark picture, so that lines of a pixel can be seen
 EVERY = 6  # a spread of this many frames
 WORST = 5
 GAIN = 4.0  # of the difference picture
+KEY = 96  # pixels a side of the flow picture's key
+SHORT, MOST = (
+    1.0,
+    99.0,
+)  # pixels, percentile: the flow picture's purest colours are this percentile's length, at least so long
 PLATE, RENDER, LINE = (255, 220, 0), (0, 220, 255), (255, 40, 40)  # RGB
 
 Image = npt.NDArray[np.uint8]
@@ -36,6 +43,10 @@ class Shown:
     image: Image  # [SIZE * ZOOM, 4 * SIZE * ZOOM, 3] RGB: plate, render, difference, landmarks
     error_px: float  # RMS distance of the landmarks in this picture, plate pixels
     difference: float  # mean absolute display-referred difference, 0 to 1
+    flow: (
+        Image  # [SIZE * ZOOM, SIZE * ZOOM, 3] RGB: from the render to the plate on the head, in the Middlebury colours
+    )
+    longest: float  # plate pixels, the length of its purest colours
 
 
 def chosen_frames(solution: Solution) -> Ints:
@@ -53,18 +64,18 @@ def worst_frames(solution: Solution) -> Ints:
     return known[np.argsort(-solution.error_px[known], kind="stable")][:WORST]
 
 
-def show(context: Context) -> list[Shown]:
+def show(context: Context, flow: FlowNetwork) -> list[Shown]:
     """Every frame of the context in every camera that sees it; the lights are estimated from the same frames."""
     estimate_lights(context)
     found = [
-        _show(context, view, light, np.array([i]))
+        _show(context, view, light, np.array([i]), flow)
         for view, light in zip(context.views, context.appearance.lights, strict=True)
         for i in np.flatnonzero(view.seen)
     ]
     return sorted(found, key=lambda shown: shown.frame)
 
 
-def _show(context: Context, view: View, light: Floats, index: Ints) -> Shown:
+def _show(context: Context, view: View, light: Floats, index: Ints, flow: FlowNetwork) -> Shown:
     plates = view.images(index, SIZE)
     rendering = picture(context.rig, context.renderer, view, context.pose[index], index, SIZE, light, plates).rendering
     plate, render = plates[0], rendering.image[0]
@@ -75,9 +86,13 @@ def _show(context: Context, view: View, light: Floats, index: Ints) -> Shown:
         landmark_picture(plate, on_plate, on_render, context.layout.edges),
     ]
     scale = view.crop(int(index[0]), SIZE).scale
+    moved = flow(rendering.image, plates)[0]
+    head = rendering.fragments.mask[0]
+    longest = max(SHORT, float(np.percentile(np.hypot(*moved[head].T), MOST))) if head.any() else SHORT
     return Shown(
         view.camera.name, int(context.shot.frames[index[0]]), np.concatenate(panels, 1),
-        float(np.sqrt(((on_plate - on_render) ** 2).sum(1).mean()) * scale), float(difference.mean()))  # fmt: skip
+        float(np.sqrt(((on_plate - on_render) ** 2).sum(1).mean()) * scale), float(difference.mean()),
+        flow_picture(plate, moved, head, longest), longest * scale)  # fmt: skip
 
 
 def landmark_picture(plate: Floats, on_plate: Floats, on_render: Floats, edges: tuple[tuple[int, int], ...]) -> Image:
@@ -94,6 +109,22 @@ def landmark_picture(plate: Floats, on_plate: Floats, on_render: Floats, edges: 
             cv2.circle(image, _place(x, y), 16, colour, -1, cv2.LINE_AA, _SHIFT)
     for start, end in zip(on_plate, on_render, strict=True):
         _line(image, start, end, LINE)
+    return image
+
+
+def flow_picture(plate: Floats, flow: Floats, mask: Bools, longest: float) -> Image:
+    """The flow [S,S,2] in the Middlebury colours where the mask [S,S] is, over the darkened plate [S,S,3], with the colours' key.
+
+    Args:
+        plate: display-referred.
+        flow: pixels.
+        mask: where the flow is shown.
+        longest: pixels, the length of the purest colours.
+    """
+    image = _enlarged(np.where(mask[..., None], middlebury(flow, longest), 0.3 * plate))
+    disc = key(KEY)
+    colours, cover = (255 * disc[..., :3]).astype(np.uint8), disc[..., 3:] > 0
+    image[:KEY, :KEY] = np.where(cover, colours, image[:KEY, :KEY])
     return image
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from solver_core.arrays import Bools, Floats, Ints
 from solver_core.errors import FaceSolveError
+from solver_core.networks.flow.registry import flow_network
 from solver_core.pose import Pose
 from solver_core.protocol import FRAME_FAILED, FRAME_STATUSES
 from solver_core.report import compare, curves, pictures
@@ -81,8 +82,8 @@ def _shot_of(solution: Solution, folder: Path | None) -> tuple[Shot | None, str]
     if shot.rig.names != solution.names or not np.isin(solution.frames, shot.frames).all():
         raise FaceSolveError(
             f"The solution was not made from the shot in {folder}: its frames or shape keys differ.", "Give the right shot with --shot.")  # fmt: skip
-    network = solution.settings.get("landmarks", shot.settings.landmarks)
-    shot = replace(shot, settings=replace(shot.settings, landmarks=network))
+    used = {name: solution.settings.get(name, getattr(shot.settings, name)) for name in ("landmarks", "flow")}
+    shot = replace(shot, settings=replace(shot.settings, **used))
     return shot.at(np.searchsorted(shot.frames, solution.frames)), ""
 
 
@@ -129,16 +130,26 @@ def _pictures(page: Page, out: Path, context: Context, solution: Solution) -> No
     page.heading("Pictures")
     page.text(
         "Plate, render, their difference four times enlarged, and landmarks: the plate's yellow, the render's cyan, "
-        "red lines between them. The light is estimated from these frames."
+        "red lines between them. The light is estimated from these frames. Of the worst frames also the optical flow: white is no motion, "
+        "hue its direction as the key shows, and the key's border the longest."
     )
     worst = set(solution.frames[pictures.worst_frames(solution)].tolist())
     (out / "frames").mkdir(exist_ok=True)
-    for shown in pictures.show(context):
+    for shown in pictures.show(context, flow_network(context.shot.settings.flow)):
         number = [camera.name for camera in context.shot.cameras].index(shown.camera)
         name = f"frames/{shown.frame:04d}_{number}.jpg"
-        if not cv2.imwrite(str(out / name), shown.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90]):
-            raise FaceSolveError(f"The picture {out / name} cannot be written.", "Free some space on the disk.")
+        _write_picture(out / name, shown.image)
         page.image(name, f"frame {shown.frame}{', one of the worst' if shown.frame in worst else ''}, camera {shown.camera}: landmarks {shown.error_px:.2f} pixels apart, mean difference {shown.difference:.3f}")  # fmt: skip
+
+        if shown.frame in worst:
+            name = f"frames/{shown.frame:04d}_{number}_flow.jpg"
+            _write_picture(out / name, shown.flow)
+            page.image(name, f"frame {shown.frame}, camera {shown.camera}: optical flow ({context.shot.settings.flow}) from the render to the plate; the purest colours are {shown.longest:.1f} pixels")  # fmt: skip
+
+
+def _write_picture(file: Path, image: pictures.Image) -> None:
+    if not cv2.imwrite(str(file), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90]):
+        raise FaceSolveError(f"The picture {file} cannot be written.", "Free some space on the disk.")
 
 
 def _parameters(page: Page, out: Path, solution: Solution, keyed: Bools, truth: _Known | None) -> None:

@@ -49,7 +49,7 @@ def reported(shot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_everything_that_the_page_shows_lies_beside_it(reported: Path) -> None:
     text = (reported / "index.html").read_text()
     names = re.findall(r'src="([^"]+)"', text)
-    assert set(names) >= {"error.png", "motion.png", "weights.png", "comparison.png", "frames/1002_0.jpg", "frames/1012_0.jpg"}  # fmt: skip
+    assert set(names) >= {"error.png", "motion.png", "weights.png", "comparison.png", "frames/1002_0.jpg", "frames/1012_0.jpg", "frames/1012_0_flow.jpg"}  # fmt: skip
     assert not re.search(r"(src|href)=\"(/|\w+:)", text)
     for name in names:
         picture = cv2.imread(str(reported / name))
@@ -108,6 +108,25 @@ def test_residual_lines_join_the_landmarks() -> None:
     assert abs(red.max() + 0.5 - 100.25 * pictures.ZOOM) <= 1
     assert len(red) == red.max() - red.min() + 1
     assert not image[: 70 * pictures.ZOOM].any()
+
+
+def test_the_flow_picture_is_coloured_on_the_head_alone() -> None:
+    plate, flow, mask = np.full((pictures.SIZE, pictures.SIZE, 3), 0.5), np.zeros((pictures.SIZE, pictures.SIZE, 2)), np.zeros((pictures.SIZE, pictures.SIZE), bool)  # fmt: skip
+    mask[150:250, 100:200] = True
+    flow[..., 0], flow[:, 150:, 0] = 4.0, 0.0
+    image = pictures.flow_picture(plate, flow, mask, 4.0)
+    assert image[2 * 200, 2 * 120].tolist() == [255, 0, 0]
+    assert image[2 * 200, 2 * 180].tolist() == [255, 255, 255]
+    assert image[2 * 100, 2 * 180].tolist() == [38, 38, 38]
+    middle = image[pictures.KEY // 2, pictures.KEY // 2]
+    assert middle.min() > 240
+
+
+def test_a_wrong_pose_has_the_longer_flow(reported: Path) -> None:
+    said = re.findall(r'alt="frame (\d+)[^"]*?optical flow \(dis\)[^"]*?colours are ([\d.]+) pixels"', (reported / "index.html").read_text())  # fmt: skip
+    longest = {int(frame): float(pixels) for frame, pixels in said}
+    assert longest.keys() == {1002, 1012}
+    assert longest[1012] > 2 * longest[1002]
 
 
 def test_frames_are_chosen_over_the_whole_shot_and_the_worst_are_among_them() -> None:
