@@ -25,10 +25,7 @@ EVERY = 6  # a spread of this many frames
 WORST = 5
 GAIN = 4.0  # of the difference picture
 KEY = 96  # pixels a side of the flow picture's key
-SHORT, MOST = (
-    1.0,
-    99.0,
-)  # pixels, percentile: the flow picture's purest colours are this percentile's length, at least so long
+SHORT, MOST = 1.0, 90.0  # pixels, percentile: this percentile of the lengths has the purest colours, or at least this length
 PLATE, RENDER, LINE = (255, 220, 0), (0, 220, 255), (255, 40, 40)  # RGB
 
 Image = npt.NDArray[np.uint8]
