@@ -25,7 +25,8 @@ EVERY = 6  # a spread of this many frames
 WORST = 5
 GAIN = 4.0  # of the difference picture
 KEY = 96  # pixels a side of the flow picture's key
-SHORT, MOST = 1.0, 90.0  # pixels, percentile: this percentile of the lengths has the purest colours, or at least this length
+MOST = 90.0  # percentile of the lengths that has the purest colours
+SHORT = 1.0  # pixels, the least length that has them
 PLATE, RENDER, LINE = (255, 220, 0), (0, 220, 255), (255, 40, 40)  # RGB
 
 Image = npt.NDArray[np.uint8]
