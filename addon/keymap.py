@@ -7,9 +7,10 @@ from typing import List, Tuple
 import bpy
 
 _ITEMS = (
-    ("face_solve.next_bad_frame", "N", False),
-    ("face_solve.previous_bad_frame", "N", True),
-    ("face_solve.pick_frame", "LEFTMOUSE", False),
+    ("face_solve.next_bad_frame", "N", "PRESS", False),
+    ("face_solve.previous_bad_frame", "N", "PRESS", True),
+    ("face_solve.pick_frame", "LEFTMOUSE", "PRESS", False),
+    ("face_solve.hover_frame", "MOUSEMOVE", "ANY", False),
 )
 _added: List[Tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []
 
@@ -20,9 +21,9 @@ def register() -> None:
     if configuration is None:
         return
     keymap = configuration.keymaps.new("3D View Generic", space_type="VIEW_3D")
-    for operator, key, shift in _ITEMS:
-        item = keymap.keymap_items.new(operator, key, "PRESS", shift=shift)
-        if operator != "face_solve.pick_frame":
+    for operator, key, value, shift in _ITEMS:
+        item = keymap.keymap_items.new(operator, key, value, shift=shift)
+        if key == "N":
             item.properties.from_key = True
         _added.append((keymap, item))
 

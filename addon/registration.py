@@ -6,7 +6,7 @@ import bpy
 
 from . import installation, keymap, preferences, properties, session
 from .operators import exchange, install, lists, presets, review, setup, shapes, solve, solver, wipe
-from .overlay import error_curve, plate_overlay
+from .overlay import error_curve, plate_overlay, timeline_strip
 from .panels import main, overlays, stages
 from .panels import review as review_panel
 from .panels import setup as setup_panel
@@ -46,12 +46,14 @@ def register() -> None:
     installation.register()
     plate_overlay.register()  # the curve is drawn over it
     error_curve.register()
+    timeline_strip.register()
     keymap.register()
 
 
 def unregister() -> None:
     """Take everything back, in reverse."""
     keymap.unregister()
+    timeline_strip.unregister()
     error_curve.unregister()
     plate_overlay.unregister()
     installation.unregister()

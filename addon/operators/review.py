@@ -109,6 +109,24 @@ class FACE_SOLVE_OT_pick_frame(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class FACE_SOLVE_OT_hover_frame(bpy.types.Operator):
+    """Say which frame is under the mouse in the error curve."""
+
+    bl_idname = "face_solve.hover_frame"
+    bl_label = "Show Frame under the Mouse"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only where the review is on; in the sidebar, too, to hear that the mouse has left the curve."""
+        return context.scene.face_solve.review and context.area is not None and context.area.type == "VIEW_3D"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Set[str]:
+        """Note it, and let the mouse move on: whoever else listens does so undisturbed."""
+        error_curve.hover(context, event.mouse_region_x, event.mouse_region_y)
+        return {"PASS_THROUGH"}
+
+
 class FACE_SOLVE_OT_next_bad_frame(bpy.types.Operator):
     """Go to the next frame that failed or has a large error."""
 
@@ -150,6 +168,7 @@ CLASSES = (
     FACE_SOLVE_OT_unlock_frame,
     FACE_SOLVE_OT_mark_frame,
     FACE_SOLVE_OT_pick_frame,
+    FACE_SOLVE_OT_hover_frame,
     FACE_SOLVE_OT_next_bad_frame,
     FACE_SOLVE_OT_previous_bad_frame,
 )

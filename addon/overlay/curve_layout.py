@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
 
 from .. import protocol
+from ..scene.status import FIXED
 
 Color = Tuple[float, float, float, float]
 Rect = Tuple[float, float, float, float]  # x, y, width, height in region pixels, origin at the bottom left
@@ -16,10 +17,13 @@ COLORS = {
     protocol.INFILLED: (0.36, 0.62, 0.90, 0.95),
     protocol.INTERPOLATED: (0.55, 0.55, 0.85, 0.95),
     protocol.LOCKED: (0.95, 0.80, 0.30, 0.95),
+    FIXED: (0.93, 0.45, 0.75, 0.95),
     protocol.FRAME_FAILED: (0.85, 0.25, 0.25, 0.95),
 }
 BAD = (0.95, 0.55, 0.25, 0.95)
+RANGE_OWN, RANGE_FOUND, RANGE_OFF = (0.36, 0.62, 0.90, 0.95), (0.36, 0.62, 0.90, 0.55), (0.6, 0.6, 0.6, 0.45)
 STATUS_HEIGHT = 5.0
+RANGE_HEIGHT = 4.0
 HEIGHT = 70.0
 MARGIN = 12.0
 
@@ -32,7 +36,21 @@ class Bar:
     status: str
     error_px: float
     bad: bool
-    locked: bool
+
+
+@dataclass(frozen=True)
+class Range:
+    """An infill range; its ends may lie anywhere."""
+
+    first: int
+    last: int
+    found: bool
+    enabled: bool
+
+    @property
+    def color(self) -> Color:
+        """How it is drawn."""
+        return (RANGE_FOUND if self.found else RANGE_OWN) if self.enabled else RANGE_OFF
 
 
 @dataclass(frozen=True)
@@ -108,12 +126,22 @@ def rectangles(bars: Sequence[Bar], strip: Layout) -> List[Tuple[Rect, Color]]:
     filled: List[Tuple[Rect, Color]] = []
     for bar in bars:
         x, width = strip.column(bar.frame)
-        status = protocol.LOCKED if bar.locked else bar.status
-        color = COLORS.get(status, COLORS[protocol.SOLVED])
+        color = COLORS[bar.status]
         filled.append(((x, strip.y, width, STATUS_HEIGHT), color))
-        failed = bar.status == protocol.FRAME_FAILED and not bar.locked
+        failed = bar.status == protocol.FRAME_FAILED
         error = strip.top_px if failed else bar.error_px  # a failed frame has no error: its bar is full
         if error > 0.0:
             shown = BAD if bar.bad and not failed else color
             filled.append(((x, strip.y + STATUS_HEIGHT, width, max(1.0, strip.height_of(error))), shown))
+    return filled
+
+
+def range_rectangles(ranges: Sequence[Range], strip: Layout) -> List[Tuple[Rect, Color]]:
+    """The infill ranges below the status row, as far as they lie in the strip."""
+    filled: List[Tuple[Rect, Color]] = []
+    for one in ranges:
+        first, last = max(one.first, strip.first), min(one.last, strip.last)
+        if first <= last:
+            x, (end, width) = strip.column(first)[0], strip.column(last)
+            filled.append(((x, strip.y - RANGE_HEIGHT - 1.0, end + width - x, RANGE_HEIGHT), one.color))
     return filled

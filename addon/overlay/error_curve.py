@@ -1,22 +1,21 @@
-"""Draws the error of every solved frame along the bottom of the 3D Viewport."""
+"""Draws the error of every solved frame along the bottom of the 3D Viewport, and says more of the frame under the mouse."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
-import blf
 import bpy
 import gpu
-from gpu_extras.batch import batch_for_shader
 
-from ..scene.results import bad_frames
-from .curve_layout import Bar, Layout, layout, rectangles
+from ..scene.results import bad_frames, shown_status
+from .curve_layout import Bar, Layout, Range, layout, range_rectangles, rectangles
+from .drawing import fill, interface_scale, rectangles_batch, text_width, write
 
 _BACKGROUND = (0.05, 0.05, 0.05, 0.55)
 _LINE = (0.95, 0.55, 0.25, 0.8)
 _CURSOR = (1.0, 1.0, 1.0, 0.9)
-_PAIRS = ((0, 0), (1, 0), (1, 1), (0, 0), (1, 1), (0, 1))
+_HOVER = (1.0, 1.0, 1.0, 0.25)
 
 
 @dataclass
@@ -27,6 +26,7 @@ class _Drawn:
     key: Tuple = ()
     batch: Optional[gpu.types.GPUBatch] = None
     builds: int = 0
+    hovered: Tuple[int, Optional[int]] = (0, None)  # area and frame under the mouse
 
 
 _drawn = _Drawn()
@@ -51,15 +51,24 @@ def frame_at(context: bpy.types.Context, x: int, y: int) -> Optional[int]:
     return strip(context, read_bars(context.scene.face_solve)).frame_at(x, y)
 
 
+def hover(context: bpy.types.Context, x: int, y: int) -> None:
+    """Take note of where the mouse is in a region of a viewport; redraws where another frame is under it."""
+    hovered = (context.area.as_pointer(), frame_at(context, x, y) if is_shown(context) else None)
+    if hovered != _drawn.hovered:
+        _drawn.hovered = hovered
+        context.area.tag_redraw()
+
+
 def read_bars(settings: bpy.types.PropertyGroup) -> List[Bar]:
     """One bar a solved frame, in their order."""
-    bad = set(bad_frames(settings))
-    locked = {item.frame for item in settings.locked_frames}
-    bars = [
-        Bar(item.frame, item.status, item.error_px, item.frame in bad, item.frame in locked)
-        for item in settings.results
-    ]
+    bad, shown = set(bad_frames(settings)), shown_status(settings)
+    bars = [Bar(item.frame, shown[item.frame], item.error_px, item.frame in bad) for item in settings.results]
     return sorted(bars, key=lambda bar: bar.frame)
+
+
+def read_ranges(settings: bpy.types.PropertyGroup) -> List[Range]:
+    """The infill ranges, in their order."""
+    return [Range(one.frame_start, one.frame_end, one.found, one.enabled) for one in settings.infill_ranges]
 
 
 def strip(context: bpy.types.Context, bars: List[Bar]) -> Layout:
@@ -71,8 +80,7 @@ def strip(context: bpy.types.Context, bars: List[Bar]) -> Layout:
             left = max(left, float(other.x + other.width - region.x))
         if other.type == "UI" and other.width > 1:
             right = min(right, float(other.x - region.x))
-    scale = context.preferences.system.ui_scale
-    return layout(bars, context.scene.face_solve.bad_error_px, left, right, 0.0, scale)
+    return layout(bars, context.scene.face_solve.bad_error_px, left, right, 0.0, interface_scale())
 
 
 def draw() -> None:
@@ -81,53 +89,51 @@ def draw() -> None:
     if not is_shown(context):
         return
     settings = context.scene.face_solve
-    bars = read_bars(settings)
+    bars, ranges = read_bars(settings), read_ranges(settings)
     place = strip(context, bars)
-    key = (place, tuple(bars))
+    key = (place, tuple(bars), tuple(ranges))
     if key != _drawn.key:
-        _drawn.key, _drawn.batch = key, _batch(rectangles(bars, place))
+        _drawn.key = key
+        _drawn.batch = rectangles_batch([*rectangles(bars, place), *range_rectangles(ranges, place)])
         _drawn.builds += 1
     gpu.state.blend_set("ALPHA")
-    _fill(place.x, place.y, place.width, place.height, _BACKGROUND)
+    fill((place.x, place.y, place.width, place.height), _BACKGROUND)
     _drawn.batch.draw(gpu.shader.from_builtin("FLAT_COLOR"))
     limit = place.y + 5.0 + place.height_of(settings.bad_error_px)
-    _fill(place.x, limit, place.width, 1.0, _LINE)
+    fill((place.x, limit, place.width, 1.0), _LINE)
     frame = context.scene.frame_current
     if place.first <= frame <= place.last:
         x, width = place.column(frame)
-        _fill(x + 0.5 * width - 1.0, place.y, 2.0, place.height, _CURSOR)
+        fill((x + 0.5 * width - 1.0, place.y, 2.0, place.height), _CURSOR)
+    area, hovered = _drawn.hovered
+    if hovered is not None and area == context.area.as_pointer() and place.first <= hovered <= place.last:
+        _draw_hovered(place, bars, hovered)
     gpu.state.blend_set("NONE")
-    _write(context, place, bars, frame)
+    scale = interface_scale()
+    words = f"Frames {place.first}-{place.last}, {sum(bar.bad for bar in bars)} bad   |   {describe(bars, frame)}"
+    write(words, place.x + 2.0 * scale, place.y + place.height + 5.0 * scale, scale)
 
 
-def _write(context: bpy.types.Context, place: Layout, bars: List[Bar], frame: int) -> None:
+def describe(bars: List[Bar], frame: int) -> str:
+    """A frame's number, status and error, in words."""
     bar = next((one for one in bars if one.frame == frame), None)
-    text = f"Frames {place.first}-{place.last}, {sum(one.bad for one in bars)} bad"
-    if bar is not None:
-        error = f"error {bar.error_px:.2f} px" if bar.error_px >= 0.0 else "no error known"
-        text += f"   |   frame {frame}: {'locked' if bar.locked else bar.status}, {error}"
-    scale = context.preferences.system.ui_scale
-    blf.size(0, 11.0 * scale)
-    blf.color(0, 1.0, 1.0, 1.0, 0.9)
-    blf.position(0, place.x + 2.0 * scale, place.y + place.height + 5.0 * scale, 0.0)
-    blf.draw(0, text)
+    if bar is None:
+        return f"frame {frame}: not solved"
+    error = f"error {bar.error_px:.2f} px" if bar.error_px >= 0.0 else "no error known"
+    return f"frame {frame}: {bar.status}, {error}"
 
 
-def _batch(filled: List[Tuple]) -> gpu.types.GPUBatch:
-    positions, colors = [], []
-    for (x, y, width, height), color in filled:
-        positions += [(x + i * width, y + j * height) for i, j in _PAIRS]
-        colors += [color] * 6
-    shader = gpu.shader.from_builtin("FLAT_COLOR")
-    return batch_for_shader(shader, "TRIS", {"pos": positions, "color": colors})
-
-
-def _fill(x: float, y: float, width: float, height: float, color: Tuple[float, float, float, float]) -> None:
-    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
-    positions = [(x + i * width, y + j * height) for i, j in _PAIRS]
-    shader.bind()
-    shader.uniform_float("color", color)
-    batch_for_shader(shader, "TRIS", {"pos": positions}).draw(shader)
+def _draw_hovered(place: Layout, bars: List[Bar], frame: int) -> None:
+    scale = interface_scale()
+    x, width = place.column(frame)
+    fill((x, place.y, width, place.height), _HOVER)
+    words = describe(bars, frame)
+    wide = text_width(words, scale) + 8.0 * scale
+    left = max(place.x, min(x + 0.5 * width - 0.5 * wide, place.x + place.width - wide))
+    top = place.y + place.height - 18.0 * scale
+    fill((left, top, wide, 16.0 * scale), (0.0, 0.0, 0.0, 0.85))
+    gpu.state.blend_set("ALPHA")
+    write(words, left + 4.0 * scale, top + 4.0 * scale, scale)
 
 
 def register() -> None:
@@ -140,4 +146,4 @@ def unregister() -> None:
     """Take it off again."""
     if _drawn.handle is not None:
         bpy.types.SpaceView3D.draw_handler_remove(_drawn.handle, "WINDOW")
-    _drawn.handle, _drawn.key, _drawn.batch = None, (), None
+    _drawn.handle, _drawn.key, _drawn.batch, _drawn.hovered = None, (), None, (0, None)

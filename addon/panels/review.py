@@ -7,7 +7,7 @@ from typing import List, Tuple
 import bpy
 
 from .. import protocol
-from ..scene.results import bad_frames, worst_first
+from ..scene.results import bad_frames, shown_status, worst_first
 from .base import Step
 
 
@@ -75,7 +75,7 @@ class FACE_SOLVE_PT_review(Step, bpy.types.Panel):
         result = next((item for item in settings.results if item.frame == frame), None)
         if result is not None:
             error = f", {result.error_px:.2f} px" if result.error_px >= 0.0 else ""
-            layout.label(text=f"Frame {frame}: {result.status}{error}")
+            layout.label(text=f"Frame {frame}: {shown_status(settings)[frame]}{error}")
             row = layout.row(align=True)
             for mark, icon in (("GOOD", "CHECKMARK"), ("BAD", "X")):
                 operator = row.operator(

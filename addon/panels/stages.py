@@ -25,12 +25,11 @@ class FACE_SOLVE_UL_infill_ranges(bpy.types.UIList):
         _active_name: str,
         index: int,
     ) -> None:
-        """A switch, both ends, whose it is, and the button that solves it, or mends it first."""
+        """A switch that shows whose it is, both ends, and the button that solves it, or mends it first."""
         row = layout.row(align=True)
-        row.prop(item, "enabled", text="")
-        row.label(text="", icon="VIEWZOOM" if item.found else "USER")
-        row.prop(item, "frame_start", text="")
-        row.prop(item, "frame_end", text="")
+        row.prop(item, "enabled", text="", icon="VIEWZOOM" if item.found else "USER")
+        row.prop(item, "frame_start", text="", emboss=False)
+        row.prop(item, "frame_end", text="", emboss=False)
         if infill.problem_of(settings, index) is None:
             row.operator("face_solve.infill", text="", icon="PLAY").index = index
         else:

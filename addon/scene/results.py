@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import bpy
 
 from .. import protocol
-from .fixes import artists_frames
+from .fixes import artists_frames, fixed_frames
+from .status import FIXED
+
+
+def shown_status(settings: bpy.types.PropertyGroup) -> Dict[int, str]:
+    """What stands behind every solved frame, as of now: the artist may have locked, unlocked or changed it since it was solved."""
+    shown = {
+        item.frame: protocol.SOLVED if item.status == protocol.LOCKED else item.status for item in settings.results
+    }
+    shown.update((frame, FIXED) for frame in fixed_frames(settings) & shown.keys())
+    shown.update((item.frame, protocol.LOCKED) for item in settings.locked_frames if item.frame in shown)
+    return shown
 
 
 def bad_frames(settings: bpy.types.PropertyGroup) -> List[int]:

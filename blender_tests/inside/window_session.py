@@ -8,11 +8,20 @@ sys.path.insert(0, os.path.dirname(__file__))
 import bpy
 import harness
 import window_tools
-from window_tools import REPORT, click, count, in_window, keyed, picture, pixels, press, show_only, viewport, wait
-
-
-def _region(kind="WINDOW"):
-    return next(region for region in viewport().regions if region.type == kind)
+from window_tools import (
+    REPORT,
+    click,
+    count,
+    in_window,
+    keyed,
+    picture,
+    pixels,
+    press,
+    region,
+    show_only,
+    viewport,
+    wait,
+)
 
 
 def story():
@@ -70,13 +79,13 @@ def story():
     assert viewport().spaces.active.show_region_ui
     REPORT["N and Shift N step through the bad frames, and only in review"] = ""
 
-    with in_window(), bpy.context.temp_override(region=_region()):
+    with in_window(), bpy.context.temp_override(region=region()):
         bars = curve.read_bars(scene.face_solve)
         place = curve.strip(bpy.context, bars)
     x, width = place.column(7)
-    click(_region().x + x + 0.5 * width, _region().y + place.y + 20.0)
+    click(region().x + x + 0.5 * width, region().y + place.y + 20.0)
     yield from wait(lambda: scene.frame_current == 7)
-    click(_region().x + place.x + 10.0, _region().y + place.y + place.height + 60.0)  # beside it a click is Blender's
+    click(region().x + place.x + 10.0, region().y + place.y + place.height + 60.0)  # beside it a click is Blender's
     yield
     yield
     assert scene.frame_current == 7
@@ -88,7 +97,7 @@ def story():
         bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
         yield
     assert curve._drawn.builds == builds, "rebuilt though nothing changed"
-    left, bottom = _region().x, _region().y
+    left, bottom = region().x, region().y
     for frame, status in ((1, "solved"), (2, "failed"), (5, "solved"), (6, "failed")):
         x, width = place.column(frame)
         row = pixels("review", (left + x + 2, bottom + place.y + 1, width - 4, 3))

@@ -41,8 +41,8 @@ def show_sidebar():
 
 def click_tab():
     """Click the second tab of the sidebar: the first, Item, is Blender's own."""
-    region = next(region for region in viewport().regions if region.type == "UI")
-    click(region.x + region.width - 10, region.y + region.height - 88)
+    tabs = region("UI")
+    click(tabs.x + tabs.width - 10, tabs.y + tabs.height - 88)
 
 
 def show_only(*names):
@@ -58,6 +58,16 @@ def show_only(*names):
             bpy.utils.register_class(panel)
 
 
+def region(kind="WINDOW"):
+    return next(region for region in viewport().regions if region.type == kind)
+
+
+def move(x, y):
+    """The mouse goes there, a pixel at a time at the end, as a hand does."""
+    for step in (1, 0):
+        window().event_simulate(type="MOUSEMOVE", value="NOTHING", x=round(x) + step, y=round(y))
+
+
 def click(x, y):
     for kind, value in (("MOUSEMOVE", "NOTHING"), ("LEFTMOUSE", "PRESS"), ("LEFTMOUSE", "RELEASE")):
         window().event_simulate(type=kind, value=value, x=round(x), y=round(y))
@@ -65,8 +75,8 @@ def click(x, y):
 
 def press(key, shift=False):
     """A real key press through Blender's own event queue, over the viewport."""
-    region = next(region for region in viewport().regions if region.type == "WINDOW")
-    place = {"x": region.x + region.width // 3, "y": region.y + region.height // 2}
+    over = region()
+    place = {"x": over.x + over.width // 3, "y": over.y + over.height // 2}
     window().event_simulate(type="MOUSEMOVE", value="NOTHING", **place)
     window().event_simulate(type=key, value="PRESS", shift=shift, **place)
     window().event_simulate(type=key, value="RELEASE", shift=shift, **place)
@@ -101,8 +111,9 @@ def pixels(name, box):
     return [tuple(row[i : i + 3]) for row in rows for i in range(0, len(row), 4)]
 
 
-def count(pixels, color, tolerance=0.16):
-    return sum(max(abs(a - b) for a, b in zip(pixel, color[:3], strict=True)) < tolerance for pixel in pixels)
+def count(found, color, tolerance=0.16):
+    """How many of the pixels have a colour."""
+    return sum(max(abs(a - b) for a, b in zip(pixel, color[:3], strict=True)) < tolerance for pixel in found)
 
 
 def wait(condition, seconds=20.0):

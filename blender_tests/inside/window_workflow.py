@@ -1,0 +1,176 @@
+"""The work after a solve in a real Blender 3.4 window: fixes and ranges in their colours, what the mouse is over, and what an artist does meanwhile."""
+
+import os
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(__file__))
+import bpy
+import harness
+import window_tools
+from window_tools import REPORT, count, in_window, keyed, move, picture, pixels, press, region, wait
+
+FRAMES = 40
+
+
+def _solve(operator=None, **environment):
+    os.environ.update({"FACE_SOLVE_FAULT": "", "FACE_SOLVE_PACE": "0", **environment})
+    with in_window():
+        (operator or bpy.ops.face_solve.solve_shot)()
+    yield
+
+
+def _ended(session):
+    yield from wait(lambda: session.running() is None)
+    yield from wait(lambda: True)
+
+
+def _timeline():
+    """The properties' place: the timeline's own is too low on this small screen to show anything."""
+    area = max(
+        (one for one in window_tools.window().screen.areas if one.type in ("PROPERTIES", "DOPESHEET_EDITOR")),
+        key=lambda one: one.height,
+    )
+    area.ui_type = "TIMELINE"
+    return area
+
+
+def _look(session, curve, colors):
+    """Every status and both kinds of range in their colours, in the viewport and in the timeline."""
+    scene = bpy.context.scene
+    settings = scene.face_solve
+    yield from _solve(FACE_SOLVE_FAULT="bad_frames")
+    yield from _ended(session)
+    face = bpy.data.objects["Head"]
+    for item, status in ((settings.results[12], "infilled"), (settings.results[13], "interpolated")):
+        item.status = status  # the test's solver has no such stage
+    face.location.z += 0.1
+    face.keyframe_insert("location", index=2, frame=20)
+    with in_window():
+        scene.frame_set(24)
+        bpy.ops.face_solve.lock_frame()
+        bpy.ops.face_solve.add_infill_range(frame_start=28, frame_end=32)
+    settings.review = True
+    scene.frame_set(9)
+    yield
+    with bpy.context.temp_override(area=_timeline(), region=_timeline().regions[-1]):
+        bpy.ops.action.view_all()
+    yield from picture("workflow")
+    with in_window(), bpy.context.temp_override(region=region()):
+        place = curve.strip(bpy.context, curve.read_bars(settings))
+    left, bottom = region().x, region().y
+    for frame, status in (
+        (1, "solved"),
+        (2, "failed"),
+        (13, "infilled"),
+        (14, "interpolated"),
+        (20, "fixed"),
+        (24, "locked"),
+    ):
+        x, width = place.column(frame)
+        row = pixels("workflow", (left + x + 2, bottom + place.y + 1, width - 4, 3))
+        assert count(row, colors[status], 0.1) > 0.8 * len(row), (frame, row[0], colors[status])
+    below = bottom + place.y - 4
+    own = pixels("workflow", (left + place.column(28)[0] + 2, below, 5 * place.pitch - 4, 2))
+    none = pixels("workflow", (left + place.column(24)[0] + 2, below, 2 * place.pitch - 4, 2))
+    blue = (0.36, 0.62, 0.90)
+    assert count(own, blue, 0.1) > 0.8 * len(own), own[0]
+    assert count(none, blue, 0.1) == 0
+    area = next(one for one in _timeline().regions if one.type == "WINDOW")
+    x = area.x + area.view2d.view_to_region(20, 0, clip=False)[0]
+    found = pixels("workflow", (x - 2, area.y + 10, 4, area.height - 12))
+    assert count(found, colors["fixed"], 0.1) >= 4, "the timeline has no strip"
+    REPORT["statuses and ranges have their colours in viewport and timeline"] = ""
+    for frame in (20, 33):
+        x, width = place.column(frame)
+        move(left + x + 0.5 * width, bottom + place.y + 30.0)
+        yield from wait(lambda frame=frame: curve._drawn.hovered[1] == frame)
+    x, width = place.column(20)
+    move(left + x + 0.5 * width, bottom + place.y + 30.0)
+    yield from picture("workflow-hover")
+    box = (left + x - 40, bottom + place.y + place.height - 16, 90, 12)
+    assert count(pixels("workflow-hover", box), (1, 1, 1), 0.3) > 20 > count(pixels("workflow", box), (1, 1, 1), 0.3)
+    assert scene.frame_current == 9
+    move(left + x, bottom + place.y + place.height + 120.0)
+    yield from wait(lambda: curve._drawn.hovered[1] is None)
+    REPORT["the frame under the mouse is named, and nothing else happens"] = ""
+
+
+def _meanwhile(session):
+    """Frame changes, another scene, saving, undo and redo while a solve runs."""
+    first = bpy.context.scene
+    yield from _solve(FACE_SOLVE_PACE="0.2")
+    yield from wait(lambda: session.running().results)
+    worst = 0.0
+    while session.running() is not None and len(session.running().results) < FRAMES // 4:
+        started = time.perf_counter()
+        first.frame_set(1 + first.frame_current % FRAMES)
+        worst = max(worst, time.perf_counter() - started)
+        yield
+    print(f"slowest frame change while solving: {1000 * worst:.0f} ms")
+    assert session.running() is not None
+    other = bpy.data.scenes.new("Other")
+    window_tools.window().scene = other
+    with in_window():
+        harness.refused(bpy.ops.face_solve.solve_shot, "running already")
+    path = os.path.join(tempfile.mkdtemp(dir=harness.FOLDER), "meanwhile.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    assert session.running() is not None
+    yield from picture("workflow-other-scene")
+    yield from _ended(session)
+    assert bpy.context.scene == other
+    assert keyed(bpy.data.objects["Head"]) == FRAMES, keyed(bpy.data.objects["Head"])
+    assert not other.face_solve.results
+    assert (
+        first.face_solve.last_result.startswith(f"Solved {FRAMES - 2} of {FRAMES - 2}")
+        or "Solved" in first.face_solve.last_result
+    )
+    window_tools.window().scene = first
+    yield
+    REPORT["another scene and a save while solving"] = ""
+
+
+def _stopped(session):
+    """Esc ends a slow solve within two seconds and keeps what is done; Cancel as well, and at once where the solver is deaf."""
+    scene = bpy.context.scene
+    yield from _solve(FACE_SOLVE_PACE="0.5")
+    yield from wait(lambda: len(session.running().results) >= 2)
+    pid, started = session.running().job.process.pid, time.monotonic()
+    press("ESC")
+    yield from wait(lambda: session.running() is None)
+    took = time.monotonic() - started
+    assert took < 2.0, took
+    assert "Stopped after" in scene.face_solve.last_result, scene.face_solve.last_result
+    yield from wait(lambda: not os.path.exists(f"/proc/{pid}"), 5.0)
+    yield from _solve(FACE_SOLVE_FAULT="hang")
+    yield from wait(lambda: len(session.running().results) >= FRAMES // 2 - 3)
+    time.sleep(0.3)
+    started = time.monotonic()
+    with in_window():
+        bpy.ops.face_solve.cancel()
+    yield from wait(lambda: session.running() is None)
+    assert time.monotonic() - started < 2.5, time.monotonic() - started
+    REPORT["Esc and Cancel stop within two seconds"] = ""
+
+
+def story():
+    session, curve = harness.module("session"), harness.module("overlay.error_curve")
+    colors = harness.module("overlay.curve_layout").COLORS
+    window_tools.show_sidebar()
+    window_tools.show_only("FACE_SOLVE_PT_infill")
+    _timeline()
+    yield
+    window_tools.click_tab()
+    yield
+    harness.make_face()
+    harness.make_camera(duration=FRAMES)
+    bpy.context.scene.frame_start, bpy.context.scene.frame_end = 1, FRAMES
+    with in_window():
+        bpy.ops.face_solve.setup_from_scene()
+    yield from _look(session, curve, colors)
+    yield from _meanwhile(session)
+    yield from _stopped(session)
+
+
+window_tools.tell(story)
