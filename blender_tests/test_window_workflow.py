@@ -15,7 +15,7 @@ STEPS = (
     "the frame under the mouse is named, and nothing else happens",
     "picture workflow-other-scene",
     "another scene and a save while solving",
-    "Esc and Cancel stop within two seconds",
+    "Esc and Cancel stop a solve",
     "finished",
 )
 

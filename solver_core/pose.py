@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.spatial.transform import Rotation
 
 from solver_core.arrays import Bools, Floats, Ints
@@ -45,9 +46,22 @@ class Pose:
         if self.jaw is not None and other.jaw is not None:
             self.jaw.assign(index, other.jaw)
 
+    def step_from(self, other: Pose) -> Floats:  # other B poses
+        """[B,6+K] or [B,6+K+6] the step that leads from the others here: `other.stepped(self.step_from(other))` is this pose."""
+        parts = [_turn(self.rotation, other.rotation), self.translation - other.translation, self.weights - other.weights]  # fmt: skip
+        if self.jaw is not None and other.jaw is not None:
+            parts += [_turn(self.jaw.rotation, other.jaw.rotation), self.jaw.translation - other.jaw.translation]
+        return np.concatenate(parts, 1)
+
     def stepped(self, step: Floats) -> Pose:  # step [B,6+K] or [B,6+K+6]
         """The poses after a step."""
         turn = Rotation.from_rotvec(step[:, :3]).as_matrix()
         behind = RIGID + self.weights.shape[1]
         jaw = self.jaw if self.jaw is None or step.shape[1] == behind else self.jaw.stepped(step[:, behind:])
         return Pose(turn @ self.rotation, self.translation + step[:, 3:6], self.weights + step[:, RIGID:behind], jaw)
+
+
+def _turn(there: Floats, here: Floats) -> Floats:  # [B,3,3]
+    """[B,3] rotation vectors that lead there from here, applied on the left."""
+    turn: Floats = Rotation.from_matrix(there @ here.swapaxes(1, 2)).as_rotvec()
+    return turn

@@ -61,6 +61,7 @@ class Shot:
     rig: Rig
     initial: Pose  # N poses
     locked: tuple[LockedFrame, ...] = ()
+    neighbours: tuple[int, ...] = ()  # scene frames beside the part to solve, kept at their initial poses
     infill_ranges: tuple[tuple[int, int], ...] = ()
     settings: Settings = field(default_factory=Settings)
     stages: tuple[str, ...] | None = None
@@ -71,6 +72,11 @@ class Shot:
     def locked_mask(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """[N] true where the artist has posed the frame."""
         return np.isin(self.frames, [locked.frame for locked in self.locked])
+
+    @property
+    def held_mask(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """[N] true where the pose stays as it is: the artist's frames, and the neighbours of the part to solve."""
+        return self.locked_mask | np.isin(self.frames, self.neighbours)
 
     def between(self, first: int, last: int) -> Shot:
         """The same shot, of the frames from `first` to `last` only.
@@ -165,6 +171,7 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         rig=rig,
         initial=pose,
         locked=locked,
+        neighbours=tuple(int(frame) for frame in document.get("neighbours", [])),
         infill_ranges=tuple((int(r["frame_start"]), int(r["frame_end"])) for r in document.get("infill_ranges", [])),
         settings=settings,
         stages=None if stages is None else tuple(str(stage) for stage in stages),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from solver_core.stages.catalog import Deep, Fit, Step, chosen
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.deep import deep_round, landmark_error
 from solver_core.stages.fit import fit
+from solver_core.stages.joins import join
 from solver_core.stages.light import estimate_lights
 from solver_core.stages.stage_file import read_stages, unknown_keys
 from solver_core.tie import tie_landmarks
@@ -115,7 +116,7 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
         "stage_file": str(shot.stage_file or ""),
         "shot": str(shot.folder.resolve()),
     }
-    run = _Run(context, solution, listener, progress, flow)
+    run = _Run(context, solution, listener, progress, flow, np.full(len(shot.frames), math.nan))
     for view in context.views:
         for note in view.notes:
             listener.warning(f"Camera {view.camera.name}: {note}")
@@ -125,6 +126,8 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
     for name, steps in stages.items():
         if not listener.cancelled() and len(context.solvable):
             run.stage(name, steps)
+    if not listener.cancelled() and len(context.solvable):
+        join(context, [step for steps in stages.values() for step in steps], flow)
     run.judge(overlay, measures_flow(stages))
     return solution
 
@@ -177,7 +180,7 @@ class _Run:
     listener: Listener
     progress: Progress
     flow: FlowNetwork
-    errors: Floats = field(default_factory=lambda: np.zeros(0))  # [N] landmark distances of the last fit, pixels
+    errors: Floats  # [N] landmark distances of the last fit, pixels
 
     def refuse_unseen(self) -> None:
         """Mark frames without a face, with the first camera's reason; say so if there is none at all."""
@@ -185,6 +188,8 @@ class _Run:
         for i in np.flatnonzero(~seen | locked):
             reason = "" if locked[i] else next(view.reasons[i] for view in self.context.views)
             self._tell(int(i), protocol.LOCKED if locked[i] else protocol.FRAME_FAILED, math.nan, "detection", reason)
+        for i in np.flatnonzero(seen & self.context.held & ~locked):
+            self.solution.status[i], self.solution.reason[i] = protocol.SOLVED, ""
         if not seen.any() and not locked.any() and not self.listener.cancelled():
             reasons = sorted({reason for view in self.context.views for reason in view.reasons if reason})
             raise FaceSolveError(
@@ -197,7 +202,7 @@ class _Run:
         self.context.begun = self.context.pose.copy()
         rounds = sum(1 if isinstance(step, Fit) else step.rounds for step in steps)
         done, total = 0, rounds * len(self.context.solvable)
-        for moved in self._moves(steps):
+        for moved in self._moves(name, steps):
             done += len(moved)
             self.progress.step(name, done, total)
             if self.listener.cancelled():
@@ -205,7 +210,7 @@ class _Run:
         for i in self.context.solvable:
             self._tell(int(i), protocol.SOLVED, self.errors[i], name)
 
-    def _moves(self, steps: tuple[Step, ...]) -> Iterator[Ints]:
+    def _moves(self, name: str, steps: tuple[Step, ...]) -> Iterator[Ints]:
         """Run the steps; yields the indices of frames as they have been moved."""
         for step in steps:
             if isinstance(step, Fit):
@@ -213,7 +218,10 @@ class _Run:
                 yield self.context.solvable
             else:
                 for _ in range(step.rounds):
-                    yield from deep_round(self.context, step, self.flow)
+                    for moved in deep_round(self.context, step, self.flow):
+                        for i in moved:  # frames appear, and a solve that is killed keeps them
+                            self._tell(int(i), protocol.SOLVED, self.errors[i], name)
+                        yield moved
 
     def judge(self, overlay: Overlay | None, with_flow: bool) -> None:
         """Measure every frame's landmark error on a last render (Section 9.1's E1 as RMS pixels), and keep what it shows."""

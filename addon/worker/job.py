@@ -16,7 +16,7 @@ from .process import Ended, Garbage, WorkerProcess
 
 HELLO_SECONDS = 180.0  # the first import of a large library from a slow disk
 SILENCE_SECONDS = 30.0  # heartbeats come every second
-CANCEL_SECONDS = 20.0
+CANCEL_SECONDS = 1.5  # what has arrived is on the timeline, and what was told is on disk: a solver that is busy need not be waited for
 _MUCH_GARBAGE = 100
 
 

@@ -3,7 +3,6 @@
 import os
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 import bpy
@@ -102,13 +101,9 @@ def _meanwhile(session):
     first = bpy.context.scene
     yield from _solve(FACE_SOLVE_PACE="0.2")
     yield from wait(lambda: session.running().results)
-    worst = 0.0
     while session.running() is not None and len(session.running().results) < FRAMES // 4:
-        started = time.perf_counter()
         first.frame_set(1 + first.frame_current % FRAMES)
-        worst = max(worst, time.perf_counter() - started)
         yield
-    print(f"slowest frame change while solving: {1000 * worst:.0f} ms")
     assert session.running() is not None
     other = bpy.data.scenes.new("Other")
     window_tools.window().scene = other
@@ -132,26 +127,26 @@ def _meanwhile(session):
 
 
 def _stopped(session):
-    """Esc ends a slow solve within two seconds and keeps what is done; Cancel as well, and at once where the solver is deaf."""
+    """Esc ends a slow solve and keeps what is done; Cancel ends a solver that does not listen. How fast: benchmarks/live.py."""
     scene = bpy.context.scene
-    yield from _solve(FACE_SOLVE_PACE="0.5")
+    yield from _solve(FACE_SOLVE_PACE="1.0")
     yield from wait(lambda: len(session.running().results) >= 2)
-    pid, started = session.running().job.process.pid, time.monotonic()
+    pid = session.running().job.process.pid
     press("ESC")
     yield from wait(lambda: session.running() is None)
-    took = time.monotonic() - started
-    assert took < 2.0, took
+    done = {item.frame for item in scene.face_solve.results if item.error_px == 0.5}
     assert "Stopped after" in scene.face_solve.last_result, scene.face_solve.last_result
-    yield from wait(lambda: not os.path.exists(f"/proc/{pid}"), 5.0)
+    assert {1, 2} <= done
+    yield from wait(lambda: not os.path.exists(f"/proc/{pid}"))
     yield from _solve(FACE_SOLVE_FAULT="hang")
     yield from wait(lambda: len(session.running().results) >= FRAMES // 2 - 3)
-    time.sleep(0.3)
-    started = time.monotonic()
+    pid = session.running().job.process.pid
     with in_window():
         bpy.ops.face_solve.cancel()
     yield from wait(lambda: session.running() is None)
-    assert time.monotonic() - started < 2.5, time.monotonic() - started
-    REPORT["Esc and Cancel stop within two seconds"] = ""
+    yield from wait(lambda: not os.path.exists(f"/proc/{pid}"))
+    assert "Stopped after" in scene.face_solve.last_result, scene.face_solve.last_result
+    REPORT["Esc and Cancel stop a solve"] = ""
 
 
 def story():

@@ -36,6 +36,7 @@ class Context:
     pose: Pose  # N frames
     begun: Pose | None = None  # the poses when the stage began
     done: list[str] = field(default_factory=list)  # stages that are complete
+    asked: Ints | None = None  # frames to solve although they are held, and no others; None: all that are not
 
     @property
     def rig(self) -> Rig:
@@ -61,8 +62,13 @@ class Context:
 
     @property
     def solvable(self) -> Ints:
-        """Indices of the frames to solve: seen, and not the artist's own."""
-        return np.flatnonzero(self.seen & ~self.shot.locked_mask)
+        """Indices of the frames to solve: seen, and not held; or those that are asked for all the same."""
+        return np.flatnonzero(self.seen & ~self.held) if self.asked is None else self.asked
+
+    @property
+    def held(self) -> Bools:
+        """[N] frames that stay as they are: the artist's own, and neighbours of the part to solve."""
+        return self.shot.held_mask
 
     def free(self, keys: tuple[str, ...], *, rotation: bool = True) -> Free:
         """The parameters that a step frees; keys that the artist excluded never are.

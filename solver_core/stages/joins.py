@@ -1,0 +1,145 @@
+"""Joins solved frames to those that stay as they are: the artist's, and the neighbours of a part that is solved again.
+
+The solver's own answer at such an anchor differs from what stands there, so without a join the motion jumps beside it. That
+difference is carried into the frames around it and fades out over a few of them (docs/method.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from solver_core.arrays import Bools, Floats, Ints
+from solver_core.flow import FlowNetwork
+from solver_core.pose import RIGID, Pose
+from solver_core.stages.catalog import Deep, Fit, Step
+from solver_core.stages.context import Context
+from solver_core.stages.deep import deep_round
+from solver_core.stages.fit import fit
+
+REACH = 6  # frames over which a difference fades out: a quarter of a second of film
+ROUNDS = 2  # of the deep energies: an anchor's answer starts at its neighbour's, which is nearly its own
+
+
+def join(context: Context, steps: Sequence[Step], flow: FlowNetwork) -> Ints:
+    """Let the solved frames lead smoothly to the anchors beside them; context.pose changes, at the anchors not by a bit.
+
+    Args:
+        context: after its stages.
+        steps: what the frames were solved with; nothing that none of them frees is changed, and the last one answers at the anchors.
+        flow: the network for it.
+
+    Returns:
+        Indices of the frames that were moved.
+    """
+    steps = [step for step in steps if isinstance(step, Fit | Deep)]
+    solved = np.zeros(len(context.pose), bool)
+    solved[context.solvable] = True
+    anchors = beside(context.shot.frames, context.held, solved)
+    anchors = anchors[context.seen[anchors]]
+    if not len(anchors) or not steps:
+        return anchors
+    own = answers(context, anchors, solved, steps[-1], flow)
+    change = context.pose[anchors].step_from(own)
+    change = limited(change, departure(context.shot.frames, context.pose, anchors, solved))
+    freed = np.zeros(change.shape[1], bool)
+    freed[:RIGID] = True
+    for one in steps:
+        freed[RIGID + context.free(one.keys).keys] = True
+    change[:, ~freed] = 0.0
+    step = faded(context.shot.frames, anchors, change, solved)
+    moved = np.flatnonzero(np.any(step != 0.0, axis=1))
+    pose = context.pose[moved].stepped(step[moved])
+    pose.weights = np.clip(pose.weights, context.rig.minimum, context.rig.maximum)
+    context.pose.assign(moved, pose)
+    return moved
+
+
+def beside(frames: Ints, held: Bools, solved: Bools) -> Ints:  # [N] each
+    """Indices of the held frames that have a solved frame right before or after them."""
+    near = np.diff(frames) == 1
+    left = np.r_[False, near & solved[:-1]]
+    right = np.r_[near & solved[1:], False]
+    return np.flatnonzero(held & (left | right))
+
+
+def answers(context: Context, anchors: Ints, solved: Bools, last: Step, flow: FlowNetwork) -> Pose:
+    """[A] what the solver itself would say at the anchors, beginning where the solved frame beside each is."""
+    neighbours = [i + 1 if i + 1 < len(solved) and solved[i + 1] else i - 1 for i in anchors]
+    asked = replace(context, pose=context.pose.copy(), asked=anchors)
+    asked.pose.assign(anchors, context.pose[np.array(neighbours)])
+    lights = list(context.appearance.lights)
+    if isinstance(last, Fit):
+        fit(asked, last)
+    elif isinstance(last, Deep):
+        for _ in range(ROUNDS):
+            for _chunk in deep_round(asked, last, flow):
+                pass
+    context.appearance.lights = lights
+    return asked.pose[anchors]
+
+
+def departure(frames: Ints, pose: Pose, anchors: Ints, solved: Bools) -> Floats:
+    """[A,P] steps from where the solved neighbours say that an anchor should be to where it is.
+
+    Between two neighbours that is their middle; beside one the straight line through it and the next.
+    """
+
+    def is_solved(i: int, anchor: int) -> bool:
+        return 0 <= i < len(frames) and bool(solved[i]) and frames[i] - frames[anchor] == i - anchor
+
+    steps = []
+    for anchor in anchors:
+        sides = [side for side in (-1, 1) if is_solved(anchor + side, anchor)]
+        here = pose[np.array([anchor])]
+        away = [here.step_from(pose[np.array([anchor + side])]) for side in sides]
+        if len(sides) == 1 and is_solved(anchor + 2 * sides[0], anchor):
+            near, far = anchor + sides[0], anchor + 2 * sides[0]
+            away[0] -= pose[np.array([near])].step_from(pose[np.array([far])])
+        steps.append(np.mean(away, axis=0)[0])
+    return np.stack(steps)
+
+
+def limited(change: Floats, jump: Floats) -> Floats:
+    """The smaller of two changes where they agree in sign, and none where they do not (the minmod of flux limiters).
+
+    The solver may be wrong at the anchor alone, a blurred frame say, while its neighbours are right: then there is no jump to them, and
+    nothing to carry over. And a quick motion of the actor's is a jump that the solver sees as well: then there is no difference.
+    """
+    agree = np.sign(change) == np.sign(jump)
+    return np.where(agree, np.sign(change) * np.minimum(np.abs(change), np.abs(jump)), 0.0)
+
+
+def faded(frames: Ints, anchors: Ints, change: Floats, solved: Bools) -> Floats:
+    """[N,P] each anchor's change at the solved frames on both its sides, falling to nothing over `REACH` frames or before the next anchor.
+
+    Args:
+        frames: [N] scene frames.
+        anchors: [A] indices.
+        change: [A,P].
+        solved: [N] frames that may be moved; a change ends at the first frame that may not.
+    """
+    step = np.zeros((len(frames), change.shape[1]))
+    for anchor, own in zip(anchors, change, strict=True):
+        for side in (-1, 1):
+            run = [anchor]
+            while len(run) <= REACH + 1 and _goes_on(frames, solved, run[-1], side):
+                run.append(run[-1] + side)
+            ends = len(run) <= REACH + 1  # something that stays, or the shot's end, comes before the change has faded
+            stays = ends and 0 <= run[-1] + side < len(frames)
+            length = len(run) if stays else REACH + 1
+            for distance, i in enumerate(run[1:], 1):
+                step[i] += _ease(1.0 - distance / length) * own
+    return step
+
+
+def _goes_on(frames: Ints, solved: Bools, i: int, side: int) -> bool:
+    return 0 <= i + side < len(frames) and bool(solved[i + side]) and abs(int(frames[i + side] - frames[i])) == 1
+
+
+def _ease(share: float) -> float:
+    """Smoothstep, 0 at 0 and below, 1 at 1: no kink at either end."""
+    share = min(1.0, max(0.0, share))
+    return share * share * (3.0 - 2.0 * share)
