@@ -42,10 +42,9 @@ class Plan:
     scale: List[float]
     warnings: List[str] = field(default_factory=list)
     followers: List[str] = field(default_factory=list)
-    partly: Set[int] = field(default_factory=set)  # frames that carry keys of the artist and are solved all the same
-    neighbours: Set[int] = field(
-        default_factory=set
-    )  # frames that the solver sees beside those it solves; never written
+    # Frames that carry keys of the artist and are solved all the same; frames that the solver sees beside those, never written.
+    partly: Set[int] = field(default_factory=set)
+    neighbours: Set[int] = field(default_factory=set)
     armature: str = ""  # that has the jaw bone; empty where there is none
     bone: str = ""
 
@@ -186,10 +185,10 @@ def write_shot(
         scale,
         warnings,
         [other.name for other in followers],
-        partly,
-        neighbours,
-        jaw.armature.name if jaw else "",
-        jaw.name if jaw else "",
+        partly=partly,
+        neighbours=neighbours,
+        armature=jaw.armature.name if jaw else "",
+        bone=jaw.name if jaw else "",
     )
 
 
