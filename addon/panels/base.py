@@ -8,6 +8,7 @@ import bpy
 
 from .. import compat, session
 from ..problem import ERROR, Problem
+from ..scene.results import bad_frames
 
 _ICONS = {"ERROR": "ERROR", "WARNING": "INFO", "INFO": "CHECKMARK"}
 
@@ -50,6 +51,11 @@ def draw_last_run(layout: bpy.types.UILayout, context: bpy.types.Context, title:
     run = context.scene.face_solve.runs.get(title)
     if run is not None:
         compat.draw_wrapped(layout, context, run.text, "ERROR" if run.failed else "CHECKMARK")
+        bad = len(bad_frames(context.scene.face_solve))
+        if run.failed and session.last_log():
+            layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
+        elif bad and not run.failed:
+            layout.operator("face_solve.next_bad_frame", text=f"Next of {bad} Bad Frames", icon="TRIA_RIGHT")
 
 
 def is_free() -> bool:

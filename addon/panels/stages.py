@@ -6,7 +6,8 @@ import bpy
 
 from .. import compat
 from ..scene import infill
-from .base import Step, draw_last_run, is_free
+from ..scene.needs import stage_needs
+from .base import Step, draw_last_run, draw_problem, is_free
 
 _COMING = "This version's solver has no such stage yet: its button says so, and the other stages work without it."
 
@@ -50,6 +51,8 @@ class FACE_SOLVE_MT_infill_sources(bpy.types.Menu):
 
 
 def _draw_stage(layout: bpy.types.UILayout, context: bpy.types.Context, operator: str, title: str) -> None:
+    for problem in stage_needs(context.scene.face_solve, operator):
+        draw_problem(layout, context, problem)
     layout.operator(f"face_solve.{operator}", icon="PLAY")
     draw_last_run(layout, context, title)
 

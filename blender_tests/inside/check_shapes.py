@@ -175,4 +175,32 @@ def check_wrong_presets_change_nothing():
     refused(bpy.ops.face_solve.load_preset, "No face is chosen", filepath=str(wrong))
 
 
+def check_a_stage_says_what_it_lacks_until_it_has_it():
+    harness.empty_scene()
+    settings = bpy.context.scene.face_solve
+    needs = harness.module("scene.needs").stage_needs
+    (problem,) = needs(settings, "rigid_alignment")
+    assert problem.mend == "face_solve.setup_from_scene"
+    assert "No face is chosen" in problem.message
+    assert "more, at the head of the tab" in problem.remedy
+    scene, _face, _camera = ready_scene()
+    settings = scene.face_solve
+    assert needs(settings, "rigid_alignment") == needs(settings, "solve_shot") == []
+    for stage in ("expression", "dense_alignment", "infill", "temporal_refinement"):
+        (problem,) = needs(settings, stage)
+        assert problem.mend == "face_solve.rigid_alignment"
+    bpy.ops.face_solve.rigid_alignment()  # its button
+    assert needs(settings, "expression") == []
+    (problem,) = needs(settings, "dense_alignment")
+    assert problem.mend == "face_solve.expression"
+    bpy.ops.face_solve.expression()
+    assert needs(settings, "dense_alignment") == []
+    (problem,) = needs(settings, "temporal_refinement")
+    assert "amount is 0" in problem.message
+    settings.refinement = 0.5
+    assert needs(settings, "temporal_refinement") == []
+    run = settings.runs["Expression"]
+    assert all(words in run.text for words in ("12 of 12 frames", " s", "median error 0.50 px")), run.text
+
+
 harness.run(globals())
