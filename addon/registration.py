@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from . import installation, keymap, preferences, properties, session
-from .operators import exchange, install, lists, presets, review, setup, shapes, solve, solver, wipe
+from .operators import exchange, fit, install, lists, presets, review, setup, shapes, solve, solver, wipe
 from .overlay import error_curve, plate_overlay, timeline_strip
 from .panels import main, overlays, stages
 from .panels import review as review_panel
@@ -23,6 +23,7 @@ CLASSES = (
     *shapes.CLASSES,
     *presets.CLASSES,
     *solve.CLASSES,
+    *fit.CLASSES,
     *review.CLASSES,
     *exchange.CLASSES,
     *wipe.CLASSES,

@@ -7,7 +7,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Optional, Set
+from typing import Callable, Dict, List, Optional, Set
 
 import bpy
 from bpy.app.handlers import persistent
@@ -47,6 +47,11 @@ class Session:
     def over(self) -> bool:
         """True where the job has ended and everything is on the timeline."""
         return self.job.state.over and not self.dirty
+
+    @property
+    def changed(self) -> bool:
+        """True where the scene is not as it was: worth an undo step."""
+        return self.plan is not None and bool(self.results)
 
     def tick(self) -> None:
         """Take what has arrived, key it when a batch is due, and tie up the ends when the job is over."""
@@ -143,15 +148,22 @@ def refuse_second() -> None:
         raise FaceSolveProblem("A solve is running already.", "Wait for it, or stop it with Esc or Cancel.")
 
 
-def start(python: str, request: protocol.Message, log: Path, plan: Optional[Plan], title: str) -> Session:
-    """Start a worker on a request, and make its session the running one.
+def start(
+    python: str,
+    request: protocol.Message,
+    log: Path,
+    plan: Optional[Plan],
+    title: str,
+    kind: Callable[[Job, Optional[Plan], str], Session] = Session,
+) -> Session:
+    """Start a worker on a request, and make its session the running one; `kind` makes the session.
 
     Raises:
         FaceSolveProblem: where another runs, or the worker cannot be started.
     """
     refuse_second()
     process = WorkerProcess(worker_command(python), log, solver_environment(os.environ))
-    _current.session = Session(Job(process, request, len(plan.names) if plan else 0), plan, title)
+    _current.session = kind(Job(process, request, len(plan.names) if plan else 0), plan, title)
     _show(_current.session)
     return _current.session
 
@@ -203,7 +215,7 @@ def _tick() -> Optional[float]:
 def _end(session: Session) -> None:
     _current.session = None
     _conclude(session)
-    if session.plan is not None and session.results:
+    if session.changed:
         bpy.ops.ed.undo_push(message=session.title)
     _redraw(session)
 

@@ -52,6 +52,18 @@ class Camera:
             in_camera = self.distortion.derivative(self._pinhole(space)) @ in_camera
         return in_camera @ self.world_to_camera[:, None, :, :3]
 
+    def zoomed(self, factor: float) -> Camera:
+        """The same camera with `factor` times the focal length; where its lens bends the picture stays."""
+        return replace(self, intrinsics=self.intrinsics * [factor, factor, 1.0, 1.0])
+
+    def focal_derivative(self, points: Floats) -> Floats:  # points [N,n,3] world metres
+        """[N,n,2] derivative of the pixel with respect to the natural logarithm of the focal length."""
+        pinhole = self._pinhole(self.to_camera_space(points))
+        moving = pinhole - self.intrinsics[:, None, 2:]
+        if self.distortion is None:
+            return moving
+        return (self.distortion.derivative(pinhole) @ moving[..., None])[..., 0]
+
     def _pinhole(self, space: Floats) -> Floats:  # [N,n,3] camera axes
         """[N,n,2] pixels without distortion."""
         depth = _ahead(space)

@@ -40,6 +40,11 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("--landmarks", choices=["facemesh", "fan"])
     solve.add_argument("--flow", choices=["dis", "raft_small", "raft_large", "flownet2"])
     solve.add_argument("--device", choices=["cpu", "cuda"])
+    fitting = commands.add_parser("fit-rig", help="fit identity shape keys and the focal length to the actor")
+    fitting.add_argument("shot", type=Path, metavar="SHOT_DIR")
+    fitting.add_argument("--out", type=Path, required=True, metavar="FITTED.npz")
+    fitting.add_argument("--focal", action="store_true", help="fit the cameras' focal lengths too")
+    fitting.add_argument("--frames", metavar="A,B-C", help="fit on these frames (default: chosen over the shot)")
     report = commands.add_parser("report", help="pictures and curves of a solution")
     report.add_argument("solution", type=Path, metavar="SOLUTION.npz")
     report.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -76,22 +81,40 @@ def _run(arguments: argparse.Namespace) -> int:
 
         print(report(arguments.solution, arguments.out, arguments.shot, arguments.truth))
         return 0
-    return _solve(arguments)
+    return _fit_rig(arguments) if arguments.command == "fit-rig" else _solve(arguments)
+
+
+def _fit_rig(arguments: argparse.Namespace) -> int:
+    from solver_core.fit_rig import fit_folder
+
+    parts = [_range("--frames", part) for part in arguments.frames.split(",")] if arguments.frames else []
+    frames = [frame for first, last in parts for frame in range(first, last + 1)]
+    with _Bar() as bar:
+        fitted = fit_folder(arguments.shot, arguments.out, bar, focal=arguments.focal, frames=frames)
+    if fitted is None:
+        return 130
+    print(f"fitted on frames {', '.join(map(str, fitted.frames))}: {arguments.out}")
+    print(f"landmarks {fitted.error_px[0]:.2f} px off with the keys at rest, {fitted.error_px[1]:.2f} px fitted")
+    for camera, factor in zip(fitted.cameras, fitted.focal, strict=True):
+        print(f"camera {camera}: focal length times {factor:.4f}")
+    return 0
+
+
+def _range(option: str, text: str) -> tuple[int, int]:
+    """The first and the last frame of "1001-1048" or "1001"."""
+    first, dash, last = text.partition("-")
+    if not (first.isdigit() and (last.isdigit() or not dash)):
+        raise FaceSolveError(f"{option} {text} is no range.", "Write it as 1001-1048.")
+    return int(first), int(last or first)
 
 
 def _solve(arguments: argparse.Namespace) -> int:
     from solver_core.solve import Overrides, solve_folder
 
-    frames = None
-    if arguments.frames:
-        first, dash, last = arguments.frames.partition("-")
-        if not (first.isdigit() and (last.isdigit() or not dash)):
-            raise FaceSolveError(f"--frames {arguments.frames} is no range.", "Write it as 1001-1048.")
-        frames = (int(first), int(last or first))
     overrides = Overrides(
         stages=tuple(arguments.stages.split(",")) if arguments.stages else None,
         stage_file=arguments.stage_file,
-        frames=frames,
+        frames=_range("--frames", arguments.frames) if arguments.frames else None,
         landmarks=arguments.landmarks,
         flow=arguments.flow,
         device=arguments.device,

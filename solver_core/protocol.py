@@ -17,6 +17,7 @@ Message = dict[str, Any]
 
 # From the add-on to the worker.
 SOLVE = "solve"  # shot, out
+FIT_RIG = "fit_rig"  # shot, out, focal (bool), frames (list, empty: the solver chooses)
 CANCEL = "cancel"
 CHECK = "check"  # device
 WEIGHTS = "weights"  # fetch: the name of those to bring; empty to list them alone
@@ -29,6 +30,7 @@ PROGRESS = "progress"  # stage, done, total, fraction, seconds_left
 FRAME = "frame"  # frame, status, error_px, rotation (9), translation (3), weights (K), stage; with a jaw bone jaw_rotation (9), jaw_translation (3)
 WARNING = "warning"  # message
 FINISHED = "finished"  # solution, frames, seconds
+FITTED = "fitted"  # names, weights, focal (camera -> factor), frames, error_px (at rest, fitted), solution, seconds
 CANCELLED = "cancelled"  # solution, frames, seconds
 FAILED = "failed"  # message, remedy, log
 CHECKED = "checked"  # lines: what was found, one sentence each; ok; weights: as below

@@ -15,6 +15,7 @@ from solver_core.errors import FaceSolveError
 from solver_core.jaw import FREEDOM, Carried, JawBone, JawMotion, carry
 from solver_core.pose import Pose
 
+IDENTITY = "identity"  # the group of keys that make the head this actor's; no frame is solved for them
 AGAIN = "Export the shot again from Blender."
 WEAKEST = 1e-3  # a strength of 0 holds its key at zero; this does so without dividing by nothing
 JAW_KEYS = 0.3  # strength of shape keys of the group `jaw` beside a jaw bone: they correct it, and do not do its work
@@ -37,6 +38,21 @@ class Rig:
     scale: Floats  # [3]
     colors: Floats | None = None  # [V,3] albedo, linear
     jaw: JawBone | None = None
+    identity: Bools | None = None  # [K] keys that fit_rig may set; None: those of the group IDENTITY
+
+    @property
+    def fittable(self) -> Ints:
+        """Indices of the keys that fit_rig may set."""
+        grouped = np.array([group == IDENTITY for group in self.groups])
+        return np.flatnonzero(grouped if self.identity is None else self.identity)
+
+    def as_actor(self, weights: Floats) -> Rig:  # [K]
+        """The head with its identity keys' shapes at these weights in its neutral: what a face at rest looks like."""
+        held = np.array([group == IDENTITY for group in self.groups])
+        if not (weights[held] != 0).any():
+            return self
+        shape = np.tensordot(weights[held].astype(np.float32), self.deltas[held], 1)
+        return replace(self, neutral=self.neutral + shape)
 
     def local(self, weights: Floats, jaw: JawMotion | None = None) -> Floats:  # [B,K]
         """[B,V,3] vertices in metres before the rigid transform: x(w) of equation 1, the jaw bone after the shape keys."""
@@ -261,6 +277,7 @@ def _rig(data: dict[str, np.ndarray]) -> Rig:
         scale=take("scale", (3,), np.float64, 1.0),
         colors=None if colors is None else np.ascontiguousarray(colors[:, :3], np.float32),
         jaw=_jaw(take, vertices) if "jaw_weight" in data else None,
+        identity=take("identity", (keys,), np.bool_) if "identity" in data else None,
     )
 
 

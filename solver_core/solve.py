@@ -32,7 +32,7 @@ from solver_core.stages.joins import join
 from solver_core.stages.light import estimate_lights
 from solver_core.stages.stage_file import read_stages, unknown_keys
 from solver_core.tie import tie_landmarks
-from solver_core.views import observe
+from solver_core.views import View, observe
 
 # expected seconds a frame, for the time left
 SEEING, FITTING, ROUND, JUDGING = 0.15, 0.05, 0.6, 0.1
@@ -156,7 +156,8 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
     """
     network = landmark_network(shot.settings.landmarks, shot.settings.device)
     detector = face_detector(shot.settings.detector)
-    tie = tie_landmarks(shot.rig, network, detector)
+    actor = shot.rig.as_actor(shot.initial.weights[0])
+    tie = tie_landmarks(actor, network, detector)
     count = len(shot.frames)
     views = []
     for number, camera in enumerate(shot.cameras):
@@ -166,9 +167,18 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
 
         views.append(observe(camera, count, network, detector, looked))
     albedo = albedo_of(shot.rig)
-    shadow = shadow_transfer(shot.rig.neutral * shot.rig.scale, shot.rig.triangles)
+    shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles)
     return Context(
         shot, network, network.layout, tie, views, Renderer(shot.rig.triangles, albedo, shadow), Appearance(albedo), shot.start())  # fmt: skip
+
+
+def no_face(views: list[View]) -> FaceSolveError:
+    """That no camera sees the face in any frame, with the reasons."""
+    reasons = sorted({reason for view in views for reason in view.reasons if reason})
+    return FaceSolveError(
+        f"No frame of the plate shows a face that can be solved: {'; '.join(reasons[:3])}.",
+        "Check the plate, the camera's frame offset, and that the head is in the picture.",
+    )
 
 
 @dataclass
@@ -191,11 +201,7 @@ class _Run:
         for i in np.flatnonzero(seen & self.context.held & ~locked):
             self.solution.status[i], self.solution.reason[i] = protocol.SOLVED, ""
         if not seen.any() and not locked.any() and not self.listener.cancelled():
-            reasons = sorted({reason for view in self.context.views for reason in view.reasons if reason})
-            raise FaceSolveError(
-                f"No frame of the plate shows a face that can be solved: {'; '.join(reasons[:3])}.",
-                "Check the plate, the camera's frame offset, and that the head is in the picture.",
-            )
+            raise no_face(self.context.views)
 
     def stage(self, name: str, steps: tuple[Step, ...]) -> None:
         """Run a stage's steps in order and tell its results."""

@@ -51,6 +51,8 @@ class Worker:
         try:
             if message["type"] == protocol.SOLVE:
                 self._solve(Path(str(message["shot"])), Path(str(message["out"])))
+            elif message["type"] == protocol.FIT_RIG:
+                self._fit_rig(message)
             elif message["type"] == protocol.CHECK:
                 self._check(str(message.get("device") or "cpu"))
             elif message["type"] == protocol.WEIGHTS:
@@ -68,9 +70,7 @@ class Worker:
             self._fail(f"The solver stopped: {type(error).__name__}: {error}.", BUG)
 
     def _solve(self, shot: Path, out: Path) -> None:
-        self._cancel.clear()
-        started = time.monotonic()
-        self._send({"type": protocol.PROGRESS, "stage": "loading", "done": 0, "total": 1, "fraction": 0.0, "seconds_left": None})  # fmt: skip
+        started = self._start()
         from solver_core.solve import solve_folder  # torch is loaded here, so that hello comes at once
 
         solution = solve_folder(shot, out, self)
@@ -104,6 +104,28 @@ class Worker:
                 self._send({"type": protocol.CANCELLED, "solution": "", "frames": 0, "seconds": 0.0})
                 return
         self._send({"type": protocol.LISTED, "weights": _listed()})
+
+    def _fit_rig(self, message: Message) -> None:
+        started = self._start()
+        from solver_core.fit_rig import fit_folder
+
+        out, frames = Path(str(message["out"])), [int(frame) for frame in message["frames"]]
+        fitted = fit_folder(Path(str(message["shot"])), out, self, focal=bool(message["focal"]), frames=frames)
+        seconds = time.monotonic() - started
+        if fitted is None:
+            self._send({"type": protocol.CANCELLED, "solution": "", "frames": 0, "seconds": seconds})
+            return
+        self._send({
+            "type": protocol.FITTED, "solution": str(out), "names": list(fitted.names), "weights": fitted.weights.tolist(),
+            "focal": dict(zip(fitted.cameras, fitted.focal.tolist(), strict=True)), "frames": fitted.frames.tolist(),
+            "error_px": list(fitted.error_px), "seconds": seconds,
+        })  # fmt: skip
+
+    def _start(self) -> float:
+        """A new request begins; the time."""
+        self._cancel.clear()
+        self._send({"type": protocol.PROGRESS, "stage": "loading", "done": 0, "total": 1, "fraction": 0.0, "seconds_left": None})  # fmt: skip
+        return time.monotonic()
 
     # solver_core.listener.Listener
 

@@ -34,6 +34,11 @@ def solve(
     request = {"type": protocol.SOLVE, "shot": str(plan.folder), "out": str(plan.solution)}
     started = session.start(python, request, folder / "solver.log", plan, title)
     operator.report({"INFO"}, f"The solve's files are {where}: {folder}")
+    return go_on(operator, started)
+
+
+def go_on(operator: bpy.types.Operator, started: session.Session) -> Set[str]:
+    """Wait for a session (background) or let it run (interactive), and report how it went."""
     if not bpy.app.background:
         session.run_in_timer()
         bpy.ops.face_solve.watch("INVOKE_DEFAULT")

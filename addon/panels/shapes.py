@@ -6,9 +6,9 @@ from typing import List, Tuple
 
 import bpy
 
-from ..scene.shape_groups import GROUPS
+from ..scene.shape_groups import GROUPS, IDENTITY
 from ..scene.shape_settings import shown_keys
-from .base import Step, is_free
+from .base import Step, draw_last_run, is_free
 
 
 class FACE_SOLVE_UL_shape_groups(bpy.types.UIList):
@@ -112,6 +112,10 @@ class FACE_SOLVE_PT_shapes(Step, bpy.types.Panel):
             "FACE_SOLVE_UL_shape_groups", "", settings, "shape_groups", settings, "shape_group_index", rows=4
         )
         self._draw_keys(layout, settings)
+        if IDENTITY in settings.shape_groups:
+            layout.operator_context = "INVOKE_DEFAULT"
+            layout.operator("face_solve.fit_rig", icon="USER")
+            draw_last_run(layout, context, "Fit Rig to the Actor")
 
     @staticmethod
     def _draw_keys(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:

@@ -12,7 +12,7 @@ import bpy
 
 from ..problem import FaceSolveProblem
 from .npz import Array
-from .shape_groups import group_of
+from .shape_groups import IDENTITY, group_of
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: S
     driven = driven_keys(face)
     names = solvable_keys(face)
     deltas = array("f")
-    minimum, maximum, strength, solved, groups = array("f"), array("f"), array("f"), [], []
+    minimum, maximum, strength, solved, identity, groups = array("f"), array("f"), array("f"), [], [], []
     for name in names:
         block = keys.key_blocks[name]
         delta = array("f", map(operator.sub, places[name], places[block.relative_key.name]))
@@ -140,7 +140,9 @@ def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: S
         maximum.append(block.slider_max)
         groups.append(group_names.get(name, group_of(name)))
         strength.append(strengths.get(name, 1.0))
-        solved.append(not block.mute and name not in driven and name not in excluded)
+        free = not block.mute and name not in driven and name not in excluded
+        identity.append(free and groups[-1] == IDENTITY)
+        solved.append(free and groups[-1] != IDENTITY)
     size = len(names)
     arrays = {
         "neutral": Array(places[keys.reference_key.name], (count, 3)),
@@ -151,6 +153,7 @@ def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: S
         "maximum": Array(maximum, (size,)),
         "groups": Array(groups, (size,)),
         "solved": Array(array("b", solved), (size,), boolean=True),
+        "identity": Array(array("b", identity), (size,), boolean=True),
         "strength": Array(strength, (size,)),
         "scale": Array(array("f", scale), (3,)),
     }

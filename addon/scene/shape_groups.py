@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from typing import Dict, List, Optional, Sequence
 
-GROUPS = ("jaw", "mouth", "brows", "eyes", "cheeks", "nose", "head", "other")
+GROUPS = ("jaw", "mouth", "brows", "eyes", "cheeks", "nose", "head", "identity", "other")
+
+# The actor's own shape: set once by Fit Rig to the Actor, not solved frame by frame.
+IDENTITY = "identity"
+_IDENTITY = re.compile(r"identity|id[_ .-]|(id|shape)[_ .-]?[0-9]+$")
 
 # FACS action units by number (Ekman, Friesen, Hager: Facial Action Coding System, 2002).
 _ACTION_UNITS: Dict[str, Sequence[int]] = {
@@ -82,6 +86,8 @@ _SIDE = re.compile(
 def group_of(name: str) -> str:
     """The group of one shape key, one of `GROUPS`."""
     lowered = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    if _IDENTITY.match(lowered):
+        return IDENTITY
     unit = _UNIT.search(lowered)
     if unit:
         number = int(unit.group(1))

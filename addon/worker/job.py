@@ -6,7 +6,7 @@ import enum
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Callable, List, Optional
+from typing import Callable, Dict, List, Optional
 
 from .. import protocol
 from ..problem import FaceSolveProblem
@@ -50,6 +50,16 @@ class FrameResult:
     jaw_translation: Optional[List[float]] = None  # 3
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """What the solver found for the whole shot: identity weights by shape key, factors of focal lengths by camera."""
+
+    weights: Dict[str, float]
+    focal: Dict[str, float]
+    frames: List[int]  # that it was fitted on
+    error_px: List[float]  # landmark distance with the keys at rest, and fitted
+
+
 @dataclass
 class Progress:
     """How far a job is; `seconds_left` is None while nobody knows."""
@@ -71,6 +81,7 @@ class Outcome:
     log: str = ""  # the log file, where a failure left something in it
     lines: List[str] = field(default_factory=list)  # what a check found
     weights: List[Weights] = field(default_factory=list)  # what a check or a list said of the networks
+    fitted: Optional[Fitted] = None  # what a fit of the rig found
 
 
 class Job:
@@ -171,6 +182,10 @@ class Job:
                     solution=str(message.get("solution") or ""),
                     seconds=float(message.get("seconds") or self.elapsed),
                 )
+            )
+        elif kind == protocol.FITTED:
+            self._finish(
+                Outcome(solution=str(message["solution"]), seconds=float(message["seconds"]), fitted=_fitted(message))
             )
         elif kind == protocol.CHECKED:
             lines = [str(line) for line in message.get("lines", [])]
@@ -285,3 +300,12 @@ def _numbers(message: protocol.Message, name: str, count: int) -> Optional[List[
 
 def _read_weights(message: protocol.Message) -> List[Weights]:
     return [Weights(**{name: item[name] for name in Weights.__annotations__}) for item in message.get("weights", [])]
+
+
+def _fitted(message: protocol.Message) -> Fitted:
+    names, weights = message["names"], [float(value) for value in message["weights"]]
+    focal = {str(camera): float(factor) for camera, factor in message["focal"].items()}
+    if len(names) != len(weights) or not all(map(math.isfinite, [*weights, *focal.values()])):
+        raise ValueError("wrong or missing numbers")
+    found = dict(zip(map(str, names), weights, strict=True))
+    return Fitted(found, focal, [int(f) for f in message["frames"]], [float(e) for e in message["error_px"]])

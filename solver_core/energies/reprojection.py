@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,6 +39,15 @@ class ReprojectionEnergy:
         residual = self._weighted(pixels - self.target[index], index)
         jacobian = np.where(self._used(index), self.root[index].astype(np.float32) @ moving, np.float32(0))
         return residual.reshape(len(index), -1), jacobian.reshape(len(index), -1, jacobian.shape[-1])
+
+    def focal_derivative(self, pose: Pose, index: Ints) -> Floats:
+        """[b,2n] derivative of the residuals by the natural logarithm of the focal length."""
+        moving = self.camera[index].focal_derivative(self.points[index].world(pose))
+        return self._weighted(moving, index).reshape(len(index), -1)
+
+    def zoomed(self, factor: float) -> ReprojectionEnergy:
+        """The same places seen with `factor` times the focal length."""
+        return replace(self, camera=self.camera.zoomed(factor))
 
     def _weighted(self, difference: Floats, index: Ints) -> Floats:
         whitened = (self.root[index] @ difference[..., None])[..., 0]

@@ -90,6 +90,15 @@ def measure(context: Context, view: View, light: Floats, index: Ints, flow: Flow
     return testimonies
 
 
+def tied_landmarks(context: Context, view: View, index: int) -> Evidence:
+    """The plate's landmarks against their fixed places on the rig: evidence without a render."""
+    count = context.network.count
+    points = context.rig.sample(context.tie.triangle[None], context.tie.barycentric[None])
+    root = np.broadcast_to(_to_reference(view.crop(index, SIZE)), (count, 2, 2))
+    camera = view.camera[np.array([index])]
+    return Evidence(camera, points, view.points[index], root, np.ones(count), np.ones(count), LANDMARK_TAIL, LANDMARK_TOTAL)  # fmt: skip
+
+
 def landmarks_of(network: LandmarkNetwork, images: Floats) -> Floats:  # [b,S,S,3]
     """[b,L,2] the network's landmarks in pixels of these images; plate and render both come this way, so that it errs alike."""
     size = (network.size, network.size)

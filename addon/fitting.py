@@ -1,0 +1,150 @@
+"""A running fit of the rig to the actor: what the solver finds is set once, as values of shape keys and lenses."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional
+
+import bpy
+
+from . import compat
+from .problem import FaceSolveProblem
+from .scene.prechecks import enabled_cameras
+from .scene.record import Channel, weight_channels
+from .scene.shape_groups import IDENTITY, group_of
+from .scene.shot import Plan
+from .scene.writer import find_actors
+from .session import Session
+from .worker.job import Job, State
+
+
+class FitSession(Session):
+    """A job that ends with one set of values for the whole shot.
+
+    Args:
+        job, plan, title: as a `Session` has them.
+        lenses: focal length in millimetres by camera, as they were when the shot was written; empty where they are not fitted.
+    """
+
+    def __init__(self, job: Job, plan: Optional[Plan], title: str, lenses: Dict[str, float]) -> None:
+        super().__init__(job, plan, title)
+        self._lenses = lenses
+        self._applied = False
+
+    @property
+    def changed(self) -> bool:
+        """True once the values are set."""
+        return self._applied
+
+    def tick(self) -> None:
+        """Take what has arrived, and set it when it is all there."""
+        super().tick()
+        if self.job.outcome.fitted is not None and not self._applied and self.problem is None:
+            try:
+                self._apply()
+            except FaceSolveProblem as problem:
+                self.problem = problem
+
+    def rewrite(self) -> None:
+        """Nothing is set before the end, so an undo takes nothing away."""
+
+    def failure(self) -> Optional[FaceSolveProblem]:
+        """Why it failed; None where it did not."""
+        if self.problem is None and self.job.state is State.FAILED:
+            return FaceSolveProblem(self.job.outcome.message, self.job.outcome.remedy)
+        return self.problem
+
+    def verdict(self) -> str:
+        """How it went, in one line."""
+        outcome, fitted = self.job.outcome, self.job.outcome.fitted
+        if fitted is None:
+            return "Stopped; the rig is as it was."
+        lenses = [f"{name} {mm * fitted.focal[name]:.1f} mm" for name, mm in self._lenses.items()]
+        said = [f"{len(fitted.weights)} identity shape keys", *lenses]
+        return (
+            f"Fitted {', '.join(said)} on {len(fitted.frames)} frames in {outcome.seconds:.0f} s: landmarks "
+            f"{fitted.error_px[0]:.1f} px off before, {fitted.error_px[1]:.1f} px now. Solve the shot with it."
+        )
+
+    def _apply(self) -> None:
+        fitted = self.job.outcome.fitted
+        assert self.plan is not None
+        assert fitted is not None
+        scene, face = find_actors(self.plan)
+        others = [scene.objects[name] for name in self.plan.followers if name in scene.objects]
+        for one in [face, *others]:
+            keys = one.data.shape_keys
+            for name, weight in fitted.weights.items() if keys else ():
+                if name in keys.key_blocks:
+                    keys.key_blocks[name].value = weight
+        for name, millimetres in self._lenses.items():
+            camera = scene.objects.get(name)
+            if camera is not None:
+                camera.data.lens = millimetres * fitted.focal[name]
+        self._applied = True
+
+
+def identity_keys(settings: bpy.types.PropertyGroup) -> Dict[str, Channel]:
+    """The face's shape keys that a fit may set: of the group identity, switched on, neither muted nor driven."""
+    grouped = {key.name: (group, key) for group in settings.shape_groups for key in group.keys}
+    found = {}
+    for name, channel in weight_channels(settings.face).items():
+        group, key = grouped.get(name, (None, None))
+        if group_of(name) == IDENTITY if group is None else group.name == IDENTITY and group.enabled and key.enabled:
+            found[name] = channel
+    return found
+
+
+def check_fit(settings: bpy.types.PropertyGroup, *, focal: bool) -> Dict[str, float]:
+    """Refuse what cannot be fitted; answers with the focal lengths in millimetres by camera, empty where they are not asked for.
+
+    Raises:
+        FaceSolveProblem: no identity keys, or keys and lenses that are animated and cannot hold one value.
+    """
+    keys = identity_keys(settings)
+    if not keys:
+        raise FaceSolveProblem(
+            f"{settings.face.name} has no identity shape keys that can be fitted.",
+            "Name them identity..., id_... or shape_001 and press Group by Name, or move keys to the group identity.",
+        )
+    moving = [name for name, channel in keys.items() if channel.find() is not None]
+    if moving:
+        raise FaceSolveProblem(
+            f"The identity shape key {moving[0]} is animated.",
+            "Delete its animation: it gets one value for the whole shot.",
+        )
+    return _lenses(enabled_cameras(settings)) if focal else {}
+
+
+def _lenses(cameras: List[bpy.types.Object]) -> Dict[str, float]:
+    for camera in cameras:
+        data = camera.data
+        drivers = data.animation_data.drivers if data.animation_data else ()
+        if compat.find_curve(data, "lens", 0) is not None or any(one.data_path == "lens" for one in drivers):
+            raise FaceSolveProblem(
+                f"The focal length of {camera.name} is animated.", "Fit the rig without the focal length."
+            )
+        if data.library or data.override_library:
+            raise FaceSolveProblem(
+                f"{camera.name} is linked from another file.", "Make it local, or fit the rig without the focal length."
+            )
+        if sum(other.data == data for other in cameras) > 1:
+            raise FaceSolveProblem(
+                f"{camera.name} shares its lens with another camera.",
+                "Make its data single-user, or fit the rig without the focal length.",
+            )
+    return {camera.name: camera.data.lens for camera in cameras}
+
+
+def read_frames(text: str) -> List[int]:
+    """The frames of a list such as "1001, 1010-1012".
+
+    Raises:
+        FaceSolveProblem: where it is no list of frames.
+    """
+    frames: List[int] = []
+    for part in text.replace(",", " ").split():
+        first, dash, last = part.partition("-")
+        if not (first.isdigit() and (last.isdigit() or not dash)):
+            raise FaceSolveProblem(f"{part!r} is no frame.", "Write the frames as 1001, 1010-1012.")
+        frames += range(int(first), int(last or first) + 1)
+    return frames

@@ -1,0 +1,66 @@
+"""Fit the rig to the actor."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Set
+
+import bpy
+from bpy.props import BoolProperty, StringProperty
+
+from .. import protocol, session
+from ..fitting import FitSession, check_fit, read_frames
+from ..preferences import preferences, solver_python
+from ..scene.folders import work_folder
+from ..scene.rig import check_face
+from ..scene.shot import write_shot
+from .base import reports_problems
+from .solve import go_on
+
+
+class FACE_SOLVE_OT_fit_rig(bpy.types.Operator):
+    """Set the identity shape keys so that the head has the actor's shape, from several frames of the plate together. Once a shot, before solving it."""
+
+    bl_idname = "face_solve.fit_rig"
+    bl_label = "Fit Rig to the Actor"
+    bl_options = {"REGISTER"}
+
+    focal: BoolProperty(
+        name="Focal Length Too",
+        default=False,
+        description="Also set the cameras' focal lengths, for footage whose lens nobody knows. Leave it off for a matchmoved camera",
+    )
+    frames: StringProperty(
+        name="Frames",
+        description="Frames to fit on, such as 1001, 1010-1012. Empty: some eight are chosen, spread over the shot and over the head's turns",
+    )
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Write the shot, and start the solver on it."""
+        session.refuse_second()
+        settings = context.scene.face_solve
+        check_face(settings.face)
+        frames = read_frames(self.frames)
+        lenses = check_fit(settings, focal=self.focal)
+        python = solver_python(context)
+        folder, _where = work_folder(context.scene)
+        plan = write_shot(context.scene, folder, device=preferences(context).device)
+        request = {
+            "type": protocol.FIT_RIG,
+            "shot": str(plan.folder),
+            "out": str(plan.folder / "FITTED.npz"),
+            "focal": self.focal,
+            "frames": frames,
+        }
+        started = session.start(
+            python, request, folder / "solver.log", plan, self.bl_label, partial(FitSession, lenses=lenses)
+        )
+        return go_on(self, started)
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
+        """Ask for the focal length and the frames."""
+        return context.window_manager.invoke_props_dialog(self)
+
+
+CLASSES = (FACE_SOLVE_OT_fit_rig,)

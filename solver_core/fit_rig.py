@@ -1,0 +1,187 @@
+"""Fit the rig to the actor: identity shape keys, and if asked the focal length, from several frames together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from solver_core.arrays import Floats, Ints
+from solver_core.errors import FaceSolveError
+from solver_core.listener import Listener, Progress
+from solver_core.networks.flow.registry import flow_network
+from solver_core.networks.registry import face_detector
+from solver_core.shot import Shot, load_shot
+from solver_core.solve import no_face, prepare_context
+from solver_core.stages.catalog import STAGES, Fit, Step
+from solver_core.stages.context import Context
+from solver_core.stages.fit import fit
+from solver_core.stages.together import at_rest, hear_landmarks, hear_render, solve_together
+from solver_core.tie import tie_landmarks
+
+LOOKED_AT, CHOSEN, MOST = 24, 8, 32  # frames: looked at over the shot, taken of those, and allowed to an artist
+TURN = np.radians(10.0)  # of the head, that makes two frames as different as the first and the last one of the shot
+# The networks' landmarks are off by constant pixels on a head without its actor's colours: held hard, they bring the poses and hardly a shape.
+HOLD_LANDMARKS, HOLD = 300.0, 120.0
+ROUNDS = 6
+SHARES = {"detection": 3.0, "landmarks": 3.0, "render": 12.0}  # expected time
+
+
+@dataclass(frozen=True)
+class FittedRig:
+    """What holds for the whole shot: M identity keys, C cameras."""
+
+    names: tuple[str, ...]  # M
+    weights: Floats  # [M]
+    cameras: tuple[str, ...]  # C
+    focal: Floats  # [C] factors of the focal lengths; 1 where they were not asked for
+    frames: Ints  # [n] scene frames that it was fitted on
+    error_px: tuple[
+        float, float
+    ]  # median landmark distance in those frames, plate pixels: with the keys at rest, and as fitted
+    settings: dict[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write FITTED.npz (docs/shot_format.md).
+
+        Raises:
+            FaceSolveError: where it cannot be written.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                np.savez_compressed(
+                    file, names=np.array(self.names, np.str_), weights=self.weights, cameras=np.array(self.cameras, np.str_),
+                    focal=self.focal, frames=self.frames, error_px=np.array(self.error_px), settings=np.array(json.dumps(self.settings)))  # fmt: skip
+        except OSError as error:
+            raise FaceSolveError(
+                f"The fitted rig cannot be written to {path}: {error.strerror or error}.",
+                "Free some space or choose a folder that can be written.",
+            ) from error
+
+
+def fit_folder(
+    folder: Path, out: Path, listener: Listener, *, focal: bool, frames: Sequence[int] = ()
+) -> FittedRig | None:
+    """Fit the rig of a shot folder and write FITTED.npz; None where the listener cancelled. Arguments and errors as `fit_rig` has them."""
+    fitted = fit_rig(load_shot(folder), listener, focal=focal, frames=frames)
+    if fitted is not None:
+        fitted.save(out)
+    return fitted
+
+
+def fit_rig(shot: Shot, listener: Listener, *, focal: bool = False, frames: Sequence[int] = ()) -> FittedRig | None:
+    """Fit identity keys and focal lengths.
+
+    Args:
+        shot: any shot; its stages and locked frames play no part.
+        listener: hears of progress; where it cancels, nothing comes back.
+        focal: whether the cameras' focal lengths are fitted too.
+        frames: scene frames to fit on; empty: chosen here, spread over the shot and over the head's turns.
+
+    Raises:
+        FaceSolveError: no identity keys, frames that are not the shot's, no frame with a face.
+    """
+    if not len(shot.rig.fittable):
+        raise FaceSolveError(
+            "The face has no identity shape keys that can be fitted.",
+            "Name them identity..., id_... or shape_001, press Group by Name, and leave them switched on.",
+        )
+    shot = _without_identity(shot.at(_looked_at(shot, frames)))
+    progress = Progress(listener, SHARES)
+
+    def step(stage: str, done: int, total: int) -> bool:
+        progress.step(stage, done, total)
+        return not listener.cancelled()
+
+    context = prepare_context(shot, lambda done, total: step("detection", done, total))
+    if listener.cancelled():
+        return None
+    if not len(context.solvable):
+        raise no_face(context.views)
+    _run(context, STAGES["rigid"])
+    context = _only(context, context.solvable if frames else choose(context))
+    before = _run(context, STAGES["expression"])
+    zoom = solve_together(context, hear_landmarks(context), np.zeros(len(context.views)), HOLD_LANDMARKS, focal=focal)
+    if not step("landmarks", 1, 1):
+        return None
+    flow = flow_network(shot.settings.flow, shot.settings.device)
+    for number in range(ROUNDS):
+        zoom = solve_together(context, hear_render(context, flow), zoom, HOLD, focal=focal)
+        if not step("render", number + 1, ROUNDS):
+            return None
+    rig, weights = context.rig, context.pose.weights[0]
+    context.tie = tie_landmarks(rig.as_actor(weights), context.network, face_detector(shot.settings.detector))
+    after = _run(context, STAGES["expression"][-1:])
+    return FittedRig(
+        tuple(rig.names[k] for k in rig.fittable), weights[rig.fittable], tuple(view.camera.name for view in context.views), np.exp(zoom),
+        context.shot.frames, (float(np.nanmedian(before)), float(np.nanmedian(after))),
+        {**asdict(shot.settings), "focal": focal, "shot": str(shot.folder.resolve())})  # fmt: skip
+
+
+def choose(context: Context) -> Ints:
+    """Indices of up to CHOSEN frames: the surest first, then always the one least like those taken (farthest point sampling)."""
+    frames = context.solvable
+    turns = Rotation.from_matrix(context.pose.rotation[frames])
+    middle = turns.mean()
+    taken = [int(np.argmin((turns * middle.inv()).magnitude()))]
+    while len(taken) < min(CHOSEN, len(frames)):
+        apart = [
+            np.hypot((turns * turns[t].inv()).magnitude() / TURN, (frames - frames[t]) / len(context.pose))
+            for t in taken
+        ]
+        taken.append(int(np.argmax(np.min(apart, axis=0))))
+    return np.sort(frames[taken])
+
+
+def _looked_at(shot: Shot, frames: Sequence[int]) -> Ints:
+    """Indices of the frames where the face is looked for.
+
+    Raises:
+        FaceSolveError: where the artist's list names frames that the shot has not, or too many.
+    """
+    if not len(frames):
+        return np.unique(np.linspace(0, len(shot.frames) - 1, LOOKED_AT).round().astype(int))
+    unknown = sorted(set(frames) - set(shot.frames.tolist()))
+    if unknown:
+        raise FaceSolveError(
+            f"The shot has no frame {unknown[0]}; it goes from {shot.frames[0]} to {shot.frames[-1]}.",
+            "Choose frames of the shot.",
+        )
+    if len(set(frames)) > MOST:
+        raise FaceSolveError(
+            f"A rig is fitted on at most {MOST} frames, and {len(set(frames))} are named.",
+            "Name some eight that show the head from several sides.",
+        )
+    return np.flatnonzero(np.isin(shot.frames, list(frames)))
+
+
+def _without_identity(shot: Shot) -> Shot:
+    """The fit starts from the rig's own shape, whatever an earlier one has set, so that it comes to the same twice."""
+    initial = shot.initial.copy()
+    initial.weights[:, shot.rig.fittable] = at_rest(shot.rig)
+    return replace(shot, initial=initial, locked=())
+
+
+def _only(context: Context, chosen: Ints) -> Context:
+    """The same context with some of its frames."""
+    views = [
+        replace(view, camera=view.camera.at(chosen), crops=[view.crops[i] for i in chosen], points=view.points[chosen],
+                reasons=[view.reasons[i] for i in chosen], _kept={})
+        for view in context.views
+    ]  # fmt: skip
+    return replace(context, shot=context.shot.at(chosen), views=views, pose=context.pose[chosen])
+
+
+def _run(context: Context, steps: Sequence[Step]) -> Floats:
+    """Landmark steps of the ordinary solve; the last one's [N] errors in plate pixels."""
+    error: Floats = np.zeros(0)
+    for one in steps:
+        assert isinstance(one, Fit)
+        error = fit(context, one)
+    return error
