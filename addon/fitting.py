@@ -10,7 +10,7 @@ from . import compat
 from .problem import FaceSolveProblem
 from .scene.prechecks import enabled_cameras
 from .scene.record import Channel, weight_channels
-from .scene.shape_groups import IDENTITY, group_of
+from .scene.rig import excluded_keys, identity_keys
 from .scene.shot import Plan
 from .scene.writer import find_actors
 from .session import Session
@@ -83,15 +83,10 @@ class FitSession(Session):
         self._applied = True
 
 
-def identity_keys(settings: bpy.types.PropertyGroup) -> Dict[str, Channel]:
-    """The face's shape keys that a fit may set: of the group identity, switched on, neither muted nor driven."""
-    grouped = {key.name: (group, key) for group in settings.shape_groups for key in group.keys}
-    found = {}
-    for name, channel in weight_channels(settings.face).items():
-        group, key = grouped.get(name, (None, None))
-        if group_of(name) == IDENTITY if group is None else group.name == IDENTITY and group.enabled and key.enabled:
-            found[name] = channel
-    return found
+def fittable(settings: bpy.types.PropertyGroup) -> Dict[str, Channel]:
+    """The face's shape keys that a fit may set: identity keys that are switched on, neither muted nor driven."""
+    wanted = identity_keys(settings) - excluded_keys(settings)
+    return {name: channel for name, channel in weight_channels(settings.face).items() if name in wanted}
 
 
 def check_fit(settings: bpy.types.PropertyGroup, *, focal: bool) -> Dict[str, float]:
@@ -100,7 +95,7 @@ def check_fit(settings: bpy.types.PropertyGroup, *, focal: bool) -> Dict[str, fl
     Raises:
         FaceSolveProblem: no identity keys, or keys and lenses that are animated and cannot hold one value.
     """
-    keys = identity_keys(settings)
+    keys = fittable(settings)
     if not keys:
         raise FaceSolveProblem(
             f"{settings.face.name} has no identity shape keys that can be fitted.",

@@ -9,14 +9,14 @@ from bpy.app.handlers import persistent
 
 from .jaw import head_channels, jaw_if_sound
 from .record import KEPT, Channel, artists_keys, load_written, weight_channels
-from .rig import excluded_keys
+from .rig import excluded_keys, identity_keys
 
 _known: Dict[Tuple[str, str], Set[int]] = {}  # by scene and face; asking every curve anew at every redraw would be slow
 
 
 def solved_channels(settings: bpy.types.PropertyGroup, face: bpy.types.Object) -> List[Channel]:
-    """Every channel that a solve writes: not those of shape keys that the artist left out."""
-    excluded = excluded_keys(settings)
+    """Every channel that a solve writes: not those of identity keys, and of shape keys that the artist left out."""
+    excluded = excluded_keys(settings) | identity_keys(settings)
     weights = weight_channels(face)
     return [
         *head_channels(face, jaw_if_sound(settings)),

@@ -8,7 +8,7 @@ from ..problem import FaceSolveProblem
 from .jaw import head_channels, jaw_if_sound
 from .keys import keyed_values, write_keys
 from .record import load_written, single, store_written, weight_channels
-from .rig import check_face
+from .rig import check_face, identity_keys
 
 
 def lock(settings: bpy.types.PropertyGroup, frame: int) -> int:
@@ -23,7 +23,9 @@ def lock(settings: bpy.types.PropertyGroup, frame: int) -> int:
     face = settings.face
     written = load_written(settings)
     made = 0
-    for channel in [*head_channels(face, jaw_if_sound(settings)), *weight_channels(face).values()]:
+    identity = identity_keys(settings)  # they have one value for the whole shot, and no keys
+    weights = [channel for name, channel in weight_channels(face).items() if name not in identity]
+    for channel in [*head_channels(face, jaw_if_sound(settings)), *weights]:
         value = single(channel.current())
         if frame not in keyed_values(channel.find()):
             write_keys(channel.ensure(), {frame: value})

@@ -179,6 +179,12 @@ def excluded_keys(settings: bpy.types.PropertyGroup) -> Set[str]:
     return _group_settings(settings)[1]
 
 
+def identity_keys(settings: bpy.types.PropertyGroup) -> Set[str]:
+    """The names of the shape keys that make the head the actor's: they have one value for the whole shot."""
+    groups = _group_settings(settings)[0]
+    return {name for name in solvable_keys(settings.face) if groups.get(name, group_of(name)) == IDENTITY}
+
+
 def _group_settings(settings: bpy.types.PropertyGroup) -> Tuple[Dict[str, str], Set[str], Dict[str, float]]:
     names, excluded, strengths = {}, set(), {}
     for group in settings.shape_groups:

@@ -17,7 +17,7 @@ from .jaw import check_jaw, chosen_jaw
 from .npz import read_npz
 from .overlays import keep_overlays
 from .record import weight_channels
-from .rig import check_face, solvable_keys
+from .rig import check_face, identity_keys, solvable_keys
 from .sampling import current_frame_kept, head_space
 from .shot import Plan
 from .writer import store_results, write_frames
@@ -89,7 +89,7 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
     jaw = chosen_jaw(settings)
     if jaw is not None:
         check_jaw(jaw)
-    keyable = weight_channels(face)
+    keyable = set(weight_channels(face)) - identity_keys(settings)
     frames = sorted(results)
     spaces = {}
     with current_frame_kept(scene):

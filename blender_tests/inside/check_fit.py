@@ -83,6 +83,19 @@ def check_a_solve_holds_identity_keys():
     assert list(map(bool, _written("identity"))) == [False, True, True, False, False]
 
 
+def check_locking_a_frame_animates_no_identity_key():
+    scene, face, _camera = _scene()
+    bpy.ops.face_solve.fit_rig()
+    scene.frame_set(3)
+    bpy.ops.face_solve.lock_frame()
+    found = harness.module("compat").find_curve
+    assert found(face.data.shape_keys, 'key_blocks["jawOpen"].value', 0) is not None
+    assert found(face.data.shape_keys, 'key_blocks["id_jaw"].value', 0) is None
+    bpy.ops.face_solve.solve_shot()
+    assert harness.module("scene.fixes").artists_frames(scene.face_solve) == {3}
+    bpy.ops.face_solve.fit_rig()  # nothing of it is animated, so that it may be fitted again
+
+
 def check_keys_that_may_not_be_fitted_are_not_named():
     scene, face, _camera = _scene()
     face.data.shape_keys.key_blocks["id_jaw"].mute = True
