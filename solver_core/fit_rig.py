@@ -28,7 +28,7 @@ LOOKED_AT, CHOSEN, MOST = 24, 8, 32  # frames: looked at over the shot, taken of
 TURN = np.radians(10.0)  # of the head, that makes two frames as different as the first and the last one of the shot
 # The networks' landmarks are off by constant pixels on a head without its actor's colours: held hard, they bring the poses and hardly a shape.
 HOLD_LANDMARKS, HOLD = 300.0, 120.0
-ROUNDS = 6
+ROUNDS = 4
 SHARES = {"detection": 3.0, "landmarks": 3.0, "render": 12.0}  # expected time
 
 
