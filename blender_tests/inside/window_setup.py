@@ -1,0 +1,99 @@
+"""What surrounds the solve, in a real Blender 3.4 window: the menu of presets, the shape keys' search, weights with their licence, and the check."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(__file__))
+import bpy
+import harness
+import window_tools
+from window_tools import REPORT, in_window, picture, press, show_only, wait
+
+KEYS = ("jawOpen", "mouthSmile_L", "mouthSmile_R", "browInnerUp", "eyeBlinkLeft", "eyeBlinkRight")
+
+
+def _preferences():
+    return next(one for one in bpy.context.window_manager.windows if one.screen.areas[0].type == "PREFERENCES")
+
+
+def _accept():
+    """Return, where the mouse is: moved away, it would close a menu."""
+    region = next(region for region in window_tools.viewport().regions if region.type == "UI")
+    place = {"x": region.x + region.width - 10, "y": region.y + region.height - 88}
+    for value in ("PRESS", "RELEASE"):
+        window_tools.window().event_simulate(type="RET", value=value, **place)
+
+
+def story():
+    session, state = harness.module("session"), harness.module("solver_state")
+    os.environ["XDG_DATA_HOME"] = str(harness.FOLDER / "data")
+    show_only()
+    window_tools.show_sidebar()
+    yield
+    window_tools.click_tab()
+    yield
+    harness.make_face(keys=KEYS)
+    harness.make_camera()
+    bpy.context.scene.frame_start, bpy.context.scene.frame_end = 1, 12
+    with in_window():
+        bpy.ops.face_solve.setup_from_scene()
+    settings = bpy.context.scene.face_solve
+
+    # A preset saved into the offered folder is the menu's first entry; Return chooses it.
+    settings.shape_groups["jaw"].strength = 0.25
+    folder = harness.module("scene.folders").preset_folder()
+    with in_window():
+        bpy.ops.face_solve.save_preset(filepath=str(folder / "Calm jaw.json"))
+    settings.shape_groups["jaw"].strength = 1.0
+    with in_window():
+        bpy.ops.wm.call_menu(name="FACE_SOLVE_MT_presets")
+    yield from picture("preset-menu")
+    _accept()
+    yield from wait(lambda: settings.shape_groups["jaw"].strength == 0.25)
+    REPORT["a preset is chosen from the menu"] = ""
+
+    settings.key_of_group, settings.key_search = False, "left"
+    settings.shape_groups["brows"].keys.add().name = "jawOpen"
+    settings.key_index = 5
+    show_only("FACE_SOLVE_PT_setup", "FACE_SOLVE_PT_shapes")
+    yield from picture("shape-keys")
+    with in_window():
+        bpy.ops.wm.call_menu(name="FACE_SOLVE_MT_move_key")
+    yield from picture("move-menu")
+    _accept()  # the first group is the jaw's
+    yield from wait(lambda: "eyeBlinkLeft" in settings.shape_groups["jaw"].keys)
+    assert "eyeBlinkRight" in settings.shape_groups["jaw"].keys
+    REPORT["a shape key is moved from the menu, with its other side"] = ""
+
+    with in_window():
+        bpy.ops.face_solve.preferences()
+    yield
+    with in_window():
+        bpy.ops.face_solve.check_solver()
+    yield from wait(lambda: session.running() is None)
+    assert state.lines()
+    yield from picture("preferences-weights", _preferences())
+
+    os.environ["FACE_SOLVE_PACE"] = "0.4"
+    with in_window():
+        bpy.ops.face_solve.fetch_weights("INVOKE_DEFAULT", name="dlib_cnn")
+    yield from picture("licence")
+    assert session.running() is None  # nothing is fetched before the licence has been seen
+    _accept()
+    yield from wait(lambda: session.running() is not None and session.running().job.progress.fraction > 0.3)
+    yield from picture("preferences-fetching", _preferences())
+    yield from wait(lambda: session.running() is None)
+    assert state.find("dlib_cnn").ready
+    REPORT["weights are fetched after their licence has been shown"] = ""
+
+    with in_window():
+        bpy.ops.face_solve.fetch_weights(name="short_range")
+    yield from wait(lambda: session.running() is not None and session.running().job.progress.fraction > 0.1)
+    press("ESC")
+    yield from wait(lambda: session.running() is None)
+    assert session.last_problem() is None
+    assert not state.find("short_range").ready
+    REPORT["Esc stops a download"] = ""
+
+
+window_tools.tell(story)
