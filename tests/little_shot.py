@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from demo import head as heads
 from solver_core.camera import Camera
+from solver_core.jaw import JawBone, JawMotion
 from solver_core.pose import Pose
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import vertex_normals
@@ -37,13 +38,34 @@ def demo_rig() -> Rig:
         np.ones(count, bool), np.ones(count), np.ones(3), head.colors)  # fmt: skip
 
 
+def with_jaw_bone(rig: Rig) -> Rig:
+    """The same head with a jaw bone below its ears: it carries what the key jawForward carries."""
+    forward = np.linalg.norm(rig.deltas[rig.names.index("jawForward")], axis=1)
+    rest = np.eye(4)
+    rest[:3, :3] = Rotation.from_euler("XYZ", [-70, 5, 30], degrees=True).as_matrix()  # a bone has its own axes
+    rest[:3, 3] = 0.0, -0.008, 0.008
+    return replace(rig, jaw=JawBone((forward / forward.max()).astype(np.float32), rest))
+
+
+def jaw_performance(rig: Rig, count: int) -> Pose:
+    """As `performance`, with the jaw opened by its bone, up to 14 degrees, and swung 4 degrees to a side."""
+    pose = performance(rig, count)
+    pose.weights[:, rig.names.index("jawOpen")] = 0
+    t = np.linspace(0, 1, count)
+    turn = Rotation.from_euler("XZ", np.stack([14 * t, 4 * np.sin(3 * t)], 1), degrees=True).as_matrix()
+    axes = rig.jaw.rest[:3, :3]
+    pose.jaw = JawMotion(axes.T @ turn @ axes, np.zeros((count, 3)))
+    return pose
+
+
 def write_rig(folder: Path, rig: Rig) -> None:
     """rig.npz as the add-on writes it."""
+    jaw = {} if rig.jaw is None else {"jaw_weight": rig.jaw.weight, "jaw_rest": rig.jaw.rest}
     np.savez(
         folder / "rig.npz", neutral=rig.neutral, triangles=rig.triangles, names=np.array(rig.names), deltas=rig.deltas,
         minimum=rig.minimum.astype(np.float32), maximum=rig.maximum.astype(np.float32), groups=np.array(rig.groups),
         solved=rig.solved, strength=rig.strength.astype(np.float32), scale=rig.scale.astype(np.float32),
-        colors=np.column_stack([rig.colors, np.ones(len(rig.neutral))]).astype(np.float32))  # fmt: skip
+        colors=np.column_stack([rig.colors, np.ones(len(rig.neutral))]).astype(np.float32), **jaw)  # fmt: skip
 
 
 def looking(eye: np.ndarray, at: np.ndarray) -> np.ndarray:
