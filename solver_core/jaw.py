@@ -31,6 +31,17 @@ class JawMotion:
         """Write `other` into the frames at `index`."""
         self.rotation[index], self.translation[index] = other.rotation, other.translation
 
+    def toward(self, other: JawMotion, share: Floats) -> JawMotion:  # other B frames, share [B] 0 to 1
+        """Between these motions and others: translation linearly, rotation along the shortest turn (slerp)."""
+        turn = Rotation.from_matrix(other.rotation @ self.rotation.swapaxes(1, 2)).as_rotvec()
+        part = share[:, None]
+        return self.stepped(np.concatenate([part * turn, part * (other.translation - self.translation)], 1))
+
+    def step_from(self, other: JawMotion) -> Floats:  # other B frames
+        """[B,6] the step that leads from the others here: `other.stepped(self.step_from(other))` is this motion."""
+        turn = Rotation.from_matrix(self.rotation @ other.rotation.swapaxes(1, 2)).as_rotvec()
+        return np.concatenate([turn, self.translation - other.translation], 1)
+
     def stepped(self, step: Floats) -> JawMotion:  # step [B,6]
         """The motions after a step; the turn is about the bone's head, on the left."""
         turn = Rotation.from_rotvec(step[:, :3]).as_matrix()
@@ -62,6 +73,11 @@ class JawBone:
         head = (scale * self.rest[:3, 3]).astype(np.float32)
         back: Floats = np.linalg.inv(self.axes(scale)).T
         return (places - share[..., None] * head) @ back
+
+    def shift(self, vertices: Floats, motion: JawMotion, scale: Floats) -> Floats:  # [B,V,3] metres, B frames, [3]
+        """[B,V,3] metres by which the bone moves the vertices, in the head's own axes."""
+        arm = self.grip(self.weight[:, None] * vertices, self.weight, scale)
+        return carry(arm, self.weight, motion, self.axes(scale))
 
 
 @dataclass(frozen=True)

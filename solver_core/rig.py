@@ -12,7 +12,7 @@ import numpy as np
 
 from solver_core.arrays import Bools, Floats, Ints, Strings
 from solver_core.errors import FaceSolveError
-from solver_core.jaw import FREEDOM, Carried, JawBone, JawMotion, carry
+from solver_core.jaw import FREEDOM, Carried, JawBone, JawMotion
 from solver_core.pose import Pose
 
 IDENTITY = "identity"  # the group of keys that make the head this actor's; no frame is solved for them
@@ -60,9 +60,7 @@ class Rig:
         vertices: Floats = (self.neutral + flat.reshape(len(weights), -1, 3)) * self.scale.astype(np.float32)
         if self.jaw is None or jaw is None:
             return vertices
-        share = self.jaw.weight
-        arm = self.jaw.grip(share[:, None] * vertices, share, self.scale)
-        return vertices + carry(arm, share, jaw, self.jaw.axes(self.scale))
+        return vertices + self.jaw.shift(vertices, jaw, self.scale)
 
     def world(self, pose: Pose) -> Floats:
         """[B,V,3] vertices in world metres: x_R of equation 1."""

@@ -142,6 +142,15 @@ def test_frames_are_taken_and_written_with_their_jaw(pose):
     assert not (pose.jaw.translation == 7).any()
 
 
+def test_between_two_motions(pose):
+    there, back = pose.jaw, pose.jaw[::-1]
+    np.testing.assert_allclose(there.toward(back, np.ones(B)).rotation, back.rotation, atol=1e-12)
+    half = there.toward(back, np.full(B, 0.5))
+    np.testing.assert_allclose(half.translation, (there.translation + back.translation) / 2)
+    np.testing.assert_allclose(2 * half.step_from(there), back.step_from(there), atol=1e-12)
+    np.testing.assert_allclose(there.stepped(back.step_from(there)).rotation, back.rotation, atol=1e-12)
+
+
 def test_jaw_prior_measures_angle_and_distance(rig, pose):
     prior = JawPrior(rig.jaw.axes(rig.scale), turn=0.5, shift=0.01, strength=4.0)
     squares = prior.residual(pose, INDEX) ** 2

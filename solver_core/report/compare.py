@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from solver_core.arrays import Bools, Floats, Ints
 from solver_core.errors import FaceSolveError
+from solver_core.jaw import JawBone, JawMotion
 from solver_core.pose import Pose
 from solver_core.rig import Rig
 
@@ -39,7 +40,8 @@ class Truth:
         for column, name in enumerate(names):
             if name in self.names:
                 weights[:, column] = self.pose.weights[rows, self.names.index(name)]
-        return Pose(self.pose.rotation[rows], self.pose.translation[rows], weights)
+        jaw = None if self.pose.jaw is None else self.pose.jaw[rows]
+        return Pose(self.pose.rotation[rows], self.pose.translation[rows], weights, jaw)
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,25 @@ class Face:
 
     neutral: Floats  # [n,3]
     deltas: Floats  # [K,n,3]
+    jaw: JawBone | None = None  # of these vertices
+    scale: Floats = field(default_factory=lambda: np.ones(3))  # of the bone's rest, as Rig.scale
 
-    def local(self, weights: Floats) -> Floats:  # [K]
-        """[n,3] one frame's vertices before the rigid transform."""
-        return self.neutral + np.tensordot(weights, self.deltas, 1)
+    def local(self, pose: Pose) -> list[Floats]:
+        """N times [n,3]: each frame's vertices before the rigid transform."""
+        vertices = [self.neutral + np.tensordot(weights, self.deltas, 1) for weights in pose.weights]
+        if self.jaw is None or pose.jaw is None:
+            return vertices
+        return list(vertices + self.jaw.shift(np.array(vertices), pose.jaw, self.scale))
 
 
 def face_of(rig: Rig, vertices: Bools) -> Face:  # [V]
     """Some of a rig's vertices."""
-    return Face((rig.neutral[vertices] * rig.scale).astype(float), (rig.deltas[:, vertices] * rig.scale).astype(float))
+    jaw = None if rig.jaw is None else replace(rig.jaw, weight=rig.jaw.weight[vertices])
+    neutral, deltas = (
+        (rig.neutral[vertices] * rig.scale).astype(float),
+        (rig.deltas[:, vertices] * rig.scale).astype(float),
+    )
+    return Face(neutral, deltas, jaw, rig.scale)
 
 
 def load_truth(path: Path) -> Truth:
@@ -70,6 +82,8 @@ def load_truth(path: Path) -> Truth:
         with np.load(path, allow_pickle=False) as data:
             order = np.argsort(data["frames"])
             pose = Pose(*(data[name][order].astype(np.float64) for name in ("rotation", "translation", "weights")))
+            if "jaw_rotation" in data:
+                pose.jaw = JawMotion(data["jaw_rotation"][order], data["jaw_translation"][order])
             hidden = data["hidden"].astype(np.int64) if "hidden" in data else np.zeros(0, np.int64)
             return Truth(
                 data["frames"][order].astype(np.int64), pose, tuple(str(name) for name in data["names"]), hidden)  # fmt: skip
@@ -106,8 +120,8 @@ def measure(take: Pose, truth: Pose, face: Face | None = None, eye: Floats | Non
     if face is not None:
         world = zip(_world(face, take), _world(face, truth), strict=True)
         found["vertex_mm"] = np.array([_distance(solved, true) for solved, true in world])
-        local = zip(take.weights, truth.weights, strict=True)
-        found["shape_mm"] = np.array([_distance(face.local(solved), face.local(true)) for solved, true in local])
+        local = zip(face.local(take), face.local(truth), strict=True)
+        found["shape_mm"] = np.array([_distance(solved, true) for solved, true in local])
     found["weight_mae"] = np.abs(take.weights - truth.weights).mean(1)
     return found
 
@@ -138,7 +152,11 @@ def hidden_errors(
         (1 - share[:, None]) * values[ends[0]] + share[:, None] * values[ends[1]]
         for values in (take.translation, take.weights)
     )
-    line = Pose(rotation, translation, weights)
+    jaw = None
+    if take.jaw is not None:
+        first, last = (take.jaw[np.full(len(index), end)] for end in ends)
+        jaw = first.toward(last, share)
+    line = Pose(rotation, translation, weights, jaw)
     solved, straight = (measure(pose, truth[index], face)["vertex_mm"].mean() for pose in (take[index], line))
     return float(solved), float(straight)
 
@@ -146,8 +164,8 @@ def hidden_errors(
 def _world(face: Face, pose: Pose) -> list[Floats]:
     """N times [n,3] world metres."""
     return [
-        face.local(weights) @ rotation.T + translation
-        for rotation, translation, weights in zip(pose.rotation, pose.translation, pose.weights, strict=True)
+        vertices @ rotation.T + translation
+        for vertices, rotation, translation in zip(face.local(pose), pose.rotation, pose.translation, strict=True)
     ]
 
 

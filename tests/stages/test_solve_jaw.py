@@ -1,0 +1,54 @@
+"""A filmed head whose mouth is opened by a bone: the bone is found again, and the keys of the jaw stay out of it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from little_shot import START, camera, changed, jaw_performance, with_jaw_bone, write_shot
+from scipy.spatial.transform import Rotation
+
+from solver_core.listener import Silent
+from solver_core.report.compare import face_of, measure
+from solver_core.solve import Overrides, solve_folder
+
+
+@pytest.fixture(scope="module")
+def shot(demo_rig, tmp_path_factory):
+    rig = with_jaw_bone(demo_rig)
+    truth = jaw_performance(rig, 3)[np.array([1, 2])]
+    return write_shot(tmp_path_factory.mktemp("jaw"), rig, truth, (camera("A", 2, (0.1, -0.95, 0.02)),))
+
+
+def degrees(first, second):
+    return np.degrees(Rotation.from_matrix(first @ second.swapaxes(1, 2)).magnitude())
+
+
+def test_the_bone_opens_the_mouth_and_the_keys_do_not(shot, tmp_path):
+    pose = solve_folder(shot.folder, tmp_path / "out.npz", Silent(), Overrides(frames=(START + 1, START + 1))).pose
+    truth = shot.truth[np.array([1])]
+    assert degrees(truth.jaw.rotation, np.eye(3)[None]) > 12  # it has something to find
+    assert degrees(pose.jaw.rotation, truth.jaw.rotation) < 1.5
+    assert np.abs(pose.jaw.translation).max() < 1e-3
+    keys = [i for i, group in enumerate(shot.rig.groups) if group == "jaw"]
+    assert np.abs(pose.weights[:, keys]).max() < 0.05
+    face = face_of(shot.rig, shot.rig.jaw.weight > 0.5)
+    (error,) = measure(pose, truth, face, None)["shape_mm"]
+    assert error < 1.2
+    pose.jaw = None  # it is the bone that did it
+    assert measure(pose, truth, face, None)["shape_mm"][0] > 5 * error
+
+
+def test_a_locked_jaw_is_kept_and_alignment_leaves_the_jaw_alone(shot, tmp_path):
+    document = json.loads((shot.folder / "shot.json").read_text())
+    turn = Rotation.from_rotvec([0.1, 0.2, 0.05]).as_matrix().ravel().tolist()
+    kept = {"jaw_rotation": turn, "jaw_translation": [0.001, 0.0, -0.002]}
+    initial = document["initial"]
+    locked = [{"frame": START + 1, **{name: values[1] for name, values in initial.items()}, **kept}]
+    initial["jaw_rotation"], initial["jaw_translation"] = [turn, turn], [[0.0, 0.001, 0.0]] * 2
+    folder = changed(shot, tmp_path / "locked", locked=locked, initial=initial)
+    solution = solve_folder(folder, tmp_path / "out.npz", Silent(), Overrides(stages=("rigid",)))
+    assert solution.status == ["solved", "locked"]
+    np.testing.assert_array_equal(solution.pose.jaw.rotation.reshape(2, 9), [turn, turn])
+    np.testing.assert_array_equal(solution.pose.jaw.translation, [[0.0, 0.001, 0.0], kept["jaw_translation"]])
