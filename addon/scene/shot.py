@@ -15,6 +15,7 @@ from ..problem import ERROR, FaceSolveProblem, Problem
 from .albedo import Albedo, joined, read_albedo
 from .channels import Space
 from .distortion import read_distortion
+from .driven import find_driven, with_driven
 from .fixes import artists_frames, judge_keys
 from .followers import find_followers, mirrored, with_follower
 from .infill import Span, own_spans, spans_of
@@ -149,11 +150,13 @@ def write_shot(
         )
     warnings = [str(problem) for problem in found]
     with current_frame_kept(scene):
-        warnings += unseen(scene, face, rig, frames, jaw)
+        driven = find_driven(scene, face, rig, frames, jaw)
+        warnings += unseen(scene, face, rig, frames, driven.held, jaw)
         followers = find_followers(scene, face, frames, jaw)
         scene.frame_set(frames[0])
         for other in followers:
             rig = with_follower(face, other, rig, jaw)
+        rig, samples.weights = with_driven(rig, samples.weights, driven)
     if partly:
         warnings.append(
             f"Some channels carry your keys at {ranges(sorted(partly))}: those are kept. Lock the frame to keep it whole."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, Optional, Set
+from typing import Iterator, List, Optional
 
 import bpy
 
@@ -39,11 +39,24 @@ _VISIBLE = 1e-3  # of the face's size: a modifier that moves it less is not wort
 
 
 def unseen(
-    scene: bpy.types.Scene, face: bpy.types.Object, rig: Rig, frames: List[int], jaw: Optional[Jaw] = None
+    scene: bpy.types.Scene,
+    face: bpy.types.Object,
+    rig: Rig,
+    frames: List[int],
+    following: List[str],
+    jaw: Optional[Jaw] = None,
 ) -> List[str]:
-    """Sentences for the artist; empty where the solver sees everything. Leaves the scene at another frame."""
+    """Sentences for the artist; empty where the solver sees everything. Leaves the scene at another frame.
+
+    Args:
+        scene: the scene.
+        face: the head's object.
+        rig: the head alone, its driven keys apart.
+        frames: that are solved.
+        following: keys that follow solved ones and are not seen through.
+        jaw: the jaw bone that is solved, if any.
+    """
     said = []
-    following = keys_that_follow(face, {name for name, solved in zip(rig.names, rig.solved, strict=True) if solved})
     if following:
         said.append(
             f"Drivers move {', '.join(following[:5])} along with shape keys that are solved: they are solved as if they stood still."
@@ -57,28 +70,6 @@ def unseen(
             + ": the solver does not see that."
         )
     return said
-
-
-def keys_that_follow(face: bpy.types.Object, solved: Set[str]) -> List[str]:
-    """The driven shape keys whose drivers read a key in `solved` or the head's own place, at first or second hand."""
-    keys = face.data.shape_keys
-    data = keys.animation_data
-    paths = {block.name: block.path_from_id("value") for block in keys.key_blocks}
-    reads: Dict[str, Set[str]] = {}
-    for curve in data.drivers if data else ():
-        name = next((name for name, path in paths.items() if path == curve.data_path), None)
-        if name is not None:
-            reads[name] = set()
-            for variable in curve.driver.variables:
-                for target in variable.targets:
-                    if target.id in (keys, face, face.data):
-                        reads[name].update(other for other, path in paths.items() if path in target.data_path)
-                        if variable.type != "SINGLE_PROP" or target.data_path.startswith(("location", "rotation")):
-                            reads[name].add("")  # the head itself, which every solve moves
-    moving = {*solved, ""}
-    for _ in reads:
-        moving |= {name for name, sources in reads.items() if sources & moving}
-    return sorted(moving & set(reads))
 
 
 def _deforming(face: bpy.types.Object) -> List[bpy.types.Modifier]:

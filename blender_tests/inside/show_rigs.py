@@ -112,6 +112,71 @@ def driven_by_a_solved_key(head):
     drive(head, "eyeBlink_L", "b", b=(keys, "KEY", 'key_blocks["browUp"].value'))
 
 
+def value_of(head, name):
+    return (head.data.shape_keys, "KEY", f'key_blocks["{name}"].value')
+
+
+def driven_by_a_sum(head):
+    """Two solved keys, one of them with another range, and a property that changes over the shot."""
+    block_of(head, "jawOpen").slider_min, block_of(head, "jawOpen").slider_max = -1.0, 2.0
+    block_of(head, "browUp").slider_min, block_of(head, "browUp").slider_max = -10.0, 10.0
+    head["tense"] = 0.1
+    head.keyframe_insert('["tense"]', frame=1)
+    head["tense"] = 0.8
+    head.keyframe_insert('["tense"]', frame=3)
+    drive(
+        head, "browUp", "0.5 * a - 0.25 * b + t + 0.1", a=value_of(head, "jawOpen"), b=value_of(head, "mouthSmile_L"),
+        t=(head, "OBJECT", '["tense"]'))  # fmt: skip
+
+
+def driven_without_an_expression(head):
+    """The sum of its variables, bent by the driver's own curve into a line of another slope, seen through the object."""
+    drive(head, "browUp", "", a=(head, "OBJECT", 'data.shape_keys.key_blocks["jawOpen"].value'), b=value_of(head, "eyeBlink_L"))  # fmt: skip
+    curve = head.data.shape_keys.animation_data.drivers[0]
+    curve.driver.type = "SUM"
+    block_of(head, "browUp").slider_min, block_of(head, "browUp").slider_max = -10.0, 10.0
+    curve.modifiers.remove(curve.modifiers[0]) if curve.modifiers else None
+    bend = curve.modifiers.new("GENERATOR")
+    bend.mode, bend.use_additive = "POLYNOMIAL", False
+    bend.coefficients = (0.2, -0.7)
+
+
+def driven_with_followers(head):
+    """A masked key, and the brows that follow it."""
+    drive(head, "browUp", "0.8 * a", a=value_of(head, "jawOpen"))
+    mask(head, "browUp")
+    brows = make_head("Brows", 6, ("browUp", "eyeBlink_L"))
+    brows.parent = head
+    block_of(brows, "eyeBlink_L").value = block_of(head, "eyeBlink_L").value
+    drive(brows, "browUp", "a", a=value_of(head, "browUp"))
+    bpy.context.view_layer.objects.active = head
+
+
+def driven_and_muted(head):
+    drive(head, "browUp", "a", a=value_of(head, "jawOpen"))
+    block_of(head, "browUp").mute = True
+
+
+def driven_by_a_product(head):
+    drive(head, "browUp", "a * b", a=value_of(head, "jawOpen"), b=value_of(head, "mouthSmile_L"))
+
+
+def driven_to_the_end_of_its_slider(head):
+    drive(head, "browUp", "2 * a", a=value_of(head, "jawOpen"))
+
+
+def driven_by_the_head_and_a_key(head):
+    drive(head, "browUp", "a + z", a=value_of(head, "jawOpen"), z=(head, "OBJECT", "location.z"))
+
+
+def driven_differently_over_time(head):
+    head["gain"] = 0.1
+    head.keyframe_insert('["gain"]', frame=1)
+    head["gain"] = 0.8
+    head.keyframe_insert('["gain"]', frame=3)
+    drive(head, "browUp", "g * a", a=value_of(head, "jawOpen"), g=(head, "OBJECT", '["gain"]'))
+
+
 def _euler(mode):
     def rotated(head):
         head.rotation_mode = mode
@@ -216,6 +281,8 @@ CASES = {
     for case in (
         *(plain, relative_to_another, masked, masked_by_a_missing_group),
         *(masked_by_an_empty_group, muted, ranges, driven_by_a_property, driven_by_a_solved_key),
+        *(driven_by_a_sum, driven_without_an_expression, driven_with_followers, driven_and_muted, driven_by_a_product),
+        *(driven_to_the_end_of_its_slider, driven_by_the_head_and_a_key, driven_differently_over_time),
         *(quaternion, axis_angle, parented, parented_to_a_bone, child_of, scaled),
         *(mirrored, deltas, delta_quaternion, subdivided, masked_away, at_rest_in_an_armature, moved_by_an_armature),
         *(animated, followed),
