@@ -106,10 +106,13 @@ def _reads(face: bpy.types.Object, jaw: Optional[Jaw]) -> Dict[str, Set[str]]:
                     reads[name].update(other for other, path in paths.items() if path in target.data_path)
                     if variable.type != "SINGLE_PROP" or target.data_path.startswith(("location", "rotation")):
                         reads[name].add(_HEAD)  # every solve moves it
-                elif jaw is not None and target.id == jaw.armature:
-                    if target.bone_target == jaw.name or jaw.posed.path_from_id() in target.data_path:
-                        reads[name].add(_HEAD)
+                elif jaw is not None and target.id == jaw.armature and _names(target, jaw):
+                    reads[name].add(_HEAD)
     return reads
+
+
+def _names(target: bpy.types.DriverTarget, jaw: Jaw) -> bool:
+    return target.bone_target == jaw.name or jaw.posed.path_from_id() in target.data_path
 
 
 def _reached(reads: Dict[str, Set[str]], start: Set[str]) -> Set[str]:

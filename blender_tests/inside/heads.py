@@ -59,6 +59,20 @@ def make_head(name="Head", seed=1, keys=KEYS):
     return head
 
 
+def drive(head, name, expression, **variables):
+    """Drive a key: each variable is (data-block, its type, data path)."""
+    curve = head.data.shape_keys.driver_add(f'key_blocks["{name}"].value')
+    curve.driver.type, curve.driver.expression = "SCRIPTED", expression
+    for variable, (target, kind, path) in variables.items():
+        made = curve.driver.variables.new()
+        made.name, made.targets[0].id_type = variable, kind
+        made.targets[0].id, made.targets[0].data_path = target, path
+
+
+def value_of(head, name):
+    return (head.data.shape_keys, "KEY", f'key_blocks["{name}"].value')
+
+
 def rig_jaw(head, bones=BONES, below=True, connected=False, shared=1.4):
     """An armature with a jaw bone in the head's own space, and weights that do not sum to 1."""
     data = bpy.data.armatures.new("Rig")

@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 import bpy
-from heads import BONES, make_head, posed, report, rig_jaw, weigh
+from heads import BONES, drive, make_head, posed, report, rig_jaw, value_of, weigh
 
 
 def child(head):
@@ -136,6 +136,18 @@ def followed(head):
     bpy.context.view_layer.objects.active = head
 
 
+def driven_beside_it(head):
+    posed(rig_jaw(head))
+    drive(head, "browUp", "0.5 * a", a=value_of(head, "eyeBlink_L"))
+
+
+def driven_by_it(head):
+    """A correction that follows the bone, which no slope on a shape key can say."""
+    rig = rig_jaw(head)
+    posed(rig, "XYZ")
+    drive(head, "browUp", "0.5 * a", a=(rig, "OBJECT", 'pose.bones["jaw"].rotation_euler[0]'))
+
+
 CASES = {
     case.__name__: case
     for case in (
@@ -149,6 +161,8 @@ CASES = {
             mirrored,
             animated,
             followed,
+            driven_beside_it,
+            driven_by_it,
         ),
     )
 }

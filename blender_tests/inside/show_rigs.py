@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 import bpy
-from heads import make_head, report
+from heads import drive, make_head, report, value_of
 from mathutils import Euler, Matrix, Vector
 
 EULERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
@@ -21,16 +21,6 @@ def mask(head, name, group="mask", every=2):
     for index in range(0, len(head.data.vertices), every):
         made.add([index], (index % 7) / 7, "REPLACE")
     block_of(head, name).vertex_group = group
-
-
-def drive(head, name, expression, **variables):
-    """Drive a key: each variable is (data-block, its type, data path)."""
-    curve = head.data.shape_keys.driver_add(f'key_blocks["{name}"].value')
-    curve.driver.type, curve.driver.expression = "SCRIPTED", expression
-    for variable, (target, kind, path) in variables.items():
-        made = curve.driver.variables.new()
-        made.name, made.targets[0].id_type = variable, kind
-        made.targets[0].id, made.targets[0].data_path = target, path
 
 
 def parent_to(head, rotation=(0.5, 0.2, -0.7), scale=(1.5, 1.5, 1.5), animated=True):
@@ -110,10 +100,6 @@ def driven_by_a_solved_key(head):
     keys = head.data.shape_keys
     drive(head, "browUp", "0.5 * a", a=(keys, "KEY", 'key_blocks["jawOpen"].value'))
     drive(head, "eyeBlink_L", "b", b=(keys, "KEY", 'key_blocks["browUp"].value'))
-
-
-def value_of(head, name):
-    return (head.data.shape_keys, "KEY", f'key_blocks["{name}"].value')
 
 
 def driven_by_a_sum(head):
