@@ -87,13 +87,12 @@ def _keeps_shapes(matrix: Matrix) -> bool:
     return alike and all(abs(axes[a].dot(axes[b])) <= 1e-4 * size * size for a, b in ((0, 1), (0, 2), (1, 2)))
 
 
-def read_pose(face: bpy.types.Object) -> Pose:
-    """The world pose of an evaluated object at the scene's current frame.
+def read_pose(face: bpy.types.Object, world: Matrix) -> Pose:
+    """The head's pose of its world matrix (4x4).
 
     Raises:
-        FaceSolveProblem: where the object has zero scale or is sheared by its parents.
+        FaceSolveProblem: where it has zero scale or is sheared by its parents.
     """
-    world = face.matrix_world
     lengths = [world.col[i].to_3d().length for i in range(3)]
     if min(lengths) < 1e-9:
         raise FaceSolveProblem(f"{face.name} has a scale of zero.", "Give it a scale, and apply it (Ctrl+A).")

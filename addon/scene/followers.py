@@ -11,7 +11,7 @@ import bpy
 from mathutils import Matrix
 
 from .channels import below
-from .jaw import Jaw, carrier_of, jaw_weights, read_motion, rest_in_head
+from .jaw import Jaw, by_bones, carrier_of, deforms, jaw_weights, read_motion, rest_in_head
 from .npz import Array
 from .record import Channel, weight_channels
 from .rig import Rig, coordinates, driven_keys, masked, solvable_keys
@@ -150,7 +150,9 @@ def _ranges(other: bpy.types.Object, moving: Dict[str, array[float]]) -> Dict[st
 def _place(other: bpy.types.Object, face: bpy.types.Object, jaw: Optional[Jaw]) -> Matrix:
     """The follower's space in the head's, as they stand; of one that hangs on the jaw bone, with the bone at rest."""
     graph = bpy.context.evaluated_depsgraph_get()
-    place = face.evaluated_get(graph).matrix_world.inverted_safe() @ other.evaluated_get(graph).matrix_world
+    above = Matrix.Identity(4) if jaw is None or deforms(other, jaw) else by_bones(jaw, graph)
+    head = face.evaluated_get(graph).matrix_world @ above
+    place = head.inverted_safe() @ other.evaluated_get(graph).matrix_world
     if jaw is None or not _on_bone(other, jaw):
         return place
     rest = rest_in_head(jaw, graph)

@@ -10,7 +10,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import bpy
 from mathutils import Matrix, Vector
 
-from ..problem import FaceSolveProblem
+from ..problem import WARNING, FaceSolveProblem, Problem
 from .channels import below
 from .npz import Array
 from .record import Channel, pose_channels
@@ -150,6 +150,27 @@ def check_jaw(jaw: Jaw) -> None:
         )
 
 
+def bent(jaw: Jaw) -> List[Problem]:
+    """What makes Blender's mesh differ a little from the solver's, which blends linearly."""
+    found = []
+    modifiers = [one for one in _armature_modifiers(jaw.face) if one.object == jaw.armature]
+    if any(one.use_deform_preserve_volume for one in modifiers):
+        found.append(
+            Problem(
+                WARNING,
+                f"The Armature modifier of {jaw.face.name} preserves volume: where the jaw's weights fade the solve is a little off.",
+                "Turn off Preserve Volume in the modifier.",
+            )
+        )
+    if jaw.posed.bone.bbone_segments > 1:
+        found.append(
+            Problem(
+                WARNING, f"The jaw bone {jaw.name} is bendy: it is solved as a stiff one.", "Set its segments to 1."
+            )
+        )
+    return found
+
+
 def carry(jaw: Jaw) -> None:
     """Parent the armature to the face; nothing moves."""
     armature, face = jaw.armature, jaw.face
@@ -179,6 +200,11 @@ def jaw_weights(mesh: bpy.types.Object, jaw: Jaw) -> array[float]:
     return shares
 
 
+def deforms(mesh: bpy.types.Object, jaw: Jaw) -> bool:
+    """Whether the jaw's armature deforms a mesh."""
+    return any(one.object == jaw.armature for one in _armature_modifiers(mesh))
+
+
 def rest_in_head(jaw: Jaw, graph: bpy.types.Depsgraph) -> Matrix:
     """4x4: the bone's rest axes and head in the face's own space."""
     face, armature = jaw.face.evaluated_get(graph), jaw.armature.evaluated_get(graph)
@@ -189,20 +215,44 @@ def read_motion(jaw: Jaw, graph: bpy.types.Depsgraph) -> Matrix:
     """4x4: the bone's turn and shift from its rest, in its own rest axes.
 
     Raises:
-        FaceSolveProblem: where it is scaled or sheared, or a bone above it is posed.
+        FaceSolveProblem: where it is scaled or sheared, or a bone above it is posed that it does not follow.
     """
     posed = jaw.armature.evaluated_get(graph).pose.bones[jaw.name]
-    for above in posed.parent_recursive:
-        if not near(above.matrix, above.bone.matrix_local):
-            raise FaceSolveProblem(
-                f"The bone {above.name} above the jaw bone {jaw.name} is posed (frame {graph.scene.frame_current}).",
-                f"Clear its pose and its keys (Alt+G, Alt+R): the head is moved as an object, {_OTHERWISE}.",
-            )
-    motion = posed.bone.matrix_local.inverted_safe() @ posed.matrix
+    bone, above = posed.bone, _pose_above(jaw, graph)
+    follows = bone.use_inherit_rotation and bone.use_local_location and bone.inherit_scale == "FULL"
+    if not (follows or near(above, Matrix.Identity(4))):
+        raise FaceSolveProblem(
+            f"The bone {posed.parent.name} above the jaw bone {jaw.name} is posed, and the jaw does not inherit all of it.",
+            f"Clear its pose (Alt+G, Alt+R), or let the jaw bone inherit rotation, scale and local location, {_OTHERWISE}.",
+        )
+    motion = bone.matrix_local.inverted_safe() @ above.inverted_safe() @ posed.matrix
     turn = motion.to_3x3()
     if not near((turn @ turn.transposed()).to_4x4(), Matrix.Identity(4), 1e-3):
         raise FaceSolveProblem(f"The jaw bone {jaw.name} is scaled.", "Clear its scale (Alt+S).")
     return motion
+
+
+def by_bones(jaw: Optional[Jaw], graph: bpy.types.Depsgraph) -> Matrix:
+    """4x4, in the face's own space: what the bones above the jaw do to the head as a whole."""
+    if jaw is None or jaw.posed.parent is None:
+        return Matrix.Identity(4)
+    face, armature = jaw.face.evaluated_get(graph), jaw.armature.evaluated_get(graph)
+    place = armature.matrix_world.inverted_safe() @ face.matrix_world
+    return place.inverted_safe() @ _pose_above(jaw, graph) @ place
+
+
+def head_matrix(face: bpy.types.Object, jaw: Optional[Jaw], graph: bpy.types.Depsgraph) -> Matrix:
+    """4x4: the head's place in the world: the object's, and then what the bones above the jaw do to it."""
+    world = face.evaluated_get(graph).matrix_world.copy()
+    return world if jaw is None else world @ by_bones(jaw, graph)
+
+
+def _pose_above(jaw: Jaw, graph: bpy.types.Depsgraph) -> Matrix:
+    """4x4, in the armature's space: what the bone above the jaw does to its vertices; the identity where it rests."""
+    above = jaw.armature.evaluated_get(graph).pose.bones[jaw.name].parent
+    if above is None or near(above.matrix, above.bone.matrix_local, 1e-7):
+        return Matrix.Identity(4)
+    return above.matrix @ above.bone.matrix_local.inverted_safe()
 
 
 def motion_values(motion: Matrix) -> Tuple[List[float], List[float]]:
@@ -232,14 +282,13 @@ def jaw_arrays(jaw: Jaw, rest: Matrix) -> Dict[str, Array]:
     }
 
 
-def skin(vertices: array[float], arrays: Dict[str, Array], motion: Matrix) -> None:
-    """Move vertices (3 numbers each, in the face's own space) as the bone does, in place."""
+def skin(vertices: array[float], arrays: Dict[str, Array], motion: Matrix, above: Matrix) -> None:
+    """Move vertices (3 numbers each, in the face's own space) as the bone does, and then the bones above it, in place."""
     rest = Matrix([arrays["jaw_rest"].values[4 * i : 4 * i + 4] for i in range(4)])
     whole = rest @ motion @ rest.inverted_safe()
     for i, share in enumerate(arrays["jaw_weight"].values):
-        if share:
-            place = Vector(vertices[3 * i : 3 * i + 3])
-            vertices[3 * i : 3 * i + 3] = array("f", place + share * (whole @ place - place))
+        place = Vector(vertices[3 * i : 3 * i + 3])
+        vertices[3 * i : 3 * i + 3] = array("f", above @ (place + share * (whole @ place - place)))
 
 
 def near(first: Matrix, second: Matrix, within: float = _STILL) -> bool:

@@ -8,7 +8,7 @@ import bpy
 
 from ..problem import ERROR, WARNING, FaceSolveProblem, Problem
 from . import infill
-from .jaw import carrier_of, check_jaw, chosen_jaw
+from .jaw import bent, carrier_of, check_jaw, chosen_jaw
 from .plate import missing_frames, read_plate
 from .rig import check_face, check_placed
 from .shape_settings import group_problems
@@ -28,6 +28,7 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
         if jaw is not None:
             check_jaw(jaw)
             check_placed(carrier_of(settings.face, jaw))
+            problems += bent(jaw)
     except FaceSolveProblem as problem:
         problems.append(problem.as_problem())
     cameras = enabled_cameras(settings)

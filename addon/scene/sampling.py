@@ -13,7 +13,7 @@ from mathutils import Matrix
 from ..problem import FaceSolveProblem
 from .camera_model import FrameFormat, Lens, intrinsics, world_to_camera
 from .channels import Pose, Space, read_pose, read_space
-from .jaw import Jaw, carrier_of, near, read_motion, rest_in_head
+from .jaw import Jaw, carrier_of, head_matrix, near, read_motion, rest_in_head
 from .plate import Plate, backdrop
 from .rig import solvable_keys
 
@@ -77,8 +77,7 @@ def sample_scene(
         for frame in frames:
             scene.frame_set(frame)
             graph = bpy.context.evaluated_depsgraph_get()
-            evaluated = face.evaluated_get(graph)
-            pose = read_pose(evaluated)
+            pose = read_pose(face, head_matrix(face, jaw, graph))
             if samples.poses and (pose.scale - samples.poses[0].scale).length > 1e-4 * pose.scale.length:
                 raise FaceSolveProblem(
                     f"The scale of {face.name} changes during the shot (frame {frame}).",
@@ -99,12 +98,11 @@ def sample_scene(
 
 def head_space(face: bpy.types.Object, jaw: Optional[Jaw], graph: bpy.types.Depsgraph) -> Space:
     """What stands between the head's world matrix and the channels of the object that carries it."""
-    carrier = carrier_of(face, jaw)
-    space = read_space(carrier.evaluated_get(graph))
-    if carrier == face:
+    carrier = carrier_of(face, jaw).evaluated_get(graph)
+    space = read_space(carrier)
+    if jaw is None:
         return space
-    above, head = (one.evaluated_get(graph).matrix_world for one in (carrier, face))
-    return replace(space, child=above.inverted_safe() @ head)
+    return replace(space, child=carrier.matrix_world.inverted_safe() @ head_matrix(face, jaw, graph))
 
 
 def _sample_jaw(jaw: Jaw, graph: bpy.types.Depsgraph, samples: Samples) -> None:

@@ -13,7 +13,7 @@ from ..worker.job import FrameResult
 from .channels import read_pose
 from .followers import find_followers
 from .infill import find_ranges
-from .jaw import check_jaw, chosen_jaw
+from .jaw import check_jaw, chosen_jaw, head_matrix
 from .npz import read_npz
 from .overlays import keep_overlays
 from .record import weight_channels
@@ -97,7 +97,7 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
             scene.frame_set(frame)
             graph = bpy.context.evaluated_depsgraph_get()
             spaces[frame] = head_space(face, jaw, graph)
-            scale = read_pose(face.evaluated_get(graph)).scale
+            scale = read_pose(face, head_matrix(face, jaw, graph)).scale
         followers = [other.name for other in find_followers(scene, face, frames, jaw)]
     locked = {item.frame for item in settings.locked_frames}
     plan = Plan(

@@ -8,7 +8,7 @@ from typing import Iterator, List, Optional
 
 import bpy
 
-from .jaw import Jaw, read_motion, skin
+from .jaw import Jaw, by_bones, read_motion, skin
 from .rig import Rig
 
 _DEFORMS = {
@@ -99,7 +99,7 @@ def _moved_by_modifiers(
                         if delta:
                             expected[i] += weight * delta
             if jaw is not None:
-                skin(expected, rig.arrays, read_motion(jaw, graph))
+                skin(expected, rig.arrays, read_motion(jaw, graph), by_bones(jaw, graph))
             mesh = face.evaluated_get(graph).data
             shown = array("f", bytes(12 * len(mesh.vertices)))
             mesh.vertices.foreach_get("co", shown)

@@ -131,6 +131,11 @@ def check_no_jaw_bone_is_no_jaw_bone():
     assert "jaw_rotation" not in shot_of(scene)["initial"]
 
 
+def _posed_above(_scene, _head, rig):
+    rig.pose.bones["head"].location = (0, 0.1, 0)
+    rig.data.bones["jaw"].use_inherit_rotation = False
+
+
 def check_what_is_wrong_with_the_bone_is_said():
     solve = bpy.ops.face_solve.solve_shot
 
@@ -152,10 +157,20 @@ def check_what_is_wrong_with_the_bone_is_said():
     wrong(lambda _scene, _head, rig: rig.pose.bones["jaw"].constraints.new("LIMIT_ROTATION"), "constraint", "Mute")
     wrong(lambda _scene, _head, rig: rig.pose.bones["jaw"].driver_add("location", 1) and None, "driver", "Remove")
     wrong(lambda _scene, _head, rig: setattr(rig.pose.bones["jaw"], "scale", (1, 2, 1)), "scaled", "Clear")
-    wrong(
-        lambda _scene, _head, rig: setattr(rig.pose.bones["head"], "location", (0, 0.1, 0)), "bone head above", "Clear"
-    )
+    wrong(_posed_above, "bone head above", "inherit", "Clear")
     wrong(lambda _scene, _head, _rig: None, "does not move with", "Parent", below=False)
+
+
+def check_what_is_solved_a_little_differently_is_said():
+    scene, head, rig = ready()
+    prechecks = harness.module("scene.prechecks").prechecks
+    assert not prechecks(scene.face_solve)
+    head.modifiers[0].use_deform_preserve_volume = True
+    rig.data.bones["jaw"].bbone_segments = 4
+    said = prechecks(scene.face_solve)
+    assert [one.level for one in said] == ["WARNING"] * 2, said
+    assert "Preserve Volume" in said[0].remedy
+    assert "bendy" in said[1].message
 
 
 def check_the_armature_is_parented_by_a_button():

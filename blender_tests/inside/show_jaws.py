@@ -114,6 +114,30 @@ def animated(head):
         jaw.keyframe_insert("rotation_euler", frame=frame)
 
 
+def under_a_posed_head_bone(head):
+    """The bone above is posed and animated: it moves the whole head."""
+    rig = rig_jaw(head)
+    skull = rig.pose.bones["head"]
+    skull.rotation_mode = "XYZ"
+    for frame, turn in ((1, 0.2), (3, -0.4)):
+        skull.rotation_euler, skull.location = (turn, 0.3, -turn), (turn * 0.1, 0.02, 0.01)
+        skull.keyframe_insert("rotation_euler", frame=frame)
+        skull.keyframe_insert("location", frame=frame)
+    posed(rig)
+
+
+def below_with_a_posed_head_bone(head):
+    """A character: the last of a chain of bones moves the head, and the mesh is the armature's child."""
+    bones = {"neck": ((0, 0, -0.3), (0, 0.02, -0.06), 0.3, None), **BONES}
+    bones["head"] = (*BONES["head"][:3], "neck")
+    rig = rig_jaw(head, bones, below=False)
+    rig.location, rig.rotation_euler, rig.scale = (0.1, -0.2, 0.3), (0.4, 0.1, -0.6), (1.3, 1.3, 1.3)
+    head.parent = rig
+    rig.pose.bones["neck"].rotation_quaternion = (0.9, 0.3, -0.2, 0.1)
+    rig.pose.bones["head"].rotation_quaternion = (0.9, -0.1, 0.3, 0.2)
+    posed(rig)
+
+
 def followed(head):
     """Teeth: one row parented to the jaw bone, one deformed by it, one on the skull."""
     rig = rig_jaw(head)
@@ -148,6 +172,14 @@ def driven_by_it(head):
     drive(head, "browUp", "0.5 * a", a=(rig, "OBJECT", 'pose.bones["jaw"].rotation_euler[0]'))
 
 
+def followed_under_a_posed_head_bone(head):
+    """The upper row hangs on the head bone."""
+    followed(head)
+    rig, upper = bpy.data.objects["Rig"], bpy.data.objects["Upper"]
+    rig.pose.bones["head"].rotation_quaternion = (0.9, -0.1, 0.3, 0.2)
+    upper.parent, upper.parent_type, upper.parent_bone = rig, "BONE", "head"
+
+
 CASES = {
     case.__name__: case
     for case in (
@@ -163,6 +195,9 @@ CASES = {
             followed,
             driven_beside_it,
             driven_by_it,
+            under_a_posed_head_bone,
+            below_with_a_posed_head_bone,
+            followed_under_a_posed_head_bone,
         ),
     )
 }
