@@ -113,6 +113,16 @@ def test_flow_of_a_batch_is_that_of_its_pictures():
         np.testing.assert_array_equal(together[i], DisFlow()(still[i : i + 1], pictures[i : i + 1])[0])
 
 
+def test_another_light_is_no_motion():
+    """A shading that changes slowly, as another light's does, hardly moves the flow; brightness constancy would read it as pixels."""
+    picture = texture(160) * 0.25 + 0.4
+    y, x = np.mgrid[:160, :160] / 160
+    shaded = picture + (0.15 * np.sin(3 * x + 2 * y) - 0.05)[None, :, :, None].astype(np.float32)
+    flow = DisFlow()(picture, shaded)[0, 16:-16, 16:-16]
+    assert np.abs(flow).mean() < 0.03
+    assert np.abs(np.median(flow, (0, 1))).max() < 0.005
+
+
 def vectors_on(image, forward=None, backward=None):
     """One vector in the middle of a picture."""
     size = image.shape[0]
