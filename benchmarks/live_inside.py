@@ -1,0 +1,99 @@
+"""Runs inside Blender for benchmarks/live.py: times the keying of a solve, and frame changes while one runs; prints RESULT lines."""
+
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "blender_tests" / "inside"))
+import bpy
+import harness
+
+FRAMES, KEYS, CHANGES = 200, 60, 60
+
+
+def shot():
+    """A head with many shape keys, and a camera with a plate: (scene, face)."""
+    face = harness.make_face(keys=())
+    face.shape_key_add(name="Basis")
+    for index in range(KEYS):
+        face.shape_key_add(name=f"key{index}", from_mix=False).value = 0.0
+    harness.make_camera(duration=FRAMES)
+    bpy.context.scene.frame_start, bpy.context.scene.frame_end = 1, FRAMES
+    bpy.ops.face_solve.setup_from_scene()
+    return bpy.context.scene, face
+
+
+def result(text):
+    """One line for benchmarks/live.py."""
+    print(f"RESULT {text}", flush=True)
+
+
+def keying():
+    """Whole solves into empty curves and over keys, and one frame into full curves."""
+    harness.install()
+    harness.empty_scene(end=FRAMES)
+    scene, _face = shot()
+    writer, job = harness.module("scene.writer"), harness.module("worker.job")
+    plan = harness.module("scene.shot").write_shot(scene, harness.FOLDER / "shot")
+    results = {}
+    for frame in range(1, FRAMES + 1):
+        rotation, translation, weight = harness.known_motion(frame)
+        results[frame] = job.FrameResult(frame, "solved", 0.5, rotation, translation, [weight] * KEYS)
+    for name, dirty in (("into empty curves", results), ("over existing keys", results), ("one more frame", [100])):
+        started, used = time.perf_counter(), time.thread_time()
+        writer.write_frames(plan, results, dirty)
+        took, used = 1000 * (time.perf_counter() - started), 1000 * (time.thread_time() - used)
+        result(f"{FRAMES} frames x {KEYS} shape keys, {name}: {took:.0f} ms ({used:.0f} ms of processor time)")
+    os._exit(0)
+
+
+def frames():
+    """Frame changes before a solve and while one runs, and how long its keying holds Blender up; drawing is not counted."""
+    import window_tools
+
+    def changes(scene, go_on):
+        took = []
+        while len(took) < CHANGES and go_on():
+            started = time.perf_counter()
+            scene.frame_set(1 + scene.frame_current % FRAMES)
+            took.append(time.perf_counter() - started)
+            yield
+        return (
+            f"median {1000 * statistics.median(took):.1f} ms, slowest {1000 * max(took):.0f} ms ({len(took)} changes)"
+        )
+
+    def story():
+        session = harness.module("session")
+        ticks = []
+        tick = session.Session.tick
+
+        def timed(self):
+            started, used = time.perf_counter(), time.thread_time()
+            tick(self)
+            ticks.append((time.perf_counter() - started, time.thread_time() - used))
+
+        session.Session.tick = timed
+        scene, _face = shot()
+        window_tools.viewport().spaces.active.shading.type = "WIREFRAME"
+        scene.frame_set(1)
+        yield
+        idle = yield from changes(scene, lambda: True)
+        result(f"frame change without a solve: {idle}")
+        os.environ["FACE_SOLVE_PACE"] = "0.1"
+        with window_tools.in_window():
+            bpy.ops.face_solve.solve_shot()
+        yield from window_tools.wait(lambda: len(session.running().results) > FRAMES // 4)
+        ticks.clear()
+        busy = yield from changes(scene, lambda: session.running() is not None)
+        result(f"frame change while frames arrive: {busy}")
+        yield from window_tools.wait(lambda: session.running() is None, 60.0)
+        for name, some in (("while frames arrive", ticks[:-1]), ("at the end", ticks[-1:])):
+            took, used = (1000 * max(values) for values in zip(*some, strict=True))
+            result(f"Blender held up by keying {name}: {took:.0f} ms at most ({used:.0f} ms of processor time)")
+
+    window_tools.tell(story)
+
+
+{"keying": keying, "frames": frames}[sys.argv[-1]]()
