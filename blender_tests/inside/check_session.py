@@ -175,4 +175,24 @@ def check_what_is_wrong_names_the_operator_that_mends_it():
     assert prechecks(settings) == []
 
 
+def check_deleting_the_scene_ends_the_solve_in_words():
+    ready_scene()
+    session, writer = harness.module("session"), harness.module("scene.writer")
+    write_frames = session.write_frames
+
+    def deleted(plan, *arguments):
+        if "Scene" in bpy.data.scenes and len(bpy.data.scenes) > 1:
+            bpy.data.scenes.remove(bpy.data.scenes[plan.scene])
+        return writer.write_frames(plan, *arguments)
+
+    bpy.data.scenes.new("Other")
+    session.write_frames = deleted
+    try:
+        refused(bpy.ops.face_solve.solve_shot, "is gone")
+    finally:
+        session.write_frames = write_frames
+    assert session.running() is None
+    assert [one.name for one in bpy.data.scenes] == ["Other"]
+
+
 harness.run(globals())
