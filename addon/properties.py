@@ -191,6 +191,11 @@ class FaceSolveSettings(PropertyGroup):
         soft_max=20.0,
         description="Frames with a larger error (plate pixels) are bad frames to step through",
     )
+    reference_frames: StringProperty(
+        name="Reference Frames",
+        description="Frames that the light is taken from, such as 1001, 1010-1012: the face seen well, and well aligned. "
+        "Empty: the solver chooses",
+    )
     stage_file: StringProperty(
         name="Stages",
         subtype="FILE_PATH",

@@ -210,6 +210,9 @@ def check_rig(rig: Rig) -> None:
     """
     if not rig.names:
         raise FaceSolveError("The face has no shape keys.", "Choose the mesh that carries the expressions.")
+    if len(set(rig.names)) < len(rig.names):
+        twice = next(name for name in rig.names if rig.names.count(name) > 1)
+        raise FaceSolveError(f"Two shape keys are called {twice}.", "Give every shape key its own name.")
     for what, values in [("the Basis", rig.neutral), *((f"shape key {n}", d) for n, d in zip(rig.names, rig.deltas, strict=True))]:  # fmt: skip
         if not np.isfinite(values).all():
             raise FaceSolveError(f"A vertex of {what} is not a number.", "Repair or delete that shape key.")

@@ -46,6 +46,7 @@ class Settings:
     detector: str = "short_range"  # how faces are found: networks/registry.py
     flow: str = "dis"  # the optical flow network: networks/flow/registry.py
     refinement: float = 0.0  # amount of temporal refinement, 0 to 1; 0 leaves it out
+    reference_frames: tuple[int, ...] = ()  # scene frames that the light is taken from; none: the solver chooses
     device: str = "cpu"  # where the networks run: cpu or cuda
 
 
@@ -161,6 +162,7 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
     )
     known = Settings.__dataclass_fields__
     settings = Settings(**{key: value for key, value in document.get("settings", {}).items() if key in known})
+    settings = replace(settings, reference_frames=tuple(int(frame) for frame in settings.reference_frames))
     stages = document.get("stages")
     return Shot(
         name=str(document.get("name", folder.name)),

@@ -32,7 +32,7 @@ from solver_core.stages.joins import join
 from solver_core.stages.light import estimate_lights
 from solver_core.stages.stage_file import read_stages, unknown_keys
 from solver_core.tie import tie_landmarks
-from solver_core.views import View, observe
+from solver_core.views import NOT_LOOKED_AT, View, observe
 
 # expected seconds a frame, for the time left
 SEEING, FITTING, ROUND, JUDGING = 0.15, 0.05, 0.6, 0.1
@@ -117,9 +117,8 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
         "shot": str(shot.folder.resolve()),
     }
     run = _Run(context, solution, listener, progress, flow, np.full(len(shot.frames), math.nan))
-    for view in context.views:
-        for note in view.notes:
-            listener.warning(f"Camera {view.camera.name}: {note}")
+    for sentence in _notes(context):
+        listener.warning(sentence)
     if shot.settings.refinement or shot.infill_ranges:
         listener.warning("This version neither refines in time nor fills in ranges: those settings were left out.")
     run.refuse_unseen()
@@ -130,6 +129,21 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
         join(context, [step for steps in stages.values() for step in steps], flow)
     run.judge(overlay, measures_flow(stages))
     return solution
+
+
+def _notes(context: Context) -> Iterator[str]:
+    """What the artist should know of what was seen: other faces, cameras and reference frames without the face."""
+    for view in context.views:
+        name = view.camera.name
+        yield from (f"Camera {name}: {note}" for note in view.notes)
+        looked = view.plate is not None and NOT_LOOKED_AT not in view.reasons
+        if looked and context.seen.any() and not view.seen.any():
+            reasons = ", ".join(dict.fromkeys(reason for reason in view.reasons if reason))
+            yield f"Camera {name} sees the face in no frame and is left out ({reasons}): check its plate and its frames."
+    shot = context.shot
+    blind = [str(frame) for frame in shot.frames[~context.seen] if frame in shot.settings.reference_frames]
+    if blind:
+        yield f"The light is not taken from the reference frame {', '.join(blind)}: no camera sees the face there."
 
 
 def measures_flow(stages: dict[str, tuple[Step, ...]]) -> bool:

@@ -17,6 +17,7 @@ from solver_core.plates import Plate, PlateFrameError, open_plate
 
 REFERENCE_CROP = 256.0  # residuals are counted in pixels of a face crop of this size, so that no weight depends on the plate's resolution
 KEPT = 2000  # crops, 0.3 MB each
+NOT_LOOKED_AT = "not looked at"  # the solve was stopped before
 OUT_OF_PICTURE = 0.25  # share of the landmarks that may lie outside the plate
 
 
@@ -101,7 +102,7 @@ def observe(
     plate = open_plate(camera.plate, size=(camera.width, camera.height)) if filmed else None
     crops: list[Crop | None] = [None] * count
     points = np.full((count, network.count, 2), np.nan)
-    reasons = ["not looked at"] * count
+    reasons = [NOT_LOOKED_AT] * count
     notes: list[str] = []
     for i, number in enumerate(camera.plate["frames"]):
         reasons[i] = ""

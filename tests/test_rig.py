@@ -147,6 +147,7 @@ def shaped(name, array):
 
 
 WRONG = {
+    "two keys of one name": (spoiled("names", 2, "smile_L"), "smile_L"),
     "NaN in the Basis": (spoiled("neutral", (3, 1), np.nan), "Basis"),
     "infinity in a key": (spoiled("deltas", (1, 3, 1), np.inf), "smile_L"),
     "NaN in the last key": (spoiled("deltas", (3, 0, 0), np.nan), "blink"),

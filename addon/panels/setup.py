@@ -90,10 +90,10 @@ class FACE_SOLVE_PT_advanced(Step, bpy.types.Panel):
     bl_order = 9
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the choice of detector, optical flow and stages."""
+        """Draw the choice of detector, optical flow, reference frames and stages."""
         layout, settings = self.layout, context.scene.face_solve
         layout.enabled = is_free()
-        for name in ("detector", "flow", "stage_file"):
+        for name in ("detector", "flow", "reference_frames", "stage_file"):
             layout.prop(settings, name)
 
 

@@ -10,6 +10,7 @@ from ..problem import ERROR, WARNING, FaceSolveProblem, Problem
 from . import infill
 from .jaw import bent, carrier_of, check_jaw, chosen_jaw
 from .plate import missing_frames, read_plate
+from .reference import reference_frames
 from .rig import check_face, check_placed
 from .shape_settings import group_problems
 
@@ -47,6 +48,10 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
         )
         return problems
     problems.extend(infill.problems(settings))
+    try:
+        reference_frames(settings)
+    except FaceSolveProblem as problem:
+        problems.append(problem.as_problem())
     frames = range(settings.frame_start, settings.frame_end + 1)
     problems += group_problems(settings)
     seen = set()

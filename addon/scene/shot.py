@@ -23,6 +23,7 @@ from .jaw import chosen_jaw, jaw_arrays, motion_values
 from .npz import write_npz
 from .plate import Plate, plate_size, read_plate
 from .prechecks import enabled_cameras, plate_problems, prechecks, ranges
+from .reference import reference_frames
 from .rig import read_rig
 from .sampling import Samples, current_frame_kept, sample_scene
 from .unseen import unseen
@@ -299,6 +300,7 @@ def _document(
             "detector": settings.detector.lower(),
             "flow": settings.flow.lower(),
             "refinement": settings.refinement,
+            "reference_frames": reference_frames(settings),
             "device": device,
         },
         "stages": stages,

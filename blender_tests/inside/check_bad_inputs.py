@@ -102,6 +102,17 @@ def check_range_backwards():
     refused(bpy.ops.face_solve.solve_range, "no frame at frames 13-14", frame_start=8, frame_end=14)
 
 
+def check_reference_frames_that_are_none():
+    scene, _face, _camera = ready_scene()
+    for text, words in (
+        ("3, five", "'five' is no reference frame"),
+        ("3, 900", "900 are not in the range"),
+        ("7-3", "not in the range"),
+    ):
+        scene.face_solve.reference_frames = text
+        refused(solve, words, "Advanced")
+
+
 def check_stage_file_that_is_not_there():
     scene, _face, _camera = ready_scene()
     scene.face_solve.stage_file = "//nowhere.toml"

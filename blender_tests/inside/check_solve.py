@@ -191,6 +191,7 @@ def check_export_says_what_the_scene_says():
     stages = harness.FOLDER / "ours.toml"
     stages.write_text("")
     scene.face_solve.stage_file = str(stages)
+    scene.face_solve.reference_frames = "9, 2 - 4"
     scene.frame_set(6)
     bpy.ops.face_solve.export_shot(filepath=str(harness.FOLDER / "export"))
     assert scene.frame_current == 6
@@ -201,6 +202,7 @@ def check_export_says_what_the_scene_says():
         "detector": scene.face_solve.detector.lower(),
         "flow": scene.face_solve.flow.lower(),
         "refinement": 0.5,
+        "reference_frames": [2, 3, 4, 9],
         "device": "cpu",
     }
     assert shot["infill_ranges"] == [{"frame_start": 3, "frame_end": 5}]

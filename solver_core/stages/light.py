@@ -30,6 +30,8 @@ def _light(context: Context, view: View) -> Floats:
     others = np.setdiff1d(np.flatnonzero(view.seen), locked)
     spread = others[np.unique(np.linspace(0, len(others) - 1, max(FRAMES - len(locked), 0)).round().astype(int))] if len(others) else others  # fmt: skip
     index = np.sort(np.concatenate([locked[:FRAMES], spread]))
+    named = np.flatnonzero(np.isin(context.shot.frames, context.shot.settings.reference_frames) & view.seen)
+    index = named if len(named) else index  # the artist's own choice
     if not len(index):
         return START
     plates = view.linear_images(index, SIZE)

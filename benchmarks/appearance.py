@@ -1,0 +1,82 @@
+"""How far the landmarks of render and plate lie apart at the true parameters, before and after the appearance is estimated (Figure 1 b).
+
+usage: python -m benchmarks.appearance [--shared ../shared] [--every 12]
+
+What is left at the truth is bias: a solve that brings it to zero leaves the truth. Prints, for every n-th frame of camera A of the shots with
+known answers, the median over the frames and the largest of the RMS landmark distance in plate pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.exported import ROOT, exported
+from solver_core.appearance import PLAIN
+from solver_core.imaging import picture
+from solver_core.render.renderer import Renderer
+from solver_core.solve import prepare_context
+from solver_core.stages.context import Context
+from solver_core.stages.evidence import SIZE, landmarks_of
+from solver_core.stages.light import START, estimate_lights
+
+SHOTS = ("talk", "dressed")
+# name: (the rig's colours, the light fitted, the plate behind)
+VARIANTS = {
+    "grey head, default light, grey behind it": (False, False, False),
+    "the plate filled in behind it": (False, False, True),
+    "light fitted, grey behind it": (False, True, False),
+    "light fitted, the plate behind it": (False, True, True),
+    "the rig's colours, default light, the plate behind it": (True, False, True),
+    "the rig's colours, light fitted, the plate behind it": (True, True, True),
+}
+
+
+def bias(context: Context, *, colors: bool, light: bool, behind: bool) -> np.ndarray:
+    """[N] RMS distance of the landmarks at the context's poses, plate pixels."""
+    albedo = context.rig.colors if colors and context.rig.colors is not None else np.tile(PLAIN, (len(context.rig.neutral), 1))  # fmt: skip
+    context.renderer = Renderer(context.rig.triangles, albedo.astype(float), context.renderer.shadow)
+    context.appearance.albedo, context.appearance.lights = albedo, [START for _ in context.views]
+    if light:
+        estimate_lights(context)
+    (view,) = context.views
+    index = np.flatnonzero(view.seen)
+    plates = view.images(index, SIZE)
+    background = plates if behind else np.full_like(plates, 0.5)
+    shown = picture(context.rig, context.renderer, view, context.pose[index], index, SIZE, context.appearance.lights[0], background)  # fmt: skip
+    apart = landmarks_of(context.network, plates) - landmarks_of(context.network, shown.rendering.image)
+    scale = np.array([view.crop(int(i), SIZE).scale for i in index])
+    return np.sqrt((apart**2).sum(2).mean(1)) * scale
+
+
+def biases(shared: Path, name: str, scratch: Path, every: int) -> list[str]:
+    """Median and largest of every variant."""
+    shot, truth = exported(shared, name, scratch, every)
+    context = prepare_context(shot, lambda _done, _total: True)
+    context.pose = truth.at(shot.frames, shot.rig.names)
+    found = []
+    for colors, light, behind in VARIANTS.values():
+        apart = bias(context, colors=colors, light=light, behind=behind)
+        found.append(f"{np.median(apart):.2f}, {apart.max():.2f}")
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
+    parser.add_argument("--every", type=int, default=12)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        columns = [biases(arguments.shared, name, Path(scratch), arguments.every) for name in SHOTS]
+    print(f"| at the truth | {' | '.join(SHOTS)} |")
+    print("| --- " * (1 + len(SHOTS)) + "|")
+    for row, variant in enumerate(VARIANTS):
+        print(f"| {variant} | {' | '.join(column[row] for column in columns)} |")
+
+
+if __name__ == "__main__":
+    main()
