@@ -1,0 +1,50 @@
+"""The shared folder's ict_face.npz as a stock rig: 53 expressions, 100 identity shapes, no colours, nobody's face."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from solver_core.fit_rig import FittedRig
+from solver_core.pose import Pose
+from solver_core.rig import Rig, load_rig
+from solver_core.shot import Shot
+
+ROOT = Path(__file__).resolve().parents[1]
+IDENTITY_RANGE = 2.5  # of the sliders; the shapes are principal components, about one unit from face to face
+
+
+def write_rig(path: Path, data: np.lib.npyio.NpzFile) -> Rig:
+    """rig.npz as the add-on would write it."""
+    grouped = _shape_groups().group_of
+    identities = data["identity_deltas"]
+    names = [*map(str, data["expression_names"]), *(f"identity{i:03d}" for i in range(len(identities)))]
+    own = np.arange(len(names)) >= len(names) - len(identities)
+    corners, sizes = data["poly_vertices"], data["poly_sizes"].astype(int)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    fans = [(corners[s], corners[s + i], corners[s + i + 1]) for s, n in zip(starts, sizes, strict=True) for i in range(1, n - 1)]  # fmt: skip
+    np.savez(
+        path, neutral=data["neutral"], names=np.array(names), groups=np.array([grouped(name) for name in names]), triangles=np.array(fans),
+        deltas=np.concatenate([data["expression_deltas"], identities]).astype(np.float32), solved=~own, identity=own,
+        minimum=np.where(own, -IDENTITY_RANGE, 0.0), maximum=np.where(own, IDENTITY_RANGE, 1.0))  # fmt: skip
+    return load_rig(path)
+
+
+def fitted_shot(shot: Shot, fitted: FittedRig) -> Shot:
+    """The shot with the fitted identity and focal lengths."""
+    weights = shot.initial.weights.copy()
+    weights[:, [shot.rig.names.index(name) for name in fitted.names]] = fitted.weights
+    cameras = tuple(camera.zoomed(float(factor)) for camera, factor in zip(shot.cameras, fitted.focal, strict=True))
+    initial = Pose(shot.initial.rotation, shot.initial.translation, weights)
+    return replace(shot, initial=initial, cameras=cameras)
+
+
+def _shape_groups():
+    """The add-on's own grouping of shape keys by their names; that module needs no Blender."""
+    spec = importlib.util.spec_from_file_location("shape_groups", ROOT / "addon" / "scene" / "shape_groups.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
