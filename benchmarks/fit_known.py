@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.stock_rig import ROOT, fitted_shot, write_rig
-from solver_core.fit_rig import fit_rig
+from solver_core import fit_rig
 from solver_core.listener import Silent
 from solver_core.pose import Pose
 from solver_core.rig import Rig
@@ -97,7 +97,12 @@ def main() -> None:
     parser.add_argument("--only", help="one shot")
     parser.add_argument("--every", type=int, default=6, help="solve every n-th frame")
     parser.add_argument("--lens", type=float, default=1.0)
+    parser.add_argument(
+        "--rounds", type=int, default=fit_rig.ROUNDS, help="rounds with render and flow; 0: landmarks alone"
+    )
+    parser.add_argument("--hold", type=float, default=fit_rig.HOLD_LANDMARKS, help="how hard landmarks' shape is held")
     arguments = parser.parse_args()
+    fit_rig.ROUNDS, fit_rig.HOLD_LANDMARKS = arguments.rounds, arguments.hold
     print("| rig | shape mm | vertex mm | screen px | s a frame |")
     for name in ("talk", "dressed"):
         if arguments.only not in {None, name}:
@@ -108,7 +113,7 @@ def main() -> None:
             stock = with_stock_rig(actor, write_rig(Path(scratch) / "stock.npz", np.load(arguments.shared / "rigs" / "ict_face.npz")), arguments.lens)  # fmt: skip
             score(f"{name}, stock", stock, actor, truth, arguments.every)
             started = time.perf_counter()
-            fitted = fit_rig(stock, Silent(), focal=arguments.lens != 1)
+            fitted = fit_rig.fit_rig(stock, Silent(), focal=arguments.lens != 1)
             said = f"fitted in {time.perf_counter() - started:.0f} s on {len(fitted.frames)} frames, focal length times {fitted.focal[0]:.3f}"
             score(f"{name}, {said}", fitted_shot(stock, fitted), actor, truth, arguments.every)
             score(f"{name}, the actor's own", actor, actor, truth, arguments.every)

@@ -318,3 +318,28 @@ def test_the_command_line_solves_a_range(little_shot, tmp_path, capsys):
     assert f"failed: {START + 3}" in said
     assert load_solution(out).frames.tolist() == [START + 2, START + 3]
     assert json.loads(str(np.load(out)["settings"]))["stages"] == ["rigid"]
+
+
+def test_a_fit_of_the_rig(start, little_shot, tmp_path, capsys):
+    """What the message says is what the file holds; a rig with nothing to fit is refused, by the command line too."""
+    with np.load(little_shot.folder / "rig.npz") as file:
+        rig = dict(file)
+    own = np.isin(rig["names"], rig["names"][-2:])
+    np.savez(tmp_path / "rig.npz", **{**rig, "identity": own, "solved": ~own})
+    stock, out = changed(little_shot, tmp_path / "stock", rig=str(tmp_path / "rig.npz")), tmp_path / "FITTED.npz"
+    worker = start()
+    worker.say(type=protocol.FIT_RIG, shot=str(little_shot.folder), out=str(out), focal=False, frames=[])
+    assert "no identity" in worker.wait(*END)["message"]
+    before = len(worker.heard)
+    worker.say(type=protocol.FIT_RIG, shot=str(stock), out=str(out), focal=True, frames=[START])
+    fitted = worker.wait(protocol.FITTED, *END, after=before)
+    assert fitted["type"] == protocol.FITTED, fitted
+    with np.load(out) as file:
+        assert fitted["names"] == file["names"].tolist() == rig["names"][own].tolist()
+        assert fitted["weights"] == file["weights"].tolist()
+        assert fitted["focal"] == dict(zip(file["cameras"].tolist(), file["focal"].tolist(), strict=True))
+        assert fitted["frames"] == file["frames"].tolist() == [START]
+    assert main(["fit-rig", str(little_shot.folder), "--out", str(out)]) == 1
+    assert "no identity" in capsys.readouterr().err
+    assert main(["fit-rig", str(stock), "--out", str(out), "--frames", "1001,x"]) == 1
+    assert "x is no range" in capsys.readouterr().err
