@@ -16,9 +16,13 @@ from .npz import Array
 from .record import Channel, pose_channels
 
 _NAMED = re.compile(r"jaw|mandib", re.IGNORECASE)
+_ANOTHER = re.compile(r"upper|top", re.IGNORECASE)  # a bone of the upper jaw, which does not open
 _SIDED = re.compile(r"[._ -][LRlr]([._ -]?\d+)?$|left|right", re.IGNORECASE)
 _STILL = 1e-4  # how much the bone's rest may move in the head's space over a shot, and a bone above it from its rest
 _NO_WEIGHT = 1e-4  # a vertex whose weights sum to less is not deformed: Blender's own threshold
+_weighed: Dict[
+    Tuple[str, str], int
+] = {}  # by mesh and bone, a vertex with a weight: asking all at every redraw is slow
 _OTHERWISE = "or empty Jaw Bone in the Setup panel"
 
 
@@ -90,7 +94,11 @@ def find_jaw(face: bpy.types.Object) -> Tuple[str, str]:
     """(name of the bone that looks like the jaw, or "", and a sentence of what was found, or "")."""
     idle = []
     for modifier in _armature_modifiers(face):
-        named = [bone.name for bone in modifier.object.data.bones if bone.use_deform and _NAMED.search(bone.name)]
+        named = [
+            bone.name
+            for bone in modifier.object.data.bones
+            if bone.use_deform and _NAMED.search(bone.name) and not _ANOTHER.search(bone.name)
+        ]
         middle = sorted((name for name in named if not _SIDED.search(name)), key=lambda name: (len(name), name))
         weighed = [name for name in middle if _has_weight(face, name)]
         if weighed:
@@ -286,7 +294,10 @@ def skin(vertices: array[float], arrays: Dict[str, Array], motion: Matrix, above
     """Move vertices (3 numbers each, in the face's own space) as the bone does, and then the bones above it, in place."""
     rest = Matrix([arrays["jaw_rest"].values[4 * i : 4 * i + 4] for i in range(4)])
     whole = rest @ motion @ rest.inverted_safe()
+    everywhere = not near(above, Matrix.Identity(4), 1e-9)
     for i, share in enumerate(arrays["jaw_weight"].values):
+        if not (share or everywhere):
+            continue
         place = Vector(vertices[3 * i : 3 * i + 3])
         vertices[3 * i : 3 * i + 3] = array("f", above @ (place + share * (whole @ place - place)))
 
@@ -305,7 +316,14 @@ def _armature_modifiers(mesh: bpy.types.Object) -> List[bpy.types.Modifier]:
 
 
 def _has_weight(mesh: bpy.types.Object, name: str) -> bool:
-    group = mesh.vertex_groups.find(name)
-    return group >= 0 and any(
-        element.group == group and element.weight > 0.0 for vertex in mesh.data.vertices for element in vertex.groups
-    )
+    group, place = mesh.vertex_groups.find(name), (mesh.name_full, name)
+    if group < 0:
+        return False
+
+    def has(vertex: bpy.types.MeshVertex) -> bool:
+        return any(element.group == group and element.weight > 0.0 for element in vertex.groups)
+
+    vertices = mesh.data.vertices
+    if not (_weighed.get(place, len(vertices)) < len(vertices) and has(vertices[_weighed[place]])):
+        _weighed[place] = next((vertex.index for vertex in vertices if has(vertex)), len(vertices))
+    return _weighed[place] < len(vertices)

@@ -205,7 +205,7 @@ def check_a_face_that_moves_in_its_armature_is_refused():
 def check_the_bone_is_found_by_its_name_and_its_weights():
     find = harness.module("scene.jaw").find_jaw
     bones = dict.fromkeys(
-        ("jaw.L", "DEF-Jaw", "jaw_master", "Mandible", "head", "jaw"), ((0, 0, 0), (0, -0.1, 0), 0, None)
+        ("jaw.L", "DEF-Jaw", "jaw_upper", "Mandible", "head", "jaw"), ((0, 0, 0), (0, -0.1, 0), 0, None)
     )
     harness.empty_scene()
     head = make_head()
@@ -216,9 +216,11 @@ def check_the_bone_is_found_by_its_name_and_its_weights():
     name, said = find(head)
     assert name == "", name
     assert "moves no vertex" in said
-    head.vertex_groups["DEF-Jaw"].name = "jaw.L"  # one side of a pair is no jaw
+    head.vertex_groups["DEF-Jaw"].name = "jaw.L"  # one side of a pair is no jaw, nor is the upper one
     assert find(head)[0] == ""
-    head.vertex_groups["jaw.L"].name = "Mandible"
+    head.vertex_groups["jaw.L"].name = "jaw_upper"
+    assert find(head)[0] == ""
+    head.vertex_groups["jaw_upper"].name = "Mandible"
     assert find(head)[0] == "Mandible"
     head.modifiers.clear()
     assert find(head) == ("", "")
