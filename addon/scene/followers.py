@@ -11,7 +11,8 @@ import bpy
 from mathutils import Matrix
 
 from .channels import below
-from .jaw import Jaw, by_bones, carrier_of, deforms, jaw_weights, read_motion, rest_in_head
+from .jaw import Jaw, carrier_of, jaw_weights
+from .jaw_motion import by_bones, deforms, read_motion, rest_in_head
 from .npz import Array
 from .record import Channel, weight_channels
 from .rig import Rig, coordinates, driven_keys, masked, solvable_keys

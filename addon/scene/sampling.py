@@ -13,7 +13,8 @@ from mathutils import Matrix
 from ..problem import FaceSolveProblem
 from .camera_model import FrameFormat, Lens, intrinsics, world_to_camera
 from .channels import Pose, Space, read_pose, read_space
-from .jaw import Jaw, carrier_of, head_matrix, near, read_motion, rest_in_head
+from .jaw import Jaw, carrier_of
+from .jaw_motion import head_matrix, near, read_motion, rest_in_head
 from .plate import Plate, backdrop
 from .rig import solvable_keys
 

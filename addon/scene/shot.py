@@ -19,7 +19,8 @@ from .driven import find_driven, with_driven
 from .fixes import artists_frames, judge_keys
 from .followers import find_followers, mirrored, with_follower
 from .infill import Span, own_spans, spans_of
-from .jaw import chosen_jaw, jaw_arrays, motion_values
+from .jaw import chosen_jaw
+from .jaw_motion import jaw_arrays, motion_values
 from .npz import write_npz
 from .plate import Plate, plate_size, read_plate
 from .prechecks import enabled_cameras, plate_problems, prechecks, ranges

@@ -13,7 +13,8 @@ from ..worker.job import FrameResult
 from .channels import read_pose
 from .followers import find_followers
 from .infill import find_ranges
-from .jaw import check_jaw, chosen_jaw, head_matrix
+from .jaw import check_jaw, chosen_jaw
+from .jaw_motion import head_matrix
 from .npz import read_npz
 from .overlays import keep_overlays
 from .record import weight_channels

@@ -8,7 +8,8 @@ from typing import Iterator, List, Optional
 
 import bpy
 
-from .jaw import Jaw, by_bones, read_motion, skin
+from .jaw import Jaw
+from .jaw_motion import by_bones, read_motion, skin
 from .rig import Rig
 
 _DEFORMS = {

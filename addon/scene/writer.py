@@ -12,7 +12,8 @@ from ..problem import FaceSolveProblem
 from ..worker.job import FrameResult
 from .channels import Pose, continuous_rotations, own_channels
 from .followers import shared_channels
-from .jaw import Jaw, carrier_of, own_motion
+from .jaw import Jaw, carrier_of
+from .jaw_motion import own_motion
 from .keys import keyed_values, write_keys
 from .record import KEPT, Channel, Written, load_written, pose_channels, single, store_written, weight_channels
 from .shot import Plan
