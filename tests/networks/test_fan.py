@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solver_core.crop import Crop
 from solver_core.errors import FaceSolveError
 from solver_core.networks import fan, weights
 from solver_core.networks.detector import Detection
@@ -122,6 +123,47 @@ def test_a_wide_blob_is_found_between_pixels():
     assert (np.diff(places[:, 0]) > 0).all()
     np.testing.assert_allclose(places[0], (20.5, 30.5), atol=1e-9)
     np.testing.assert_allclose(places[:, 1], 30.5, atol=1e-9)
+
+
+@given(SEEDS, st.integers(-20, 20), st.integers(-20, 20))
+@settings(max_examples=20, deadline=None)
+def test_the_place_moves_turns_and_mirrors_with_the_heatmap(seed, down, across):
+    """By whole pixels, away from the border: a peak of random neighbours stands in an empty heatmap."""
+    patch = np.random.default_rng(seed).random((3, 3)) * 0.05
+    patch[1, 1] = 0.06
+
+    def seen(row, column, peak):
+        heatmap = np.zeros((64, 64))
+        heatmap[row - 1 : row + 2, column - 1 : column + 2] = peak
+        return soft_argmax(torch.from_numpy(heatmap))[0].numpy()
+
+    x, y = seen(31, 31, patch)
+    np.testing.assert_allclose(seen(31 + down, 31 + across, patch), (x + across, y + down), atol=1e-9)
+    np.testing.assert_allclose(seen(31, 31, patch.T), (y, x), atol=1e-9)
+    np.testing.assert_allclose(seen(32, 32, patch[::-1, ::-1]), (64 - x, 64 - y), atol=1e-9)
+
+
+def test_the_sharper_the_softmax_the_nearer_the_peak_s_own_pixel():
+    """From the patch's centre of mass to the maximum's pixel, with the paper's 50 in between."""
+    heatmap = _blobs(np.array([[20.8, 30.5]]), 2.0)
+    off = [float(soft_argmax(torch.from_numpy(heatmap), beta)[0][0, 0]) - 20.5 for beta in (1e-9, fan.BETA, 1e4)]
+    assert fan.BETA == 50.0
+    assert off[1] > off[2]
+    np.testing.assert_allclose([off[0], off[2]], 0, atol=1e-6)
+
+
+@given(st.floats(-3, 3), st.floats(20, 900))
+@settings(max_examples=20, deadline=None)
+def test_a_step_in_the_heatmap_is_a_turned_and_scaled_step_in_the_plate(angle, side):
+    """The uncrop of Section 5, C^-1(S^-1(4 m)), by its own derivative: four crop pixels, the crop's scale, the crop's turn."""
+    crop = Crop((300.0, 200.0), side, angle, 256)
+    steps = np.array([[17.25, 40.5], [18.25, 40.5], [17.25, 41.5]])
+    places = crop.to_plate(steps * fan.STRIDE)
+    along, down = places[1] - places[0], places[2] - places[0]
+    np.testing.assert_allclose(np.linalg.norm([along, down], axis=1), 4 * side / 256, rtol=1e-9)
+    np.testing.assert_allclose(along @ down, 0, atol=1e-6 * side)
+    np.testing.assert_allclose(np.linalg.det([along, down]), (4 * side / 256) ** 2, rtol=1e-9)  # not mirrored
+    np.testing.assert_allclose(crop.inverse()[:, :2] @ (4.0, 0.0), along, atol=1e-9 * side)
 
 
 def test_heatmap_to_plate_and_back(small, monkeypatch):

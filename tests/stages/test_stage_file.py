@@ -60,10 +60,6 @@ def test_the_printed_stages_are_the_built_in_ones(tmp_path, capsys, network):
     assert read(tmp_path, capsys.readouterr().out, LAYOUTS[network]) == STAGES
 
 
-def test_both_networks_know_the_same_regions():
-    assert LAYOUTS["facemesh"].regions.keys() == LAYOUTS["fan"].regions.keys()
-
-
 @settings(max_examples=60, deadline=None)
 @given(stages=stage_lists, windows=st.booleans())
 def test_what_is_written_is_read(tmp_path_factory, stages, windows):
