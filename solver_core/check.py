@@ -32,10 +32,11 @@ def check(listener: Listener | None = None, device: str = "cpu") -> tuple[list[s
         import torch
 
         cuda = f"CUDA on {torch.cuda.get_device_name(0)}" if torch.cuda.is_available() else "no CUDA device"
-        lines.append(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads, {cuda}.")
-        from solver_core.networks.inventory import inventory
+        threads = torch.get_num_threads()
+        lines.append(f"PyTorch {torch.__version__}, {threads} thread{'s' if threads > 1 else ''}, {cuda}.")
+        from solver_core.networks.inventory import inventory, networks_in_words
 
-        lines.append(f"Networks: {'; '.join(f'{item.name} {item.state_in_words}' for item in inventory())}.")
+        lines.append(" ".join(networks_in_words(inventory())))
         said, ok = _test_solve(listener or Silent(), device)
     except FaceSolveError as error:
         return [*lines, str(error)], False

@@ -54,7 +54,7 @@ def draw_last_run(layout: bpy.types.UILayout, context: bpy.types.Context, title:
         bad = len(bad_frames(context.scene.face_solve))
         if run.failed and session.last_log():
             layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
-        elif bad and not run.failed:
+        elif bad and run.text == context.scene.face_solve.last_result:
             layout.operator("face_solve.next_bad_frame", text=f"Next of {bad} Bad Frames", icon="TRIA_RIGHT")
 
 

@@ -50,7 +50,7 @@ class FACE_SOLVE_UL_keys(bpy.types.UIList):
         """A switch, the name, the limits that the solve keeps to, and why it does not solve it."""
         settings = context.scene.face_solve
         row = layout.row(align=True)
-        split = row.split(factor=0.62)
+        split = row.split(factor=0.78)
         group = next((one for one in settings.shape_groups if block.name in one.keys), None)
         left = split.row(align=True)
         if group is None:
@@ -66,7 +66,7 @@ class FACE_SOLVE_UL_keys(bpy.types.UIList):
         elif data and any(driver.data_path == path for driver in data.drivers):
             right.label(text="driver")
         else:
-            right.label(text=f"{block.slider_min:g} to {block.slider_max:g}")
+            right.label(text=f"{block.slider_min:g}..{block.slider_max:g}")
 
     def draw_filter(self, _context: bpy.types.Context, _layout: bpy.types.UILayout) -> None:
         """The search stands above the list."""

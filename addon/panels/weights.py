@@ -39,15 +39,17 @@ def draw_weights(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     column.enabled = session.running() is None
     for item in known:
         row = column.row()
-        row.label(text=f"{item.name}: {item.what}", icon="CHECKMARK" if item.ready else "BLANK1")
+        row.label(text=item.name, icon="CHECKMARK" if item.ready else "BLANK1")
         if item.package:
             row.label(text=f"needs {item.package}: tick it above")
-        elif item.state == "intact" or item.by_hand:
-            row.label(text="there" if item.ready else "brought by hand")
+        elif item.state == "intact":
+            row.label(text="there")
+        elif item.by_hand:
+            row.label(text="not there: brought by hand")
         else:
             text = f"Download {item.size / 1e6:.0f} MB" + (" again" if item.state == "altered" else "")
             button = row.row()
             button.operator_context = "INVOKE_DEFAULT"
             button.operator("face_solve.fetch_weights", text=text, icon="IMPORT").name = item.name
         more = "" if item.ready else item.by_hand
-        compat.draw_wrapped(column, context, f"Licence: {item.licence}. {more}", "BLANK1")
+        compat.draw_wrapped(column, context, f"{item.what} Licence: {item.licence}. {more}", "BLANK1")

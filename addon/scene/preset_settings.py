@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import List, Tuple
 
 import bpy
 
@@ -12,13 +12,26 @@ from .shape_layout import complete, faults
 from .shape_settings import read_layout, write_layout
 
 # What describes a way to solve. Cameras, frames and ranges describe a shot: they stay.
-NAMES = ("landmarks", "detector", "flow", "refinement", "bad_error_px")
+NAMES = (
+    *("landmarks", "detector", "flow", "refinement", "bad_error_px"),
+    *("overlays.hide_head", "overlays.shaded", "overlays.opacity", "overlays.wireframe", "overlays.landmarks"),
+    *("overlays.residuals", "overlays.residual_stretch", "overlays.regions", "overlays.flow"),
+)
 
 
 def take_preset(settings: bpy.types.PropertyGroup) -> Preset:
     """The settings as a preset."""
-    values = {name: _plain(getattr(settings, name)) for name in NAMES}
+    values = {}
+    for name in NAMES:
+        owner, own_name = _place(settings, name)
+        values[name] = _plain(getattr(owner, own_name))
     return Preset(read_layout(settings), values)
+
+
+def _place(settings: bpy.types.PropertyGroup, name: str) -> Tuple[bpy.types.PropertyGroup, str]:
+    """The group that a setting lies in, and its name there."""
+    group, _dot, own_name = name.rpartition(".")
+    return (getattr(settings, group) if group else settings), own_name
 
 
 def _plain(value: Value) -> Value:
@@ -44,10 +57,11 @@ def apply_preset(settings: bpy.types.PropertyGroup, preset: Preset) -> List[str]
         said.append(f"The preset does not name {_listed(found.loose)}: grouped by their names.")
     write_layout(settings, complete(preset.layout, keys))
     for name, value in preset.settings.items():
-        if name not in NAMES or not _suits(settings.bl_rna.properties[name], value):
+        owner, own_name = _place(settings, name) if name in NAMES else (None, "")
+        if owner is None or not _suits(owner.bl_rna.properties[own_name], value):
             said.append(f"This version has no {name} = {value}: skipped.")
         else:
-            setattr(settings, name, value)
+            setattr(owner, own_name, value)
     return said
 
 

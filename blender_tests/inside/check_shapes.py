@@ -116,6 +116,8 @@ def check_a_preset_carries_the_way_to_solve_to_another_face():
         settings.shape_groups["eyes"].keys["eyeBlinkRight"].enabled = False
         settings.landmarks, settings.detector = "FAN", "DLIB_CNN"
         settings.refinement, settings.bad_error_px = 0.7, 4.5
+        settings.overlays.wireframe, settings.overlays.opacity = True, 0.3
+        settings.overlays.show = True  # of the moment: not in the preset
         bpy.ops.face_solve.save_preset(filepath=str(path))
     document = json.loads(path.with_name("mine.json").read_text())
     assert document["settings"]["refinement"] == 0.7  # as an artist would write it
@@ -141,6 +143,9 @@ def check_a_preset_carries_the_way_to_solve_to_another_face():
     harness.close(settings.shape_groups["jaw"].strength, 0.3, 1e-6)
     assert (settings.landmarks, settings.detector) == ("FAN", "DLIB_CNN")
     harness.close((settings.refinement, settings.bad_error_px), (0.7, 4.5), 1e-6)
+    assert settings.overlays.wireframe
+    harness.close(settings.overlays.opacity, 0.3, 1e-6)
+    assert not settings.overlays.show
     assert (settings.frame_start, settings.frame_end) == (3, 7)
     assert len(settings.cameras) == 1
 
@@ -164,7 +169,7 @@ def check_wrong_presets_change_nothing():
     wrong.write_text(json.dumps({
         "face_solve_preset": 1,
         "groups": [{"name": "a", "keys": ["jawOpen"]}, {"name": "b", "keys": ["jawOpen"]}],
-        "settings": {"landmarks": "TELEPATHY", "refinement": 7.0, "bad_error_px": True, "magic": 1},
+        "settings": {"landmarks": "TELEPATHY", "refinement": 7.0, "bad_error_px": True, "overlays.magic": 1},
     }))  # fmt: skip
     read = harness.module("scene.preset").read_preset(wrong)
     lines = harness.module("scene.preset_settings").apply_preset(settings, read)

@@ -87,8 +87,9 @@ def story():
     with in_window():
         bpy.ops.face_solve.check_solver()
     yield from wait(lambda: session.running() is None, PATIENCE)
+    os.environ.pop("FACE_SOLVE_PYTHON")  # a path of this machine, which the page would show
     area = window.screen.areas[0]
-    for _ in range(20):
+    for _ in range(9):
         window.event_simulate(type="WHEELDOWNMOUSE", value="PRESS", x=area.width * 3 // 4, y=area.height // 2)
         yield
     yield from picture("preferences-check", window)

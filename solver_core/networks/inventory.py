@@ -35,13 +35,6 @@ class Item:
     optional: bool
     by_hand: str = ""
 
-    @property
-    def state_in_words(self) -> str:
-        """For a sentence."""
-        if self.package:
-            return f"needs the package {self.package}"
-        return {"intact": "is there", "missing": "is not there", "altered": "is damaged"}[self.state]
-
 
 def inventory() -> list[Item]:
     """Every network with weights, in the registry's order."""
@@ -56,3 +49,14 @@ def inventory() -> list[Item]:
 def _missing(name: str) -> str:
     package = _PACKAGES.get(name, "")
     return package if package and importlib.util.find_spec(package) is None else ""
+
+
+def networks_in_words(items: list[Item]) -> list[str]:
+    """Which are here, which are damaged and which are not here, a sentence each."""
+    groups = {
+        "Networks here": [item for item in items if item.state == "intact" and not item.package],
+        "Damaged": [item for item in items if item.state == "altered"],
+        "Without their Python package": [item for item in items if item.state == "intact" and item.package],
+        "Not here": [item for item in items if item.state == "missing"],
+    }
+    return [f"{what}: {', '.join(item.name for item in some)}." for what, some in groups.items() if some]
