@@ -12,6 +12,7 @@ import bpy
 
 from .npz import Array
 
+_DEEP = 16  # a chain of nodes this long ends in nothing that could be named the base colour
 GREY = (0.5, 0.5, 0.5, 1.0)  # where nothing is known
 
 
@@ -49,8 +50,9 @@ def read_albedo(face: bpy.types.Object, folder: Path, *, mirrored: bool = False)
     if not any(materials):
         attribute = mesh.color_attributes.active_color if mesh.color_attributes else None
         return Albedo({"colors": _colors(mesh, [attribute.name])} if attribute else {})
-    sources = [_base_color(material) for material in materials]
-    albedo = Albedo({"colors": _colors(mesh, sources)})
+    albedo = Albedo()
+    sources = [_base_color(material, albedo.warnings) for material in materials]
+    albedo.arrays["colors"] = _colors(mesh, sources)
     _add_textures(albedo, face, sources, folder, (1, 0, 2) if mirrored else (0, 1, 2))
     return albedo
 
@@ -77,23 +79,35 @@ def joined(albedo: Albedo, count: int, triangles: int, other: Albedo, more: int,
     return Albedo(arrays, albedo.textures + other.textures, albedo.warnings + other.warnings)
 
 
-def _base_color(material: Optional[bpy.types.Material]) -> Source:
+def _base_color(material: Optional[bpy.types.Material], warnings: List[str]) -> Source:
     if material is None:
         return (0.8, 0.8, 0.8, 1.0)
-    tree = material.node_tree if material.use_nodes else None
-    shader = next((node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"), None) if tree else None
-    if shader is None:
-        return tuple(material.diffuse_color)
-    socket = shader.inputs["Base Color"]
-    if not socket.is_linked:
+    shader = _principled(material.node_tree, 0) if material.use_nodes and material.node_tree else None
+    socket = shader.inputs["Base Color"] if shader is not None else None
+    if socket is not None and not socket.is_linked:
         return tuple(socket.default_value)
-    found = _upstream(socket, 0)
-    return tuple(material.diffuse_color) if found is None else found
+    found = _upstream(socket, 0) if socket is not None else None
+    if found is not None:
+        return found
+    if material.use_nodes:
+        warnings.append(
+            f"The base colour of the material {material.name} comes from nodes that are not followed: its viewport colour is used."
+        )
+    return tuple(material.diffuse_color)
+
+
+def _principled(tree: bpy.types.NodeTree, depth: int) -> Optional[bpy.types.ShaderNode]:
+    """The first Principled shader of a tree, or of the groups in it."""
+    found = next((node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"), None)
+    groups = [node.node_tree for node in tree.nodes if _is_group(node)]
+    for group in groups if found is None and depth < _DEEP else ():
+        found = found or _principled(group, depth + 1)
+    return found
 
 
 def _upstream(socket: bpy.types.NodeSocket, depth: int) -> Union[_Picture, str, None]:
-    """The first image or colour attribute that feeds a socket, through mixes and corrections."""
-    if depth > 16:  # a chain this long ends in nothing that could be named the base colour
+    """The first image or colour attribute that feeds a socket, through groups, mixes and corrections."""
+    if depth > _DEEP:
         return None
     for link in socket.links:
         node = link.from_node
@@ -103,11 +117,17 @@ def _upstream(socket: bpy.types.NodeSocket, depth: int) -> Union[_Picture, str, 
             return node.layer_name
         if node.type == "ATTRIBUTE":
             return node.attribute_name
-        for upstream in node.inputs:
+        inside = [one for one in node.node_tree.nodes if one.type == "GROUP_OUTPUT"] if _is_group(node) else []
+        ends = [end for one in inside for end in one.inputs if end.identifier == link.from_socket.identifier]
+        for upstream in (*ends, *node.inputs):
             found = _upstream(upstream, depth + 1)
             if found is not None:
                 return found
     return None
+
+
+def _is_group(node: bpy.types.Node) -> bool:
+    return node.type == "GROUP" and node.node_tree is not None
 
 
 def _laid_by(node: bpy.types.ShaderNodeTexImage) -> Tuple[str, bool]:

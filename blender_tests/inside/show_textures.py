@@ -191,9 +191,43 @@ def moved_by_nodes(sheet):
     tree.links.new(mapping.outputs["Vector"], node.inputs["Vector"])
 
 
+def inside_a_group(sheet):
+    """The picture in a group, mixed with nothing, beside another output of it."""
+    node = textured(sheet, load(image_file("group")))
+    tree = sheet.data.materials[0].node_tree
+    shader = next(one for one in tree.nodes if one.type == "BSDF_PRINCIPLED")
+    group = bpy.data.node_groups.new("Skin Colour", "ShaderNodeTree")
+    for name in ("Roughness", "Colour"):
+        if hasattr(group, "interface"):
+            group.interface.new_socket(name, in_out="OUTPUT", socket_type="NodeSocketColor")
+        else:
+            group.outputs.new("NodeSocketColor", name)
+    inner, end = group.nodes.new("ShaderNodeTexImage"), group.nodes.new("NodeGroupOutput")
+    other = group.nodes.new("ShaderNodeTexImage")
+    inner.image, other.image = node.image, load(image_file("other", 0.4))
+    group.links.new(other.outputs["Color"], end.inputs["Roughness"])
+    group.links.new(inner.outputs["Color"], end.inputs["Colour"])
+    used = tree.nodes.new("ShaderNodeGroup")
+    used.node_tree = group
+    tree.nodes.remove(node)
+    tree.links.new(used.outputs["Colour"], shader.inputs["Base Color"])
+
+
+def not_followed(sheet):
+    """A colour made by nodes alone: said, and the viewport's colour taken; it is made to be the same."""
+    material = bpy.data.materials.new("Made")
+    shader, tree = without_gloss(material), material.node_tree
+    made = tree.nodes.new("ShaderNodeRGB")
+    made.outputs[0].default_value = (0.6, 0.3, 0.2, 1.0)
+    material.diffuse_color = (0.6, 0.3, 0.2, 1.0)
+    tree.links.new(made.outputs[0], shader.inputs["Base Color"])
+    sheet.data.materials.append(material)
+
+
 CASES = (
     *(from_a_file, linear_floats, data_in_bytes, packed, painted_in_blender, painted_in_floats, painted_over),
     *(another_uv_map, repeated, extended, tiles, two_materials, mirrored, moved_by_nodes),
+    *(inside_a_group, not_followed),
 )
 
 
