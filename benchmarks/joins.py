@@ -1,6 +1,6 @@
 """Draws what a fix does to the frames around it when a range is solved again, with joins and without, on a shot that the project renders itself.
 
-usage: python -m benchmarks.joins [--out joins.png]
+usage: python -m benchmarks.joins [--out joins.png] [--stages rigid,expression]
 
 The shot is solved from landmarks alone; the artist turns, moves and opens the jaw of one frame; the frames around it are solved again, by all
 stages, between neighbours that stay.
@@ -62,7 +62,9 @@ def main() -> None:
     """Solve three times, draw and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("joins.png"))
-    out = parser.parse_args().out
+    parser.add_argument("--stages", help="of the second solve; all where none are named")
+    options = parser.parse_args()
+    out, stages = options.out, options.stages
     sys.path.insert(0, str(ROOT / "tests"))
     from little_shot import camera, demo_rig, performance, write_shot
 
@@ -74,9 +76,10 @@ def main() -> None:
         write_shot(folder, rig, truth, (camera("A", FRAMES, (0.05, -1.1, 0.05)),))
         before = solving.solve(replace(load_shot(folder), stages=("rigid", "expression")), Silent()).pose
         document_of(folder, fixed(before, jaw))
-        joined = solving.solve(load_shot(folder), Silent()).pose
+        shot = replace(load_shot(folder), stages=tuple(stages.split(",")) if stages else None)
+        joined = solving.solve(shot, Silent()).pose
         with mock.patch.object(solving, "join"):
-            apart = solving.solve(load_shot(folder), Silent()).pose
+            apart = solving.solve(shot, Silent()).pose
     figure, axes = plt.subplots(3, 1, figsize=(8, 7), sharex=True)
     names = ("yaw, degrees", "sideways, mm", "jawOpen")
     lines = (("before the fix", before, "0.6"), ("without joins", apart, "tab:red"), ("with joins", joined, "tab:blue"))
