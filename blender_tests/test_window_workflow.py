@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def report(in_window):
-    return in_window("window_workflow", "workflow", (1024, 760), 240)
+    return in_window("window_workflow", "workflow", (1024, 760), 400)
 
 
 STEPS = (

@@ -41,7 +41,7 @@ def find_ranges(settings: bpy.types.PropertyGroup) -> int:
     The artist's own ranges are not touched, and frames inside them are not found again. A shot without a single good frame has nothing to
     bridge from: nothing is found in it.
     """
-    rows = settings.infill_ranges
+    rows, active = settings.infill_ranges, settings.infill_index
     for row in reversed(range(len(rows))):
         if rows[row].found:
             rows.remove(row)
@@ -52,7 +52,8 @@ def find_ranges(settings: bpy.types.PropertyGroup) -> int:
         wanted.difference_update(range(own.frame_start, own.frame_end + 1))
     spans = spans_of(wanted)
     for start, end in spans:
-        settings.infill_index = _insert(rows, start, end, found=True)
+        _insert(rows, start, end, found=True)
+    settings.infill_index = max(0, min(active, len(rows) - 1))
     return len(spans)
 
 

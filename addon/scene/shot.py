@@ -145,7 +145,7 @@ def write_shot(
     if jaw is not None:
         rig.arrays.update(jaw_arrays(jaw, samples.jaw_rest))
     locked, partly = anchors(settings, face, frames)
-    neighbours -= locked
+    neighbours, partly = neighbours - locked, partly - neighbours
     if locked.issuperset(wanted):
         raise FaceSolveProblem(
             "Every frame of the range is locked or keyed by hand.", "Unlock some frames, or solve a longer range."
