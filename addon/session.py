@@ -89,12 +89,12 @@ class Session:
         if self.job.state is State.FAILED:
             return FaceSolveProblem(self.job.outcome.message, self.job.outcome.remedy)
         if self.plan is not None and not self.job.outcome.cancelled:
-            if not self.results:
+            if not self.results and not self.job.warnings:
                 return FaceSolveProblem(
                     "The solver finished without a single frame.", f"Its log may say why: {self.job.process.log}"
                 )
             failed = [frame for frame, result in self.results.items() if result.status == protocol.FRAME_FAILED]
-            if len(failed) == len(self.results):
+            if failed and len(failed) == len(self.results):
                 reason = self.results[failed[0]].reason or "no reason given"
                 return FaceSolveProblem(
                     f"No frame could be solved ({reason}).", "Check the plate, the camera and where the head stands."

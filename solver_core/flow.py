@@ -97,12 +97,18 @@ def sample_vectors(forward: Floats, backward: Floats, structure: Floats, rows: I
     ]
     disagreement = np.linalg.norm(forward[rows, columns] + back, axis=1)
     consistent = 1 / (1 + (disagreement / CONSISTENT) ** 2)
-    xx, xy, yy = structure[rows, columns].astype(np.float64).T
+    root = information_root(structure[rows, columns]) * np.sqrt(consistent)[:, None, None]
+    return Vectors(start, end, root, disagreement)
+
+
+def information_root(structure: Floats) -> Floats:  # [n,3]
+    """[n,2,2] symmetric roots of what a picture's structure tells of each place, 0 to 1: high across edges, low along them."""
+    xx, xy, yy = structure.astype(np.float64).T
     tensor = np.stack([np.stack([xx, xy], -1), np.stack([xy, yy], -1)], -2)
     values, axes = np.linalg.eigh(tensor)
     known = np.maximum(values, 0) / (np.maximum(values, 0) + GRADIENT**2)
-    root = (axes * np.sqrt(known * consistent[:, None])[:, None, :]) @ axes.swapaxes(1, 2)
-    return Vectors(start, end, root, disagreement)
+    root: Floats = (axes * np.sqrt(known)[:, None, :]) @ axes.swapaxes(1, 2)
+    return root
 
 
 def structure_of(image: Floats) -> Floats:

@@ -33,9 +33,10 @@ class JawMotion:
 
     def toward(self, other: JawMotion, share: Floats) -> JawMotion:  # other B frames, share [B] 0 to 1
         """Between these motions and others: translation linearly, rotation along the shortest turn (slerp)."""
-        turn = Rotation.from_matrix(other.rotation @ self.rotation.swapaxes(1, 2)).as_rotvec()
         part = share[:, None]
-        return self.stepped(np.concatenate([part * turn, part * (other.translation - self.translation)], 1))
+        return JawMotion(
+            slerp(self.rotation, other.rotation, share), (1 - part) * self.translation + part * other.translation
+        )
 
     def step_from(self, other: JawMotion) -> Floats:  # other B frames
         """[B,6] the step that leads from the others here: `other.stepped(self.step_from(other))` is this motion."""
@@ -46,6 +47,13 @@ class JawMotion:
         """The motions after a step; the turn is about the bone's head, on the left."""
         turn = Rotation.from_rotvec(step[:, :3]).as_matrix()
         return JawMotion(turn @ self.rotation, self.translation + step[:, 3:])
+
+
+def slerp(first: Floats, second: Floats, share: Floats) -> Floats:  # [B,3,3] twice, [B] 0 to 1
+    """[B,3,3] the share of the shortest turn from the first rotations to the second (spherical linear interpolation)."""
+    turn = Rotation.from_matrix(second @ first.swapaxes(1, 2)).as_rotvec()
+    between: Floats = Rotation.from_rotvec(share[:, None] * turn).as_matrix() @ first
+    return between
 
 
 def at_rest(count: int) -> JawMotion:

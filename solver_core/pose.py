@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from solver_core.arrays import Bools, Floats, Ints
-from solver_core.jaw import JawMotion
+from solver_core.jaw import JawMotion, slerp
 
 RIGID = 6  # parameters of a rigid step: rotation vector (radians, world axes), then translation (metres)
 
@@ -52,6 +52,17 @@ class Pose:
         if self.jaw is not None and other.jaw is not None:
             parts += [_turn(self.jaw.rotation, other.jaw.rotation), self.jaw.translation - other.jaw.translation]
         return np.concatenate(parts, 1)
+
+    def toward(self, other: Pose, share: Floats) -> Pose:  # other B poses, share [B] 0 to 1
+        """Between these poses and others: translation and weights linearly, rotation along the shortest turn (slerp); the jaw likewise."""
+        part = share[:, None]
+        jaw = self.jaw if self.jaw is None or other.jaw is None else self.jaw.toward(other.jaw, share)
+        return Pose(
+            slerp(self.rotation, other.rotation, share),
+            (1 - part) * self.translation + part * other.translation,
+            (1 - part) * self.weights + part * other.weights,
+            jaw,
+        )
 
     def stepped(self, step: Floats) -> Pose:  # step [B,6+K] or [B,6+K+6]
         """The poses after a step."""

@@ -24,18 +24,22 @@ from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import shadow_transfer
 from solver_core.shot import Shot, load_shot
 from solver_core.solution import Solution, empty_solution
-from solver_core.stages.catalog import Deep, Fit, Step, chosen
+from solver_core.stages.catalog import SOLVE_SHOT, Deep, Fill, Fit, Refine, Step, chosen
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.deep import deep_round, landmark_error
 from solver_core.stages.fit import fit
+from solver_core.stages.gaps import mark
+from solver_core.stages.infill import infill
 from solver_core.stages.joins import join
 from solver_core.stages.light import estimate_lights
+from solver_core.stages.refine import refine, refined_frames
 from solver_core.stages.stage_file import read_stages, unknown_keys
 from solver_core.tie import tie_landmarks
 from solver_core.views import NOT_LOOKED_AT, View, observe
 
 # expected seconds a frame, for the time left
-SEEING, FITTING, ROUND, JUDGING = 0.15, 0.05, 0.6, 0.1
+SEEING, JUDGING = 0.15, 0.1
+SECONDS: dict[type[Step], float] = {Fit: 0.05, Deep: 0.6, Fill: 0.9, Refine: 0.3}  # a step, or a round of it
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,14 @@ def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
         FaceSolveError: an unknown stage, or what is wrong in the stage file, with its line.
     """
     own = read_stages(shot.stage_file, landmark_layout(shot.settings.landmarks)) if shot.stage_file else None
-    return chosen(shot.stages, own)
+    wanted = shot.stages
+    if wanted is None and own is None:
+        wanted = (
+            *SOLVE_SHOT,
+            *(["infill"] if shot.infill_ranges else []),
+            *(["refinement"] if shot.settings.refinement else []),
+        )
+    return chosen(wanted, own)
 
 
 def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Solution:
@@ -119,14 +130,16 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
     run = _Run(context, solution, listener, progress, flow, np.full(len(shot.frames), math.nan))
     for sentence in _notes(context):
         listener.warning(sentence)
-    if shot.settings.refinement or shot.infill_ranges:
-        listener.warning("This version neither refines in time nor fills in ranges: those settings were left out.")
+    run.mark_frames(stages)
     run.refuse_unseen()
     for name, steps in stages.items():
-        if not listener.cancelled() and len(context.solvable):
+        # what is carried over from solved frames, or smooths them, begins when they lead to the frames that stay
+        if not listener.cancelled() and any(isinstance(step, Fill | Refine) for step in steps):
+            run.join(stages)
+        if not listener.cancelled():
             run.stage(name, steps)
-    if not listener.cancelled() and len(context.solvable):
-        join(context, [step for steps in stages.values() for step in steps], flow)
+    if not listener.cancelled():
+        run.join(stages)
     run.judge(overlay, measures_flow(stages))
     return solution
 
@@ -154,8 +167,13 @@ def measures_flow(stages: dict[str, tuple[Step, ...]]) -> bool:
 def _shares(stages: dict[str, tuple[Step, ...]]) -> dict[str, float]:
     shares = {"detection": SEEING}
     for name, steps in stages.items():
-        shares[name] = sum(FITTING if isinstance(step, Fit) else step.rounds * ROUND for step in steps)
+        shares[name] = sum(_passes(step) * SECONDS[type(step)] for step in steps)
     return {**shares, "judging": JUDGING}
+
+
+def _passes(step: Step) -> int:
+    """How often a step says of each of its frames that it is done."""
+    return step.rounds if isinstance(step, Deep) else 1
 
 
 def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
@@ -182,8 +200,10 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
         views.append(observe(camera, count, network, detector, looked))
     albedo = albedo_of(shot.rig)
     shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles)
+    nowhere = np.zeros(count, bool)
     return Context(
-        shot, network, network.layout, tie, views, Renderer(shot.rig.triangles, albedo, shadow), Appearance(albedo), shot.start())  # fmt: skip
+        shot, network, network.layout, tie, views, Renderer(shot.rig.triangles, albedo, shadow), Appearance(albedo), shot.start(),
+        fill=nowhere, known=nowhere)  # fmt: skip
 
 
 def no_face(views: list[View]) -> FaceSolveError:
@@ -205,43 +225,90 @@ class _Run:
     progress: Progress
     flow: FlowNetwork
     errors: Floats  # [N] landmark distances of the last fit, pixels
+    solving: bool = True  # whether frames are solved one by one; else what is known stays as it is
+    joined: bool = False
+    told: set[int] = field(default_factory=set)  # indices of the frames that the listener has heard of
+
+    def mark_frames(self, stages: dict[str, tuple[Step, ...]]) -> None:
+        """Say which frames infill is to fill; a run that only fills keeps the others as they are, and does not tell of them."""
+        context, shot = self.context, self.context.shot
+        steps = [step for several in stages.values() for step in several]
+        self.solving = any(isinstance(step, Fit | Deep) for step in steps)
+        if any(isinstance(step, Fill) for step in steps):
+            marks = mark(shot, context.seen, context.cuts, solving=self.solving)
+            context.fill, context.known = marks.fill, marks.known
+            for note in marks.notes:
+                self.listener.warning(note)
+        else:
+            context.known = context.seen | shot.held_mask
+        if any(isinstance(step, Refine) for step in steps) and not shot.settings.refinement:
+            self.listener.warning("The amount of temporal refinement is 0: it changes nothing.")
+        # what stays as it is, is in the solution without a word to the listener
+        for i in np.flatnonzero(shot.held_mask if self.solving else context.known):
+            self.solution.status[i] = protocol.LOCKED if shot.locked_mask[i] else protocol.SOLVED
+            self.solution.reason[i] = ""
 
     def refuse_unseen(self) -> None:
         """Mark frames without a face, with the first camera's reason; say so if there is none at all."""
-        seen, locked = self.context.seen, self.context.shot.locked_mask
-        for i in np.flatnonzero(~seen | locked):
-            reason = "" if locked[i] else next(view.reasons[i] for view in self.context.views)
-            self._tell(int(i), protocol.LOCKED if locked[i] else protocol.FRAME_FAILED, math.nan, "detection", reason)
-        for i in np.flatnonzero(seen & self.context.held & ~locked):
-            self.solution.status[i], self.solution.reason[i] = protocol.SOLVED, ""
-        if not seen.any() and not locked.any() and not self.listener.cancelled():
-            raise no_face(self.context.views)
+        context = self.context
+        for i in np.flatnonzero(context.shot.locked_mask) if self.solving else []:
+            self._tell(int(i), protocol.LOCKED, math.nan, "detection")
+        for i in np.flatnonzero(~context.known & ~context.fill) if self.solving else []:
+            reason = next(view.reasons[i] for view in context.views)
+            self._tell(int(i), protocol.FRAME_FAILED, math.nan, "detection", reason)
+        if not context.known.any() and not self.listener.cancelled():
+            raise no_face(context.views)
 
     def stage(self, name: str, steps: tuple[Step, ...]) -> None:
         """Run a stage's steps in order and tell its results."""
         self.context.begun = self.context.pose.copy()
-        rounds = sum(1 if isinstance(step, Fit) else step.rounds for step in steps)
-        done, total = 0, rounds * len(self.context.solvable)
+        done, total = 0, sum(len(self._frames(step)) * _passes(step) for step in steps)
+        if not total:
+            return
         for moved in self._moves(name, steps):
             done += len(moved)
             self.progress.step(name, done, total)
             if self.listener.cancelled():
                 break
-        for i in self.context.solvable:
-            self._tell(int(i), protocol.SOLVED, self.errors[i], name)
+        for i in np.unique(np.concatenate([self._frames(step) for step in steps])):
+            filled = self.context.filled.get(int(i))
+            if filled is not None:
+                self._tell(int(i), filled.status, math.nan, name, filled.reason)
+            elif not self.context.fill[i]:  # else it was not reached before the artist stopped
+                self._tell(int(i), protocol.SOLVED, self.errors[i], name)
+
+    def _frames(self, step: Step) -> Ints:
+        """Indices of the frames that a step changes."""
+        if isinstance(step, Fill):
+            return np.flatnonzero(self.context.fill)
+        if isinstance(step, Refine):
+            return refined_frames(self.context)
+        return self.context.solvable
 
     def _moves(self, name: str, steps: tuple[Step, ...]) -> Iterator[Ints]:
         """Run the steps; yields the indices of frames as they have been moved."""
         for step in steps:
+            if not len(self._frames(step)):
+                continue
             if isinstance(step, Fit):
                 self.errors = fit(self.context, step)
                 yield self.context.solvable
+            elif isinstance(step, Fill):
+                yield from infill(self.context, step, self.flow)
+            elif isinstance(step, Refine):
+                yield from refine(self.context, step, self.flow)
             else:
                 for _ in range(step.rounds):
                     for moved in deep_round(self.context, step, self.flow):
                         for i in moved:  # frames appear, and a solve that is killed keeps them
                             self._tell(int(i), protocol.SOLVED, self.errors[i], name)
                         yield moved
+
+    def join(self, stages: dict[str, tuple[Step, ...]]) -> None:
+        """Let the solved frames lead to those that stay as they are, once."""
+        if self.solving and not self.joined and len(self.context.solvable):
+            join(self.context, [step for steps in stages.values() for step in steps], self.flow)
+            self.joined = True
 
     def judge(self, overlay: Overlay | None, with_flow: bool) -> None:
         """Measure every frame's landmark error on a last render (Section 9.1's E1 as RMS pixels), and keep what it shows."""
@@ -250,15 +317,18 @@ class _Run:
         witness = None if overlay is None else partial(overlay.add, context)
         if not context.appearance.lights:
             estimate_lights(context)
-        wanted = np.flatnonzero(context.seen & np.array([s != protocol.FRAME_FAILED for s in self.solution.status]))
+        wanted = np.array(
+            [i for i in sorted(self.told) if context.seen[i] and self.solution.status[i] != protocol.FRAME_FAILED], int
+        )
         for start in range(0, len(wanted), CHUNK):
             index = wanted[start : start + CHUNK]
             errors = landmark_error(context, index, flow, witness)
             for i, error in zip(index, errors, strict=True):
-                self._tell(int(i), self.solution.status[i], float(error), "judging")
+                self._tell(int(i), self.solution.status[i], float(error), "judging", self.solution.reason[i])
             self.progress.step("judging", min(start + CHUNK, len(wanted)), len(wanted))
 
     def _tell(self, i: int, status: str, error: float, stage: str, reason: str = "") -> None:
+        self.told.add(i)
         solution, pose = self.solution, self.context.pose[np.array([i])]
         solution.status[i], solution.error_px[i], solution.reason[i] = status, error, reason
         solution.pose.assign(np.array([i]), pose)

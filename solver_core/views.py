@@ -11,6 +11,7 @@ import numpy.typing as npt
 from solver_core.arrays import Bools, Floats, Ints
 from solver_core.camera import Camera
 from solver_core.crop import Crop
+from solver_core.cuts import HEIGHT, WIDTH, find_cuts, thumbnail
 from solver_core.networks.detector import FaceDetector
 from solver_core.networks.landmarks import Found, LandmarkNetwork, locate
 from solver_core.plates import Plate, PlateFrameError, open_plate
@@ -30,6 +31,7 @@ class View:
     crops: list[Crop | None]  # N; the plate's crop, used for the render too
     points: Floats  # [N,L,2] plate pixels, NaN where no face was found
     reasons: list[str]  # N; why there is no face, empty where there is one
+    cuts: Bools  # [N-1] true where a cut in the plate lies between a frame and the next
     notes: list[str] = field(default_factory=list)  # what the artist should know of what was found, each sentence once
     _kept: dict[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
 
@@ -104,13 +106,16 @@ def observe(
     points = np.full((count, network.count, 2), np.nan)
     reasons = [NOT_LOOKED_AT] * count
     notes: list[str] = []
+    thumbnails = np.full((count, HEIGHT, WIDTH), np.nan, np.float32)
     for i, number in enumerate(camera.plate["frames"]):
         reasons[i] = ""
         if number is None or plate is None:
             reasons[i] = f"the plate of camera {camera.name} has no picture here"
         else:
             try:
-                found = locate(plate.read_display(int(number)), network, detector)
+                image = plate.read_display(int(number))
+                thumbnails[i] = thumbnail(image)
+                found = locate(image, network, detector)
             except PlateFrameError as error:
                 reasons[i] = error.message
             else:
@@ -126,7 +131,7 @@ def observe(
                     reasons[i] = f"camera {camera.name}: {found.reason.rstrip('.')}"
         if not step(i + 1):
             break
-    return View(camera, plate, crops, points, reasons, notes)
+    return View(camera, plate, crops, points, reasons, find_cuts(thumbnails), notes)
 
 
 def _outside(points: Floats, camera: Camera) -> float:

@@ -91,7 +91,6 @@ class FACE_SOLVE_PT_infill(Step, bpy.types.Panel):
         """Draw the list of ranges."""
         layout, settings = self.layout, context.scene.face_solve
         layout.enabled = is_free()
-        compat.draw_wrapped(layout, context, _COMING, "INFO")
         row = layout.row()
         row.template_list(
             "FACE_SOLVE_UL_infill_ranges", "", settings, "infill_ranges", settings, "infill_index", rows=3

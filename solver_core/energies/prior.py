@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from solver_core.arrays import Floats, Ints
-from solver_core.jaw import FREEDOM, at_rest
+from solver_core.jaw import FREEDOM, JawMotion, at_rest
 from solver_core.pose import RIGID, Pose
 from solver_core.rig import Rig
 
@@ -37,7 +37,7 @@ class WeightPrior:
 
 @dataclass(frozen=True)
 class JawPrior:
-    """The jaw bone near its rest: `sqrt(strength) * ((R - 1) / (sqrt(2) turn), axes @ translation / shift)`.
+    """The jaw bone near its rest, or near `target`: `sqrt(strength) * ((R - 1) / (sqrt(2) turn), axes @ translation / shift)`.
 
     The first part's square is 4 sin^2(angle / 2) / turn^2: the squared angle, for what a jaw can do, with an exact derivative.
     """
@@ -46,13 +46,15 @@ class JawPrior:
     turn: float  # radians that cost as much as a weight of 1
     shift: float  # metres that do
     strength: float
+    target: JawMotion | None = None  # B frames; None: at rest
 
     def residual(self, pose: Pose, index: Ints) -> Floats:
         """[b,12]."""
-        del index
         jaw = pose.jaw or at_rest(len(pose))
-        turned = (jaw.rotation - np.eye(3)).reshape(-1, 9) / (np.sqrt(2) * self.turn)
-        return np.sqrt(self.strength) * np.concatenate([turned, jaw.translation @ self.axes.T / self.shift], 1)
+        target = at_rest(len(pose)) if self.target is None else self.target[index]
+        turned = (jaw.rotation - target.rotation).reshape(-1, 9) / (np.sqrt(2) * self.turn)
+        shifted = (jaw.translation - target.translation) @ self.axes.T / self.shift
+        return np.sqrt(self.strength) * np.concatenate([turned, shifted], 1)
 
     def linear(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
         """[b,12] and [b,12,6+k]."""
@@ -69,11 +71,11 @@ class JawPrior:
         return self.residual(pose, index), jacobian
 
 
-def jaw_prior(rig: Rig, strength: float) -> list[JawPrior]:
-    """The rig's jaw held softly in its turn and firmly in its shift; none where it has no jaw bone."""
+def jaw_prior(rig: Rig, strength: float, target: JawMotion | None = None) -> list[JawPrior]:
+    """The rig's jaw held softly in its turn and firmly in its shift, near rest or a target; none where it has no jaw bone."""
     if rig.jaw is None:
         return []
-    return [JawPrior(rig.jaw.axes(rig.scale), JAW_TURN, JAW_SHIFT * rig.radius, strength)]
+    return [JawPrior(rig.jaw.axes(rig.scale), JAW_TURN, JAW_SHIFT * rig.radius, strength, target)]
 
 
 @dataclass(frozen=True)

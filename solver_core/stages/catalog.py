@@ -36,8 +36,26 @@ class Deep:
     sparse: bool = False  # keys that hardly move over the whole shot are held nearer to zero than those that do
 
 
-Step = Fit | Deep
-KINDS: dict[str, type[Fit | Deep]] = {"fit": Fit, "deep": Deep}  # their names in stage files
+@dataclass(frozen=True)
+class Fill:
+    """Frames of the infill ranges, carried over from known ones by the plate's flow (Section 7); flow is read anew in each round."""
+
+    rounds: int
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refine:
+    """The motion over time against the plate (Section 8), as strongly as the artist's amount says."""
+
+    sweeps: int
+    keys: tuple[str, ...] = ()
+    flow: bool = True  # the plate's flow between frames; without it frames are smoothed alone
+    parallel: bool = False  # each sweep from the last one's values (Jacobi), instead of the newest (Gauss-Seidel)
+
+
+Step = Fit | Deep | Fill | Refine
+KINDS: dict[str, type[Step]] = {"fit": Fit, "deep": Deep, "fill": Fill, "refine": Refine}  # their names in stage files
 
 STAGES: dict[str, tuple[Step, ...]] = {
     "rigid": (
@@ -59,6 +77,8 @@ STAGES: dict[str, tuple[Step, ...]] = {
         Deep(rounds=1, keys=(ALL,), flow=True),
         Deep(rounds=3, keys=(ALL,), flow=True, sparse=True),
     ),
+    "infill": (Fill(rounds=3, keys=(ALL,)),),
+    "refinement": (Refine(sweeps=30, keys=(ALL,)),),
 }
 SOLVE_SHOT = ("rigid", "expression", "dense")
 

@@ -22,6 +22,14 @@ from solver_core.views import View
 CHUNK = 8  # frames in memory at a time
 
 
+@dataclass(frozen=True)
+class Filled:
+    """What infill made of one frame."""
+
+    status: str  # protocol.INFILLED, INTERPOLATED or FRAME_FAILED
+    reason: str  # empty where it was infilled
+
+
 @dataclass
 class Context:
     """A solve in progress. `pose` is what changes."""
@@ -34,8 +42,10 @@ class Context:
     renderer: Renderer
     appearance: Appearance
     pose: Pose  # N frames
+    fill: Bools  # [N] frames that infill is to fill in: no other stage solves them
+    known: Bools  # [N] the others whose poses can be trusted, once they are solved
+    filled: dict[int, Filled] = field(default_factory=dict)  # what infill made of its frames, by index
     begun: Pose | None = None  # the poses when the stage began
-    done: list[str] = field(default_factory=list)  # stages that are complete
     asked: Ints | None = None  # frames to solve although they are held, and no others; None: all that are not
 
     @property
@@ -62,13 +72,19 @@ class Context:
 
     @property
     def solvable(self) -> Ints:
-        """Indices of the frames to solve: seen, and not held; or those that are asked for all the same."""
-        return np.flatnonzero(self.seen & ~self.held) if self.asked is None else self.asked
+        """Indices of the frames to solve: seen, neither held nor left to infill; or those that are asked for all the same."""
+        return np.flatnonzero(self.seen & ~self.held & ~self.fill) if self.asked is None else self.asked
 
     @property
     def held(self) -> Bools:
         """[N] frames that stay as they are: the artist's own, and neighbours of the part to solve."""
         return self.shot.held_mask
+
+    @property
+    def cuts(self) -> Bools:
+        """[N-1] true where the plates of all cameras cut between a frame and the next."""
+        filming = [view.cuts for view in self.views if view.plate is not None]
+        return np.all(filming, axis=0) if filming else np.zeros(len(self.pose) - 1, bool)
 
     def free(self, keys: tuple[str, ...], *, rotation: bool = True) -> Free:
         """The parameters that a step frees; keys that the artist excluded never are.

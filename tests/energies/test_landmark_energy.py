@@ -27,7 +27,7 @@ def scene(demo_rig, facemesh, face_detector):
     plate = film(demo_rig, truth, view)[0]
     found = locate(plate, facemesh, face_detector)
     assert isinstance(found, Found)
-    seen = View(view, None, [found.crop], found.points[None], [""])
+    seen = View(view, None, [found.crop], found.points[None], [""], np.zeros(0, bool))
     plates = seen.crop(0, facemesh.size).sample(plate)[None]
     renderer = Renderer(demo_rig.triangles, demo_rig.colors)
     root = np.ones((1, facemesh.count))

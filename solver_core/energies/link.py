@@ -1,0 +1,91 @@
+"""Energies that tie several frames together, and their sum as a quadratic over the frames that may move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from solver_core.arrays import Floats, Ints
+from solver_core.energies.energy import Energy, FaceProblem, Free
+from solver_core.optimise.chain import ChainQuadratic
+from solver_core.pose import RIGID, Pose
+from solver_core.rig import Rig
+
+TURN, SHIFT = 0.5, 0.5  # radians, head radii: no step goes farther
+ONE = np.array([0])
+
+
+class Link(Protocol):
+    """A sum of squared residuals over a few frames, named by their indices in the shot."""
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The frames it depends on."""
+
+    def residual(self, poses: Sequence[Pose]) -> Floats:
+        """[M] at one pose for each of `frames`."""
+
+    def linear(self, poses: Sequence[Pose], keys: Ints) -> tuple[Floats, list[Floats]]:
+        """Residuals [M] and for each of `frames` their Jacobian [M,6+len(keys)]."""
+
+
+@dataclass(frozen=True)
+class Single:
+    """An energy of one frame as a link."""
+
+    frame: int
+    energy: Energy  # of a batch of one
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The frame."""
+        return (self.frame,)
+
+    def residual(self, poses: Sequence[Pose]) -> Floats:
+        """[M]."""
+        return self.energy.residual(poses[0], ONE)[0]
+
+    def linear(self, poses: Sequence[Pose], keys: Ints) -> tuple[Floats, list[Floats]]:
+        """[M] and [[M,6+k]]."""
+        residual, jacobian = self.energy.linear(poses[0], ONE, keys)
+        return residual[0], [jacobian[0]]
+
+
+class Joint:
+    """The Gauss-Newton model of many links over the frames that may move, link by link: a long shot's links do not fit in memory together."""
+
+    def __init__(self, rig: Rig, pose: Pose, moving: Ints, keys: Ints) -> None:
+        """At the shot's poses, with `moving` frames and the shape keys of these indices free; everything else is constant."""
+        self.pose, self.moving, self.keys = pose, moving, keys
+        self._reach = np.array([TURN] * 3 + [SHIFT * rig.radius] * 3)
+        self._problem = FaceProblem([], rig, Free(keys))
+        self._place = {int(frame): at for at, frame in enumerate(moving)}
+        self.model = ChainQuadratic.zero(len(moving), RIGID + len(keys))
+
+    def moves(self, frame: int) -> bool:
+        """Whether a frame may move."""
+        return frame in self._place
+
+    def add(self, link: Link) -> None:
+        """Add a link; one whose residuals are not finite says nothing."""
+        residual, jacobians = link.linear([self.pose[f : f + 1] for f in link.frames], self.keys)
+        free = [(self._place[f], jacobian) for f, jacobian in zip(link.frames, jacobians, strict=True) if f in self._place]  # fmt: skip
+        if free and np.isfinite(residual).all():
+            self.model.add(
+                tuple(at for at, _ in free), residual.astype(np.float64), [j.astype(np.float64) for _, j in free]
+            )
+
+    def move(self, sweeps: int, *, parallel: bool = False, only: set[int] | None = None) -> None:
+        """Move the frames (`only` these of them) to the model's minimum inside the sliders, no farther than it can be trusted."""
+        here = self.pose[self.moving]
+        low, high = self._problem.bounds(here)
+        low[:, :RIGID], high[:, :RIGID] = -self._reach, self._reach
+        if only is not None:
+            still = ~np.isin(self.moving, list(only))
+            low[still], high[still] = 0.0, 0.0
+        step = self.model.minimum(low, high, sweeps, parallel=parallel)
+        moved = np.flatnonzero(step.any(1))
+        self.pose.assign(self.moving[moved], self._problem.stepped(here[moved], step[moved]))

@@ -1,0 +1,66 @@
+"""Cuts in the plate: found where the picture changes for good, and only there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from solver_core.cuts import find_cuts, thumbnail
+
+
+def scene(seed, count, drift=0.005):
+    """Plates of a soft pattern that moves a little, all thumbnails."""
+    rng = np.random.default_rng(seed)
+    waves = rng.normal(size=(8, 2)) * 4
+    phase = rng.uniform(0, 7, 8)
+    y, x = np.mgrid[0:1:60j, 0:1:80j]
+    plates = []
+    for i in range(count):
+        grey = 0.5 + 0.06 * sum(np.sin(a * (x + drift * i) + b * y + p) for (a, b), p in zip(waves, phase, strict=True))
+        plates.append(thumbnail(np.clip(np.repeat(grey[..., None], 3, 2), 0, 1).astype(np.float32)))
+    return np.stack(plates)
+
+
+def places(thumbnails):
+    return np.flatnonzero(find_cuts(thumbnails)).tolist()
+
+
+def test_a_cut_is_found_where_it_is():
+    assert places(np.concatenate([scene(0, 6), scene(1, 5), scene(2, 4)])) == [5, 10]
+
+
+def test_one_shot_has_none():
+    assert places(scene(0, 30)) == []
+
+
+@pytest.mark.parametrize("length", [1, 5, 20])
+def test_what_comes_back_was_only_covered(length):
+    whole = scene(0, 10 + length)
+    whole[5 : 5 + length] = scene(3, length)
+    assert places(whole) == []
+
+
+def test_duplicated_and_constant_frames_are_no_cuts():
+    assert places(np.repeat(scene(0, 5), 3, axis=0)) == []
+    assert places(np.full((6, 36, 48), 0.4, np.float32)) == []
+
+
+def test_a_change_of_exposure_is_no_cut():
+    whole = scene(0, 10)
+    whole[5:] *= 0.4
+    assert places(whole) == []
+
+
+def test_frames_without_a_picture_hide_no_cut_and_make_none():
+    whole = np.concatenate([scene(0, 6), scene(1, 6)])
+    whole[5:7] = np.nan
+    assert places(whole) == [6]
+    alone = scene(0, 8)
+    alone[2:4] = np.nan
+    assert places(alone) == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_short_shots(count):
+    assert find_cuts(scene(0, 2)[:count]).shape == (max(count - 1, 0),)
+    assert find_cuts(np.full((count, 36, 48), np.nan, np.float32)).sum() == 0
