@@ -30,6 +30,8 @@ RUNS = {
     "dressed": ("dressed", []),
     "dressed, grey": ("dressed", ["--grey"]),
     "occluded": ("occluded", []),
+    "talk, refined": ("talk", ["--refinement", "0.5"]),
+    "talk, refined, grey": ("talk", ["--refinement", "0.5", "--grey"]),
     "talk, no render": ("talk", ["--do", "rigid_alignment,expression"]),
     "talk, no render, grey": ("talk", ["--do", "rigid_alignment,expression", "--grey"]),
     "dressed, no render, grey": ("dressed", ["--do", "rigid_alignment,expression", "--grey"]),
@@ -37,8 +39,14 @@ RUNS = {
 
 
 def run(name: str, shared: Path, package: Path, folder: Path) -> dict:
-    """Solve and score one row."""
-    shot, options = RUNS[name]
+    """Solve and score one row of RUNS."""
+    return solve_and_score(name, *RUNS[name], shared, package, folder)
+
+
+def solve_and_score(  # one row
+    name: str, shot: str, options: list[str], shared: Path, package: Path, folder: Path, scoring: tuple[str, ...] = ()
+) -> dict:
+    """What score_scene.py says of a shot solved with these options, and `seconds` a frame of the shot."""
     blend = folder / f"{name.replace(', ', '_').replace(' ', '-')}.blend"
     scores = blend.with_suffix(".json")
     environment = {**os.environ, "FACE_SOLVE_PYTHON": str(ROOT / ".venv" / "bin" / "python")}
@@ -51,9 +59,15 @@ def run(name: str, shared: Path, package: Path, folder: Path) -> dict:
     if not seconds:
         sys.exit(f"{name} failed:\n{(solved.stdout + solved.stderr)[-2000:]}")
     subprocess.run(
-        [BLENDER, tools / "score_scene.py", blend, data / "truth.npz", "--json", scores], capture_output=True, check=True)  # fmt: skip
+        [BLENDER, tools / "score_scene.py", blend, data / "truth.npz", "--json", scores, *scoring], capture_output=True, check=True)  # fmt: skip
     result = json.loads(scores.read_text())
     return {**result["summary"], "seconds": float(seconds.group(1)) / len(result["frames"])}
+
+
+def build_package() -> Path:
+    """The add-on's zip, built now."""
+    subprocess.run([sys.executable, ROOT / "build_addon.py"], check=True, capture_output=True)
+    return next(p for p in (ROOT / "dist").glob("face_solve-*.zip") if "legacy" not in p.name)
 
 
 def row(name: str, result: dict) -> str:
@@ -70,8 +84,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="keep the solved scenes and logs here")
     arguments = parser.parse_args()
     wanted = [n.strip() for n in arguments.only.split(";")] if arguments.only else list(RUNS)
-    subprocess.run([sys.executable, ROOT / "build_addon.py"], check=True, capture_output=True)
-    package = next(p for p in (ROOT / "dist").glob("face_solve-*.zip") if "legacy" not in p.name)
+    package = build_package()
     print("| shot | " + " | ".join(MEASURES) + " | jitter | s a frame |")
     print("| --- " * (len(MEASURES) + 3) + "|")
     with tempfile.TemporaryDirectory() as scratch:

@@ -9,8 +9,6 @@ from ..scene import infill
 from ..scene.needs import stage_needs
 from .base import Step, draw_last_run, draw_problem, is_free
 
-_COMING = "This version's solver has no such stage yet: its button says so, and the other stages work without it."
-
 
 class FACE_SOLVE_UL_infill_ranges(bpy.types.UIList):
     """Frames where the face cannot be seen."""
@@ -128,7 +126,6 @@ class FACE_SOLVE_PT_refinement(Step, bpy.types.Panel):
         """Draw its amount."""
         layout = self.layout
         layout.enabled = is_free()
-        compat.draw_wrapped(layout, context, _COMING, "INFO")
         layout.prop(context.scene.face_solve, "refinement", slider=True)
         _draw_stage(layout, context, "temporal_refinement", "Temporal Refinement")
 

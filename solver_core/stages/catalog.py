@@ -78,7 +78,7 @@ STAGES: dict[str, tuple[Step, ...]] = {
         Deep(rounds=3, keys=(ALL,), flow=True, sparse=True),
     ),
     "infill": (Fill(rounds=3, keys=(ALL,)),),
-    "refinement": (Refine(sweeps=30, keys=(ALL,)),),
+    "refinement": (Refine(sweeps=100, keys=(ALL,)),),
 }
 SOLVE_SHOT = ("rigid", "expression", "dense")
 
