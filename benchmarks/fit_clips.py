@@ -1,8 +1,8 @@
 """Fits a stock rig to the faces of real clips and measures it against dlib's 68 landmarks, with and without the fit.
 
-usage: python -m benchmarks.fit_clips [--shared ../shared] [--every 10] [--out benchmarks/out/fit] [--only face_a] [--no-movies]
+usage: python -m benchmarks.fit_clips [--shared ../shared] [--every 10] [--out benchmarks/out/fit] [--only face_a] [--painted] [--no-movies]
 
-The rig is the shared folder's ict_face.npz, uncoloured, with 100 identity shapes. The clips' cameras are unknown: a 50 mm lens on a 36 mm sensor is
+The rig is the shared folder's ict_face.npz, with 100 identity shapes and without colours. The clips' cameras are unknown: a 50 mm lens on a 36 mm sensor is
 taken, and the fit is asked for the focal length. Both ways are then solved on every n-th frame by Solve Shot's own stages.
 
 The judge knows nothing of the solver's networks: dlib's 68-point predictor (fetched once, 100 MB; trained on pictures for research) in the plate,
@@ -69,10 +69,10 @@ def predictor() -> dlib.shape_predictor:
     return dlib.shape_predictor(str(file))
 
 
-def write_shot(folder: Path, movie: Path, data: np.lib.npyio.NpzFile) -> Shot:
+def write_shot(folder: Path, movie: Path, data: np.lib.npyio.NpzFile, *, painted: bool = False) -> Shot:
     """A shot folder of a clip with the stock rig before a guessed camera."""
     folder.mkdir(parents=True, exist_ok=True)
-    rig = write_rig(folder / "rig.npz", data)
+    rig = write_rig(folder / "rig.npz", data, painted=painted)
     with av.open(str(movie)) as container:
         stream = container.streams.video[0]
         width, height, count, fps = stream.width, stream.height, stream.frames, float(stream.average_rate)
@@ -201,7 +201,7 @@ def read_clip(movie: Path) -> dict[int, np.ndarray]:
 
 def run(movie: Path, arguments: argparse.Namespace, data: np.lib.npyio.NpzFile, judge: Judge) -> None:
     """Fit, solve and judge one clip."""
-    shot = write_shot(arguments.out / movie.stem, movie, data)
+    shot = write_shot(arguments.out / movie.stem, movie, data, painted=arguments.painted)
     started = time.perf_counter()
     fitted = fit_rig(shot, Silent(), focal=True)
     seconds = time.perf_counter() - started
@@ -229,6 +229,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=10, help="solve every n-th frame")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "out" / "fit")
     parser.add_argument("--only", help="one clip")
+    parser.add_argument("--painted", action="store_true", help="the rig with plain brows, lips, teeth and eyes")
     parser.add_argument("--no-movies", action="store_true")
     arguments = parser.parse_args()
     data = np.load(arguments.shared / "rigs" / "ict_face.npz")
