@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def report(in_window):
-    return in_window("window_setup", "setup", (1024, 900), 180)
+    return in_window("window_setup", "setup", (1024, 900), 300)
 
 
 STEPS = (
