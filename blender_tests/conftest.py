@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from blender_tests.windowed import tell
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
 INSIDE = Path(__file__).parent / "inside"
 CI = os.environ.get("FACE_SOLVE_CI") == "1"
 VERSIONS = ("3.4", "4.2", "4.5", "5.0")
@@ -102,35 +103,17 @@ def inside(zips, solver_python, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def in_window(zips, solver_python, tmp_path_factory):
-    """Tell a story in a real Blender 3.4 window under Xvfb; answers with {step: "" or its traceback}. Its pictures go to tests/out."""
+    """Tell a story in a real Blender 3.4 window; answers with {step: "" or its traceback}. Its pictures go to tests/out."""
 
     def run(story, pictures, size, timeout):
         if shutil.which("xvfb-run") is None:
             missing("no xvfb-run: install Debian's xvfb")
         folder = tmp_path_factory.mktemp(story)
         shown = ROOT / "tests" / "out" / pictures
-        shown.mkdir(parents=True, exist_ok=True)
-        report = folder / "report.json"
-        width, height = map(str, size)
-        screen = ["xvfb-run", "-a", "-s", f"-screen 0 {width}x{height}x24 +extension GLX"]
-        window = ["--factory-startup", "--enable-event-simulate", "--window-geometry", "0", "0", width, height]
-        script = ["--python-exit-code", "9", "--python", str(INSIDE / f"{story}.py")]
-        environment = {
-            **os.environ,
-            "FACE_SOLVE_PYTHON": str(solver_python),
-            "FACE_SOLVE_PICTURES": str(shown),
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "BLENDER_USER_SCRIPTS": str(folder / "user" / "scripts"),
-            "BLENDER_USER_CONFIG": str(folder / "user" / "config"),
-            "LIBGL_ALWAYS_SOFTWARE": "1",
-        }
-        done = subprocess.run(
-            [*screen, blender_binary(), *window, *script, "--", str(zips[1]), str(folder), str(report)],
-            env=environment, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False,
-        )  # fmt: skip
-        (folder / "blender.log").write_text(done.stdout + done.stderr)
-        if not report.exists():
-            pytest.fail(f"no report:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-        return json.loads(report.read_text())
+        environment = {"FACE_SOLVE_PYTHON": str(solver_python)}
+        try:
+            return tell(blender_binary(), INSIDE / f"{story}.py", zips[1], folder, shown, size, timeout, environment)
+        except RuntimeError as silence:
+            pytest.fail(str(silence))
 
     return run

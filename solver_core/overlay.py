@@ -12,10 +12,9 @@ from solver_core.errors import FaceSolveError
 from solver_core.flow_colors import middlebury
 from solver_core.networks.regions import PARTITION, Layout
 from solver_core.stages.context import Context
-from solver_core.stages.evidence import Testimony
+from solver_core.stages.evidence import SIZE, STEP, Testimony
 from solver_core.views import REFERENCE_CROP, View
 
-PICTURE = 160  # pixels of a flow picture's side
 FULL_COLOR = 2.0  # reference pixels: flow that long has its full colour
 
 
@@ -41,7 +40,7 @@ class Overlay:
         self._arrays[f"landmarks/{camera.name}/{frame}"] = testimony.landmarks.astype(np.float32)
         if testimony.flow is not None:
             self._arrays[f"flow/{camera.name}/{frame}"] = flow_picture(testimony.flow, full)
-            self._arrays[f"crop/{camera.name}/{frame}"] = view.crop(index, PICTURE).inverse()
+            self._arrays[f"crop/{camera.name}/{frame}"] = view.crop(index, SIZE).inverse() @ np.diag([STEP, STEP, 1.0])
 
     def save(self, path: Path) -> None:
         """Write beside the place and move there.
@@ -82,14 +81,14 @@ def full_color(view: View) -> float:
     return FULL_COLOR * float(np.median(sides)) / REFERENCE_CROP
 
 
-def flow_picture(flow: Floats, longest: float) -> np.ndarray:
-    """[PICTURE,PICTURE,4] uint8 in Middlebury's colours, nothing where no flow is known.
+def flow_picture(field: Floats, longest: float) -> np.ndarray:
+    """[G,G,4] uint8 in Middlebury's colours, premultiplied: the less a vector counts the more transparent it is.
 
     Args:
-        flow: [S,S,2] plate pixels, S a multiple of PICTURE, not a number where there is none.
+        field: [G,G,3] plate pixels and weight (0 to 1), not a number where there is none.
         longest: plate pixels at full colour.
     """
-    every = len(flow) // PICTURE
-    small = flow.reshape(PICTURE, every, PICTURE, every, 2).mean((1, 3))
-    colors = np.concatenate([middlebury(small, longest), np.isfinite(small).all(-1, keepdims=True)], axis=-1)
-    return (colors * 255 + 0.5).astype(np.uint8)
+    # An edge is known across alone, with half the information of a corner: that is enough to be seen.
+    alpha = np.clip(2 * np.nan_to_num(field[..., 2:]), 0, 1)
+    picture = np.concatenate([middlebury(field[..., :2], longest) * alpha, alpha], axis=-1)
+    return (picture * 255 + 0.5).astype(np.uint8)

@@ -79,14 +79,14 @@ def measure(context: Context, view: View, light: Floats, index: Ints, flow: Flow
     for b, i in enumerate(index):
         crop, camera = view.crop(int(i), SIZE), view.camera[index[b : b + 1]]
         points = context.rig.sample(np.maximum(seen.triangle[b : b + 1], 0), seen.barycentric[b : b + 1])
-        shift = on_plate[b] - on_render[b]
+        shift, field = on_plate[b] - on_render[b], None
         evidence = [_landmarks(camera, crop, points, seen.triangle[b] >= 0, shift, pose[np.array([b])])]
         if flows is not None:
             evidence.append(_flow(context, camera, crop, shown, b, plates[b], flows[0][b], flows[1][b]))
+            field = _flow_field(context, crop, shown, b, evidence[-1])
         error = float(np.sqrt((shift**2).sum(1).mean())) * crop.scale
         landmarks = crop.to_plate(np.stack([on_plate[b], on_render[b]]))
-        moved = None if flows is None else _on_plate(context, crop, shown, b, flows[0][b])
-        testimonies.append(Testimony(tuple(evidence), error, landmarks, moved))
+        testimonies.append(Testimony(tuple(evidence), error, landmarks, field))
     return testimonies
 
 
@@ -136,9 +136,16 @@ def _flow(
         1 / (1 + (difference / LOOKS_ALIKE) ** 2), FLOW_TAIL, FLOW_TOTAL)  # fmt: skip
 
 
-def _on_plate(context: Context, crop: Crop, shown: Picture, b: int, forward: Floats) -> Floats:
-    trusted = _trusted_surface(context, shown.rendering.fragments.triangle[b])
-    return np.where(trusted[..., None], forward @ crop.inverse()[:, :2].T, np.nan)
+def _flow_field(context: Context, crop: Crop, shown: Picture, b: int, evidence: Evidence) -> Floats:
+    """The flow vectors in their places, as Testimony has them; a vector is fully known where both of its directions are."""
+    rows, columns = _grid(_trusted_surface(context, shown.rendering.fragments.triangle[b]))
+    start = crop.to_plate(np.stack([columns, rows], 1) + 0.5)
+    side = len(range(1, SIZE, STEP))
+    field = np.full((side, side, 3), np.nan)
+    field[rows // STEP, columns // STEP] = np.column_stack(
+        [evidence.target - start, evidence.information * evidence.trust]
+    )
+    return field
 
 
 def _trusted_surface(context: Context, triangle: Ints) -> Bools:
