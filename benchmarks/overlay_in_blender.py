@@ -17,7 +17,7 @@ from mathutils import Vector
 from window_tools import in_window, viewport
 
 HEAD, OUT = map(Path, sys.argv[-2:])
-FRAMES, STILL, WIDTH, HEIGHT = 6, 21, 1920, 1080
+FRAMES, STILL, WIDTH, HEIGHT = 4, 21, 1920, 1080
 LANDMARKS, SIDE = 468, 107
 CASES = {
     "switched off": None,
@@ -25,7 +25,6 @@ CASES = {
     "shaded head": ("shaded",),
     "landmarks, residuals": ("landmarks",),
     "flow": ("flow",),
-    "wipe, shaded head, wireframe": ("shaded", "wireframe", "wipe"),
     "everything": ("shaded", "wireframe", "landmarks", "flow", "wipe"),
 }
 TIMES = {"python": [], "all": []}
@@ -131,6 +130,7 @@ def story():
     handle = bpy.types.SpaceView3D.draw_handler_add(timed_draw, (), "WINDOW", "POST_PIXEL")
     for name, handler in overlay._HANDLERS:
         getattr(bpy.app.handlers, name).append(handler)
+    print("scene made", flush=True)
     region = redraw()
     results = {"vertices": len(head.data.vertices), "region": [region.width, region.height], "cases": {}}
     for name, layers in CASES.items():
@@ -150,6 +150,7 @@ def story():
             redraw()
         case["frame"] = medians()
         results["cases"][name] = case
+        print(name, case, flush=True)
         yield
     bpy.types.SpaceView3D.draw_handler_remove(handle, "WINDOW")
     OUT.write_text(json.dumps(results))

@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def report(in_window):
-    return in_window("window_overlay", "overlay", (760, 600), 180)
+    return in_window("window_overlay", "overlay", (640, 500), 600)
 
 
 STEPS = (
@@ -14,6 +14,7 @@ STEPS = (
     "flow is drawn on its crop, as strong as the opacity says",
     "head and wireframe are drawn where the head is",
     "the wipe splits plate and render",
+    "the wipe's line is dragged, and put back",
     "nothing is rebuilt when nothing changed",
     "switched off, or not through the camera, nothing is left",
     "another scene and back",

@@ -6,7 +6,7 @@ from typing import Set
 
 import bpy
 
-from ..overlay.view import view_of
+from ..overlay.view import camera_of, view_of
 
 
 class FACE_SOLVE_OT_drag_wipe(bpy.types.Operator):
@@ -14,7 +14,12 @@ class FACE_SOLVE_OT_drag_wipe(bpy.types.Operator):
 
     bl_idname = "face_solve.drag_wipe"
     bl_label = "Drag Wipe"
-    bl_options = {"REGISTER", "UNDO", "BLOCKING"}
+    bl_options = {"UNDO", "BLOCKING"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only where there is a plate to look at."""
+        return camera_of(context) is not None
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
         """Switch the wipe on and follow the mouse."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
 import bpy
 import gpu
@@ -18,6 +18,7 @@ class Part:
     """One mesh on the graphics card, in its own space."""
 
     name: str
+    box: List[Tuple[float, ...]]  # its eight corners
     surface: gpu.types.GPUBatch
     wires: gpu.types.GPUBatch
 
@@ -47,7 +48,8 @@ def meshes_of(face: bpy.types.Object) -> List[bpy.types.Object]:
 
 def read_part(one: bpy.types.Object, graph: bpy.types.Depsgraph) -> Part:
     """Put a mesh on the graphics card as the scene shows it: shape keys, bones and modifiers applied."""
-    mesh = one.evaluated_get(graph).data
+    evaluated = one.evaluated_get(graph)
+    mesh = evaluated.data
     count = len(mesh.vertices)
     places, normals = _floats(3 * count), _floats(3 * count)
     mesh.vertices.foreach_get("co", places)
@@ -57,6 +59,7 @@ def read_part(one: bpy.types.Object, graph: bpy.types.Depsgraph) -> Part:
     topology = _topology(one.name, mesh)
     return Part(
         one.name,
+        [tuple(corner) for corner in evaluated.bound_box],
         gpu.types.GPUBatch(type="TRIS", buf=buffer, elem=topology.surface),
         gpu.types.GPUBatch(type="LINES", buf=buffer, elem=topology.wires),
     )

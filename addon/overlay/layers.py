@@ -19,6 +19,7 @@ from .view import View
 
 FINER = 2  # the head is drawn with so many pixels a pixel of the region, for smooth wires
 NEARER = 0.998  # wires stand so much nearer to the camera than their surface, which would hide half of each
+MARGIN = 0.01  # of the screen's half width: wires lie on the head's box
 LIGHT = Vector((-0.35, 0.55, 0.75)).normalized()  # camera axes: from the upper left, before the head
 _UNIT = [value / 255.0 for value in range(256)]
 
@@ -29,6 +30,7 @@ class _Picture:
 
     target: gpu.types.GPUOffScreen
     key: Tuple = ()
+    shape: Optional[gpu.types.GPUBatch] = None  # the part of it that the head covers
 
 
 @dataclass
@@ -41,7 +43,6 @@ class HeadLayer:
     _parts: List[head_mesh.Part] = field(default_factory=list)
     _key: Tuple = ()
     _pictures: Dict[int, _Picture] = field(default_factory=dict)
-    _square: Optional[gpu.types.GPUBatch] = None
 
     @property
     def names(self) -> List[str]:
@@ -67,16 +68,16 @@ class HeadLayer:
         now = (key, *(value for matrix in (*look[:2], *worlds) for row in matrix for value in row), *look[2:])
         if now != picture.key:
             self._render(picture.target, worlds, *look)
-            picture.key = now
+            picture.key, picture.shape = now, self._covered(view, worlds)
             self.draws += 1
-        show_picture(picture.target.texture_color, self._unit_square(), (2.0, 2.0, -1.0, -1.0), left)
+        show_picture(picture.target.texture_color, picture.shape, (1.0, 1.0, 0.0, 0.0), left)
 
     def forget(self) -> None:
         """Let go of everything on the graphics card."""
         head_mesh.forget()
         for picture in self._pictures.values():
             picture.target.free()
-        self._parts, self._key, self._square = [], (), None
+        self._parts, self._key = [], ()
         self._pictures.clear()
 
     def _picture(self, view: View) -> _Picture:
@@ -88,10 +89,25 @@ class HeadLayer:
             found = self._pictures[view.key] = _Picture(gpu.types.GPUOffScreen(*size))
         return found
 
-    def _unit_square(self) -> gpu.types.GPUBatch:
-        if self._square is None:
-            self._square = square(array("f", (0, 0, 1, 0, 1, 1, 0, 1)))
-        return self._square
+    def _covered(self, view: View, worlds: List[Matrix]) -> gpu.types.GPUBatch:
+        """The box on the screen that holds the head; all of the screen where the head is beside the camera."""
+        to_clip = view.window @ view.to_camera
+        corners = [
+            to_clip @ world @ Vector((*corner, 1.0))
+            for part, world in zip(self._parts, worlds, strict=True)
+            for corner in part.box
+        ]
+        places = [(point.x / point.w, point.y / point.w) for point in corners if point.w > 0.0]
+        if len(places) < len(corners):
+            places = [(-1.0, -1.0), (1.0, 1.0)]
+        (left, right), (low, high) = (
+            (max(-1.0, min(values) - MARGIN), min(1.0, max(values) + MARGIN)) for values in zip(*places, strict=True)
+        )
+        box = ((left, low), (right, low), (right, high), (left, high))
+        return square(
+            array("f", (value for corner in box for value in corner)),
+            array("f", (0.5 * value + 0.5 for corner in box for value in corner)),
+        )
 
     def _render(
         self,
@@ -186,7 +202,8 @@ class FlowLayer:
                 self._texture = gpu.types.GPUTexture((wide, high), format="RGBA8", data=buffer)
                 corners = ((0, 0), (wide, 0), (wide, high), (0, high))
                 self._batch = square(
-                    array("f", (value for u, v in corners for value in (a * u + b * v + x, c * u + d * v + y)))
+                    array("f", (value for u, v in corners for value in (a * u + b * v + x, c * u + d * v + y))),
+                    array("f", (0, 0, 1, 0, 1, 1, 0, 1)),
                 )
         if self._texture is not None:
             show_picture(self._texture, self._batch, place.clip(*view.size), left, opacity)
@@ -217,9 +234,9 @@ class WipeLine:
         self._batch = None
 
 
-def square(corners: array[float]) -> gpu.types.GPUBatch:
-    """A picture's four corners, the first where its first pixel is."""
-    attributes = {"pos": grid(corners, 2), "uv": grid(array("f", (0, 0, 1, 0, 1, 1, 0, 1)), 2)}
+def square(corners: array[float], parts: array[float]) -> gpu.types.GPUBatch:
+    """Four corners on the screen, and where in the picture each of them is (0 to 1)."""
+    attributes = {"pos": grid(corners, 2), "uv": grid(parts, 2)}
     return batch("TRIS", programs()["picture"], attributes, grid(array("I", (0, 1, 2, 0, 2, 3)), 3, "I"))
 
 

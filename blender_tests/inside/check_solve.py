@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(__file__))
 import itertools
@@ -240,6 +241,17 @@ def check_import_brings_a_solution_from_elsewhere():
     teeth = harness.make_face("Teeth", ("jawOpen", "clench"))
     teeth.parent = face
     bpy.ops.face_solve.import_solution(filepath=str(path))
+    assert scene.face_solve.overlays.file == ""  # it is whole without an overlay file
+    landmarks = npz.Array(array("f", range(12)), (2, 3, 2))
+    npz.write_npz(harness.FOLDER / "SOLUTION.overlay.npz", {"landmarks/Cam/3": landmarks})
+    bpy.ops.face_solve.import_solution(filepath=str(path))
+    kept = harness.module("scene.sidecar").open_sidecar(Path(scene.face_solve.overlays.file))
+    assert list(kept.landmarks("Cam", 3)[1]) == list(range(6, 12))
+    overlays = scene.face_solve.overlays
+    overlays.hide_head = True
+    assert (face.hide_get(), teeth.hide_get()) == (True, True)
+    overlays.hide_head = False
+    assert (face.hide_get(), overlays.hide_head) == (False, False)
     _world_matches(scene, face)
     _teeth_match(scene, teeth)
     del arrays["status"]

@@ -102,16 +102,23 @@ def around(name, u, v, reach):
     return pixels(name, (x - reach, y - reach, 2 * reach, 2 * reach))
 
 
-def whole(name, left=0.0, right=1.0):
+def whole(name):
     """Pixels of the viewport in a picture."""
     frame = region()
-    free = frame.width - next(one.width for one in viewport().regions if one.type == "UI")
-    return pixels(name, (frame.x + left * free, frame.y, (right - left) * free, frame.height - 60))
+    return pixels(name, (frame.x, frame.y, frame.width, frame.height - 40))
 
 
 def only(overlays, *layers):
     for layer in ("shaded", "wireframe", "landmarks", "flow", "wipe", "regions"):
         setattr(overlays, layer, layer in layers)
+
+
+def shot(name):
+    """A picture of the window as it is now."""
+    viewport().tag_redraw()
+    bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
+    with in_window():
+        bpy.ops.screen.screenshot(filepath=str(window_tools.PICTURES / f"{name}.png"))
 
 
 def redraw(times=1):
@@ -152,7 +159,7 @@ def check_places():
     data.sensor_fit, data.shift_x, data.shift_y = "AUTO", 0.0, 0.0
     render.resolution_x, render.resolution_y, render.pixel_aspect_y = WIDTH, HEIGHT, 1.0
     data.background_images[0].frame_method = "FIT"
-    space.region_3d.view_camera_zoom, space.region_3d.view_camera_offset = -3.0, (0.12, 0.0)
+    space.region_3d.view_camera_zoom, space.region_3d.view_camera_offset = 10.0, (0.0, 0.0)
 
 
 def story():
@@ -183,14 +190,21 @@ def story():
     bpy.ops.object.select_all(action="DESELECT")  # the selected camera's frame is orange
     bpy.context.view_layer.objects.active = None
     viewport().spaces.active.region_3d.view_perspective = "CAMERA"
+    viewport().spaces.active.region_3d.view_perspective = "CAMERA"
+    yield from picture("overlay-panel")
+    with in_window():
+        bpy.ops.screen.screen_full_area(use_hide_panels=True)  # less to draw
+    yield
+    yield
     space = viewport().spaces.active
+    space.show_region_ui = False
     space.overlay.show_floor = space.overlay.show_cursor = space.show_gizmo = space.show_region_toolbar = False
     yield
     redraw(2)
     check_places()
     REPORT["a plate's pixel is where Blender shows what the camera sees there"] = ""
 
-    yield from picture("overlay-off")
+    shot("overlay-off")
     plain = whole("overlay-off")
     for color in (PLATE, RENDER, LINE, WIRE, FLOW):
         assert count(plain, color) == 0, color
@@ -199,27 +213,27 @@ def story():
     overlays.show = True
 
     only(overlays, "landmarks")
-    yield from picture("overlay-landmarks")
+    shot("overlay-landmarks")
     for x, y in SPOTS:
         assert count(around("overlay-landmarks", x + 0.5, y + 0.5, 2), PLATE) >= 6, (x, y)
         assert count(around("overlay-landmarks", x + 12.5, y + 0.5, 4), RENDER) >= 6, (x, y)
         assert count(around("overlay-landmarks", x + 6.5, y + 0.5, 3), LINE, 0.35) >= 4, (x, y)
         assert count(around("overlay-landmarks", x - 6.5, y + 0.5, 3), LINE, 0.35) == 0, (x, y)
     overlays.regions = True
-    yield from picture("overlay-regions")
+    shot("overlay-regions")
     colors = harness.module("overlay.marks").REGION_COLORS
     for (x, y), name in zip(SPOTS, ("brows", "brows", "lips", "lips", "lips"), strict=True):
         assert count(around("overlay-regions", x + 0.5, y + 0.5, 2), colors[name]) >= 6, name
     REPORT["landmarks are drawn at their plate pixels"] = ""
 
     only(overlays, "flow")
-    yield from picture("overlay-flow")
+    shot("overlay-flow")
     inside = around("overlay-flow", 200, 60, 12)
     assert count(inside, FLOW) == len(inside)
     assert count(around("overlay-flow", 172, 60, 4), FLOW) == 0
     assert count(around("overlay-flow", 228, 60, 4), FLOW) == 0
     overlays.opacity = 0.5
-    yield from picture("overlay-flow-half")
+    shot("overlay-flow-half")
     mixed = around("overlay-flow-half", 200, 60, 4)
     print("HALF", mixed[0])
     assert count(mixed, (0.5 + 0.5 * GREY / 255, 0.5 * GREY / 255, 0.5 + 0.5 * GREY / 255)) == len(mixed), mixed[0]
@@ -227,7 +241,7 @@ def story():
     REPORT["flow is drawn on its crop, as strong as the opacity says"] = ""
 
     only(overlays, "wireframe")
-    yield from picture("overlay-wireframe")
+    shot("overlay-wireframe")
     corners = [
         location_3d_to_region_2d(region(), viewport().spaces.active.region_3d, face.matrix_world @ Vector(corner))
         for corner in face.bound_box
@@ -239,7 +253,7 @@ def story():
     assert wires > 300, wires
     assert count(whole("overlay-wireframe"), WIRE, 0.4) == wires
     only(overlays, "shaded")
-    yield from picture("overlay-shaded")
+    shot("overlay-shaded")
     middle = pixels("overlay-shaded", (box[0] + 0.4 * box[2], box[1] + 0.4 * box[3], 0.2 * box[2], 0.2 * box[3]))
     grey = [(GREY / 255,) * 3]
     assert count(middle, grey[0], 0.05) == 0
@@ -249,7 +263,7 @@ def story():
 
     only(overlays, "shaded", "wireframe", "flow", "wipe")
     overlays.wipe_position = 0.5
-    yield from picture("overlay-wipe")
+    shot("overlay-wipe")
     x, _y = on_screen(WIDTH / 2, 0)
     left = pixels("overlay-wipe", (box[0], box[1], x - 5 - box[0], box[3]))
     right = pixels("overlay-wipe", (x + 5, box[1] + 0.4 * box[3], 20, 0.2 * box[3]))
@@ -259,9 +273,25 @@ def story():
     line = pixels("overlay-wipe", (x - 1, box[1] - 20, 2, 10))
     assert count(line, (1, 1, 1), 0.3) >= 10, line[:4]
     overlays.wipe_position = 0.7
-    yield from picture("overlay-wipe-right")
+    shot("overlay-wipe-right")
     assert count(around("overlay-wipe-right", 200, 60, 4), FLOW) == 0
+    assert overlays.wipe
     REPORT["the wipe splits plate and render"] = ""
+    for last, expected in ((("LEFTMOUSE", "PRESS"), 0.25), (("ESC", "PRESS"), 0.7)):
+        overlays.wipe_position = 0.7
+        with in_window(), bpy.context.temp_override(region=region()):
+            bpy.ops.face_solve.drag_wipe("INVOKE_DEFAULT")
+        x, y = map(round, on_screen(0.25 * WIDTH, HEIGHT / 2))
+        window_tools.window().event_simulate(type="MOUSEMOVE", value="NOTHING", x=x, y=y)
+        yield
+        yield
+        harness.close(overlays.wipe_position, 0.25, 0.01)
+        window_tools.window().event_simulate(type=last[0], value=last[1], x=x, y=y)
+        yield
+        yield
+        harness.close(overlays.wipe_position, expected, 0.01)
+    window_tools.window().event_simulate(type="LEFTMOUSE", value="RELEASE", x=x, y=y)
+    REPORT["the wipe's line is dragged, and put back"] = ""
 
     only(overlays, "shaded", "wireframe", "landmarks", "flow", "wipe")
     redraw()
@@ -292,16 +322,16 @@ def story():
     REPORT["nothing is rebuilt when nothing changed"] = ""
 
     only(overlays, "landmarks", "flow")
-    yield from picture("overlay-no-data")
+    shot("overlay-no-data")
     assert count(whole("overlay-no-data"), PLATE) == count(whole("overlay-no-data"), FLOW) == 0
     scene.frame_set(1)
     only(overlays, "shaded", "wireframe", "landmarks", "flow")
     overlays.show = False
-    yield from picture("overlay-off-again")
+    shot("overlay-off-again")
     assert whole("overlay-off-again") == plain
     overlays.show = True
     viewport().spaces.active.region_3d.view_perspective = "PERSP"
-    yield from picture("overlay-not-through-the-camera")
+    shot("overlay-not-through-the-camera")
     for color in (PLATE, RENDER, WIRE, FLOW):
         assert count(whole("overlay-not-through-the-camera"), color) == 0, color
     viewport().spaces.active.region_3d.view_perspective = "CAMERA"
@@ -309,13 +339,15 @@ def story():
 
     second = bpy.data.scenes.new("Second")
     window_tools.window().scene = second
-    yield from picture("overlay-second-scene")
+    yield
+    shot("overlay-second-scene")
     window_tools.window().scene = scene
+    yield
     redraw()
     bpy.data.scenes.remove(second)
     viewport().spaces.active.region_3d.view_perspective = "CAMERA"  # a scene without a camera had ended it
     only(overlays, "wireframe")
-    yield from picture("overlay-first-scene")
+    shot("overlay-first-scene")
     assert count(whole("overlay-first-scene"), WIRE, 0.4) > 300
     REPORT["another scene and back"] = ""
 
@@ -328,7 +360,7 @@ def story():
     bpy.data.objects.remove(bpy.data.objects["Head"])
     overlays = bpy.context.scene.face_solve.overlays
     only(overlays, "shaded", "wireframe", "landmarks")
-    yield from picture("overlay-no-head")
+    shot("overlay-no-head")
     where_it_was = around("overlay-no-head", 140, 100, 8)
     assert count(where_it_was, grey[0], 0.05) == len(where_it_was)
     assert count(whole("overlay-no-head"), PLATE) > 20
