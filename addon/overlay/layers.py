@@ -53,9 +53,12 @@ class HeadLayer:
         """Show what lies on the right of `left` (0 to 1 across the region)."""
         key = (face.as_pointer(), self.version)
         if key != self._key:
-            self._parts = [head_mesh.read_part(one, view.graph) for one in head_mesh.meshes_of(face)]
+            shown = [one for one in head_mesh.meshes_of(face) if len(one.evaluated_get(view.graph).data.polygons)]
+            self._parts = [head_mesh.read_part(one, view.graph) for one in shown]
             self._key = key
             self.reads += 1
+        if not self._parts:
+            return
         picture = self._picture(view)
         worlds = [view.scene.objects[part.name].evaluated_get(view.graph).matrix_world for part in self._parts]
         look = (
