@@ -169,6 +169,11 @@ class FaceSolveSettings(PropertyGroup):
         name="Optical Flow",
         items=(
             ("DIS", "DIS", "Dense inverse search: fast, comes with the solver"),
+            (
+                "OWN",
+                "Face Solve",
+                "A network trained on rendered heads: slower than DIS, errs less; comes with the solver",
+            ),
             ("RAFT_SMALL", "RAFT Small", "Slower; its weights are brought by hand"),
             ("RAFT_LARGE", "RAFT", "Slower still; its weights are brought by hand"),
             ("FLOWNET2", "FlowNet2", "The paper's network; its weights are brought by hand and for research only"),

@@ -49,7 +49,7 @@ def test_both_zips_hold_the_version_the_protocol_and_the_solver(zips):
                 archive.open(f"{prefix}solver/face_solve-{version}-py3-none-any.whl") as stream,
                 zipfile.ZipFile(stream) as wheel,
             ):
-                assert "solver_core/protocol.py" in wheel.namelist()
+                assert {"solver_core/protocol.py", "solver_core/networks/flow/own.safetensors"} <= set(wheel.namelist())
                 assert f"Version: {version}" in wheel.read(f"face_solve-{version}.dist-info/METADATA").decode()
             assert not [name for name in names if "__pycache__" in name or not name.startswith(prefix)]
             assert str(tuple(map(int, version.split(".")))) in archive.read(prefix + "__init__.py").decode()

@@ -113,6 +113,10 @@ def test_only_compat_asks_for_blender_s_version():
     assert set(askers) <= {"addon/compat.py"}
 
 
+def test_the_solver_runs_without_what_made_its_networks_and_pictures():
+    assert arrows("solver_core", "training", "demo", "benchmarks") == []
+
+
 def test_energies_know_no_stage():
     assert arrows("solver_core/energies", "solver_core.stages", "solver_core.worker", "solver_core.cli") == []
 

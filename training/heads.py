@@ -63,8 +63,13 @@ class Filmed:
     flows: np.ndarray  # [2,S,S,2] from each picture to the other, zero outside the head
 
 
-def film(rng: Generator, size: int, reach: float, backgrounds: np.ndarray, mesh: Mesh) -> Filmed:
-    """The head before two backgrounds [2,S,S,3] (display values), moving by about `reach` pixels; its flow is that of its surface."""
+def film(
+    rng: Generator, size: int, reach: float, backgrounds: np.ndarray, mesh: Mesh, *, alike: bool = False
+) -> Filmed:  # fmt: skip
+    """The head before two backgrounds [2,S,S,3] (display values), moving by about `reach` pixels; its flow is that of its surface.
+
+    `alike`: with the same skin and light in both; otherwise they differ as a render and a plate do.
+    """
     scale = rng.uniform(0.5, 1.1) * size / FACE  # pixels a metre at the face
     distance = rng.uniform(0.45, 1.6)
     weights = _expressions(rng, len(mesh.deltas), rng.random())
@@ -84,11 +89,13 @@ def film(rng: Generator, size: int, reach: float, backgrounds: np.ndarray, mesh:
     zoom = scale * distance / depth
     points = size / 2 + np.stack([zoom * world[..., 0], -zoom * world[..., 2]], -1)
     normals = vertex_normals(world, mesh.triangles)
-    pictures, fragments = [], None
-    plain = rng.random() < 0.3  # the first is the render of a rig without colours
+    pictures = []
+    plain = rng.random() < 0.3 and not alike  # the first is the render of a rig without colours
     skin = np.full_like(mesh.colors, 1) * (SKIN * np.exp(rng.normal() * 0.3) if rng.random() < 0.7 else 0.3)
     light = _light(rng)
     lights = np.stack([light, light * rng.uniform(0.8, 1.25) + 0.12 * light[0].mean() * rng.normal(size=(9, 1)) * (rng.random() < 0.5)])  # fmt: skip
+    if alike:
+        lights[1] = lights[0]
     masks, triangles, barycentric = [], [], []
     for i in range(2):
         renderer = Renderer(mesh.triangles, skin if plain and i == 0 else mesh.colors)

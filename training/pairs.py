@@ -31,13 +31,13 @@ def face_pair(rng: Generator, size: int, *, clean: bool = False, head: Mesh | No
     Args:
         rng: everything random.
         size: pixels a side.
-        clean: without noise, blur and change of exposure.
+        clean: with the same skin and light in both, without noise, blur and change of exposure.
         head: another head than the demo's; its shape and skin are then its own.
     """
     reach = _reach(rng, size)
     back = moving(rng, size, _reach(rng, size) if rng.random() < 0.7 else 0.2)
     actor = other_actor(demo_head(), rng) if head is None else head
-    filmed = film(rng, size, reach, np.stack([back.first, back.second]), actor)
+    filmed = film(rng, size, reach, np.stack([back.first, back.second]), actor, alike=clean)
     layers = [back, Layer(*filmed.pictures, *filmed.masks.astype(np.float32), *filmed.flows)]
     if rng.random() < 0.2:
         layers.append(moving(rng, size, _reach(rng, size), blob(rng, size)))

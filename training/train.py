@@ -21,7 +21,7 @@ FACES = 0.5  # of the pairs
 RATE = 1e-3
 HIDDEN_SHARE = 0.3  # what a place counts that is hidden in the second picture
 STEP_SHARES = (0.05, 0.05, 0.1, 0.1, 0.2, 0.2, 0.4, 1.0)  # coarse to fine
-SAVE_EVERY = 250  # steps
+SAVE_EVERY = 50  # steps
 
 
 def loss_of(network: Own, first: Tensor, second: Tensor, flow: Tensor, weight: Tensor) -> Tensor:

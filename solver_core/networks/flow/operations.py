@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+TILE = 32  # pixels of a row that are correlated at a time
+
 
 def grid(like: Tensor) -> Tensor:
     """[1,2,H,W] x and y of every pixel of a picture [B,C,H,W], counted from the first pixel's centre."""
@@ -54,17 +56,21 @@ def local_correlation(first: Tensor, second: Tensor, reach: int, stride: int = 1
         beyond the border there are zeros.
     """
     batch, channels, height, width = first.shape
-    wide = width + 2 * reach
-    padded = F.pad(second, (reach,) * 4)
-    own = first.permute(0, 2, 3, 1).reshape(batch * height, width, channels)
+    # A stretch of a row against the stretch around it is one matrix product, much faster than one neighbour after the other.
+    tiles = -(-width // TILE)
+    around = TILE + 2 * reach
+    more = tiles * TILE - width
+    own = F.pad(first, (0, more)).permute(0, 2, 3, 1).reshape(batch * height * tiles, TILE, channels)
+    padded = F.pad(second, (reach, reach + more, reach, reach)).unfold(
+        3, around, TILE
+    )  # [B,C,H + 2 reach,tiles,around]
     rows = []
     for y in range(reach % stride, 2 * reach + 1, stride):
-        other = padded[:, :, y : y + height].permute(0, 2, 1, 3).reshape(batch * height, channels, wide)
-        # A row of pixels against a whole row is one matrix product, much faster than one neighbour after the other. Written
-        # with rows one longer, the products with the neighbour at each distance stand below each other.
-        products = F.pad(torch.bmm(own, other).flatten(1), (0, width)).reshape(batch * height, width, wide + 1)
+        other = padded[:, :, y : y + height].permute(0, 2, 3, 1, 4).reshape(-1, channels, around)
+        # written with rows one longer, the products with the neighbour at each distance stand below each other
+        products = F.pad(torch.bmm(own, other).flatten(1), (0, TILE)).reshape(-1, TILE, around + 1)
         rows.append(products[..., reach % stride : 2 * reach + 1 : stride])
-    every = torch.stack(rows, 2).reshape(batch, height, width, -1)
+    every = torch.stack(rows, 2).reshape(batch, height, tiles * TILE, -1)[:, :, :width]
     return every.permute(0, 3, 1, 2) / channels
 
 

@@ -2,10 +2,12 @@
 
 At every level the second picture's features are brought to the first by the flow so far. The network then sees what a step of
 least squares would do (Lucas and Kanade 1981) and how sure it is, how well the neighbours match, and the first picture's
-features; it weighs the step and adds one of its own. Trained on rendered heads and moving textures: training/README.md.
+features; it weighs the step and adds one of its own. Trained on rendered heads and moving textures: docs/flow_network.md.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +22,7 @@ STEPPED = 8  # of them, those whose gradients make a least-squares step
 CONTEXT = 32
 HIDDEN = 32
 WINDOW = 5  # pixels a side of a least-squares step
+STEPS = 2  # at every level
 FARTHEST = 2.0  # pixels of its level that one least-squares step may go
 
 
@@ -35,34 +38,34 @@ class Own(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """[B,3,H,W] twice -> [B,2,H,W]."""
-        return self.predictions(first, second)[-1]
+        *_, last = self._steps(first, second)
+        return self._grown(*last)[..., : first.shape[-2], : first.shape[-1]]
 
     def predictions(self, first: Tensor, second: Tensor) -> list[Tensor]:
         """The flow after every step, coarse to fine, each [B,2,H,W]: what training looks at."""
-        height, width = first.shape[-2:]
-        border = (0, -width % FACTOR, 0, -height % FACTOR)
-        pictures = F.pad(torch.cat([first, second]), border, mode="replicate")
-        levels = self.encoder(pictures)
-        batch = len(first)
-        flow = levels[-1][0].new_zeros(batch, 2, *levels[-1][0].shape[-2:], dtype=torch.float32)
-        hidden = flow.new_zeros(batch, HIDDEN, *flow.shape[-2:])
-        found = []
-        for depth in range(len(levels) - 1, -1, -1):
-            matched, context = levels[depth]
-            if matched.shape[-1] != flow.shape[-1]:
+        return [self._grown(*step)[..., : first.shape[-2], : first.shape[-1]] for step in self._steps(first, second)]
+
+    def _steps(self, first: Tensor, second: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """After every step its level, the flow there in pixels of that level, and the hidden state."""
+        border = (0, -first.shape[-1] % FACTOR, 0, -first.shape[-2] % FACTOR)
+        levels = self.encoder(F.pad(torch.cat([first, second]), border, mode="replicate"))
+        batch, coarsest = len(first), levels[-1][0]
+        flow = coarsest.new_zeros(batch, 2, *coarsest.shape[-2:])
+        hidden = coarsest.new_zeros(batch, HIDDEN, *coarsest.shape[-2:])
+        for level in range(len(levels) - 1, -1, -1):
+            matched, context = levels[level]
+            if level < len(levels) - 1:
                 flow, hidden = upsample(flow, 2), upsample(hidden, 2) / 2
-            update = self.fine if depth == 0 else self.coarse
-            for _ in range(2):
+            update = self.coarse if level else self.fine
+            for _ in range(STEPS):
                 # in training each step answers for itself; otherwise the derivative is that of the whole
                 start = flow.detach() if self.training else flow
                 hidden, flow = update(matched[:batch], matched[batch:], context[:batch], hidden, start)
-                full = (
-                    upsample(flow, 2 << depth)
-                    if depth
-                    else convex_upsample(flow, self.mask(hidden.to(context.dtype)).float(), 2)
-                )
-                found.append(full[..., :height, :width])
-        return found
+                yield level, flow, hidden
+
+    def _grown(self, level: int, flow: Tensor, hidden: Tensor) -> Tensor:
+        """The flow of a level in the pictures' pixels."""
+        return upsample(flow, 2 << level) if level else convex_upsample(flow, _exact(self.mask(hidden)), 2)
 
 
 class _Encoder(nn.Module):
@@ -84,7 +87,7 @@ class _Encoder(nn.Module):
         for down, same, matched, context in zip(self.down, self.same, self.matched, self.context, strict=True):
             x = F.leaky_relu(down(x), 0.1)
             x = x + F.leaky_relu(same(x), 0.1)
-            levels.append((_unit(matched(x).float()), F.leaky_relu(context(x), 0.1)))
+            levels.append((_unit(_exact(matched(x))), F.leaky_relu(context(x), 0.1)))
         return levels
 
 
@@ -110,12 +113,12 @@ class _Update(nn.Module):
         there = warp(second, flow)
         step, known = least_squares_step(first[:, :STEPPED], there[:, :STEPPED], F.softplus(self.damping))
         step = FARTHEST * torch.tanh(step / FARTHEST)
-        match = local_correlation(first, there, self.reach).float() * MATCHED
-        x = torch.cat([match, step, known, flow / 10, context.float(), hidden], 1).to(context.dtype)
+        match = _exact(local_correlation(first, there, self.reach)) * MATCHED
+        x = torch.cat([match, step, known, flow / 10, _exact(context), hidden], 1)
         for i, layer in enumerate(self.layers):
             x = F.leaky_relu(layer(x), 0.1) if i == 0 else x + F.leaky_relu(layer(x), 0.1)
-        own = self.step(x).float()
-        return torch.tanh(self.hidden(x)).float(), flow + own[:, :2] + torch.sigmoid(own[:, 2:]) * step
+        own = _exact(self.step(x))
+        return torch.tanh(_exact(self.hidden(x))), flow + own[:, :2] + torch.sigmoid(own[:, 2:]) * step
 
 
 def least_squares_step(first: Tensor, second: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
@@ -139,6 +142,11 @@ def least_squares_step(first: Tensor, second: Tensor, damping: Tensor) -> tuple[
     step = torch.cat([yy * xr - xy * yr, xx * yr - xy * xr], 1) / determinant
     whole = xx + yy
     return step, torch.cat([1 - 2 * damping / whole, 2 * xy / whole, (xx - yy) / whole], 1)
+
+
+def _exact(x: Tensor) -> Tensor:
+    """In single precision at least: training runs the convolutions in half."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _unit(features: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import torch
 
@@ -10,8 +12,21 @@ from solver_core.errors import FaceSolveError
 from solver_core.flow import DisFlow, FlowNetwork
 from solver_core.networks import weights
 from solver_core.networks.device import device as device_of
-from solver_core.networks.flow import checkpoints, flownet2, names, raft
+from solver_core.networks.flow import checkpoints, flownet2, names, own, raft
 from solver_core.networks.flow.network import TorchFlow
+
+OWN_FILE = Path(__file__).with_name("own.safetensors")
+OWN_SHA256 = "d6c4ca9b890d9f99fc13020721b2289c46ea9d68376caae519386335f40f7824"
+
+
+def _own(device: torch.device) -> FlowNetwork:
+    if not OWN_FILE.is_file() or hashlib.sha256(OWN_FILE.read_bytes()).hexdigest() != OWN_SHA256:
+        raise FaceSolveError(
+            f"The weights of the flow network 'own' are missing or have been altered: {OWN_FILE}.",
+            "Install the solver again.",
+        )
+    network = checkpoints.load(own.Own(), OWN_FILE, dict).float()  # the file holds half-precision values
+    return TorchFlow("own", network, own.FACTOR, own.FACTOR, device)
 
 
 def _raft(name: str, size: raft.Size, files: tuple[str, ...], device: torch.device) -> FlowNetwork:
@@ -43,6 +58,7 @@ def _dis(_device: torch.device) -> FlowNetwork:
 
 FLOWS: Mapping[str, Callable[[torch.device], FlowNetwork]] = {
     "dis": _dis,
+    "own": _own,
     "raft_small": _raft_small,
     "raft_large": _raft_large,
     "flownet2": _flownet2,
