@@ -158,11 +158,12 @@ def test_two_solves_are_equal_to_the_bit(little_shot, tmp_path):
 
 
 def test_locked_frames_are_kept_to_the_bit(little_shot, tmp_path):
-    """Also values that no slider and no solve would give, and where there is no face; their neighbours are solved."""
-    keys = len(little_shot.rig.names)
-    turn = Rotation.from_rotvec([0.1, 0.2, -0.3]).as_matrix()
+    """Also values that no slider and no solve would give, and where there is no face; their neighbours, led to them, are solved."""
+    keys, truth = len(little_shot.rig.names), little_shot.truth
+    off = Rotation.from_rotvec([0.001, 0.002, -0.003]).as_matrix()
     posed = [
-        {"frame": START + i, "rotation": turn.ravel().tolist(), "translation": [0.1 / 3, i / 7, 1e-17],
+        {"frame": START + i, "rotation": (off @ truth.rotation[i]).ravel().tolist(),
+         "translation": (truth.translation[i] + [0.001 / 3, i / 7000, 1e-17]).tolist(),
          "weights": np.random.default_rng(i).normal(size=keys).tolist()}
         for i in (1, 3)
     ]  # fmt: skip
