@@ -21,9 +21,7 @@ class Fit:
     regions: Mapping[str, float] = field(default_factory=dict)  # weights of landmark regions
     elsewhere: float = 1.0  # weight of the other landmarks
     edges: float = 0.0  # weight of the edge-preserving energy, beside the landmarks' 1 (Section 9.1)
-    near: float = (
-        0.0  # how hard the head is held where it stood when the stage began, beside the landmarks' 1 (Section 6)
-    )
+    near: float = 0.0  # how hard the head is held where the stage began, beside the landmarks' 1 (Section 6)
 
 
 @dataclass(frozen=True)
