@@ -59,7 +59,8 @@ def story():
     yield from picture("shape-keys")
     with in_window():
         bpy.ops.wm.call_menu(name="FACE_SOLVE_MT_move_key")
-    yield from picture("move-menu")
+    yield
+    yield
     _accept()  # the first group is the jaw's
     yield from wait(lambda: "eyeBlinkLeft" in settings.shape_groups["jaw"].keys)
     assert "eyeBlinkRight" in settings.shape_groups["jaw"].keys
@@ -72,6 +73,11 @@ def story():
         bpy.ops.face_solve.check_solver()
     yield from wait(lambda: session.running() is None)
     assert state.lines()
+    page = _preferences().screen.areas[0]
+    for _ in range(9):  # down to the check and the weights
+        at = {"x": page.width * 3 // 4, "y": page.height // 2}
+        _preferences().event_simulate(type="WHEELDOWNMOUSE", value="PRESS", **at)
+        yield
     yield from picture("preferences-weights", _preferences())
 
     os.environ["FACE_SOLVE_PACE"] = "0.4"
@@ -81,7 +87,6 @@ def story():
     assert session.running() is None  # nothing is fetched before the licence has been seen
     _accept()
     yield from wait(lambda: session.running() is not None and session.running().job.progress.fraction > 0.3)
-    yield from picture("preferences-fetching", _preferences())
     yield from wait(lambda: session.running() is None)
     assert state.find("dlib_cnn").ready
     REPORT["weights are fetched after their licence has been shown"] = ""
