@@ -11,6 +11,7 @@ import bpy
 from ..problem import FaceSolveProblem
 from ..worker.job import FrameResult
 from .channels import read_pose
+from .fixes import artists_frames
 from .followers import find_followers
 from .infill import find_ranges
 from .jaw import check_jaw, chosen_jaw
@@ -100,7 +101,7 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
             spaces[frame] = head_space(face, jaw, graph)
             scale = read_pose(face, head_matrix(face, jaw, graph)).scale
         followers = [other.name for other in find_followers(scene, face, frames, jaw)]
-    locked = {item.frame for item in settings.locked_frames}
+    locked = artists_frames(settings)
     plan = Plan(
         scene.name,
         face.name,

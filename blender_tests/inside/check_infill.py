@@ -218,6 +218,24 @@ def check_a_key_that_is_not_solved_makes_no_anchor():
     assert harness.module("scene.fixes").fixed_frames(settings) == set()
 
 
+def check_an_imported_solution_keeps_a_fixed_frame_whole():
+    scene, face, _camera = ready_scene()
+    with environment(FACE_SOLVE_FAULT="spin"):
+        bpy.ops.face_solve.solve_shot()
+    block = face.data.shape_keys.key_blocks["jawOpen"]
+    block.value = 0.875
+    block.keyframe_insert("value", frame=7)
+    before = _values(face)
+    path = harness.FOLDER / "fixed" / "SOLUTION.npz"
+    path.parent.mkdir(exist_ok=True)
+    harness.module("scene.npz").write_npz(path, harness.solution_arrays(face))
+    bpy.ops.face_solve.import_solution(filepath=str(path))
+    for was, now in zip(before, _values(face), strict=True):
+        assert was[7] == now[7]
+    scene.frame_set(6)
+    harness.close(face.matrix_world.translation, known_motion(6)[1], 1e-6)
+
+
 def check_a_part_is_solved_beside_its_neighbours():
     scene, face, _camera = ready_scene()
     bpy.ops.face_solve.solve_range(frame_start=1, frame_end=8)

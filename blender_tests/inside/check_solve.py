@@ -222,21 +222,8 @@ def check_export_says_what_the_scene_says():
 def check_import_brings_a_solution_from_elsewhere():
     scene, face, _camera = ready_scene()
     npz = harness.module("scene.npz")
-    from array import array
-
-    frames = list(range(1, 13))
-    names = [block.name for block in face.data.shape_keys.key_blocks[1:]]
-    motion = [known_motion(frame) for frame in frames]
     path = harness.FOLDER / "SOLUTION.npz"
-    arrays = {
-        "frames": npz.Array(array("q", frames), (12,)),
-        "rotation": npz.Array(array("d", (v for one in motion for v in one[0])), (12, 3, 3)),
-        "translation": npz.Array(array("d", (v for one in motion for v in one[1])), (12, 3)),
-        "weights": npz.Array(array("d", (one[2] for one in motion for _ in names)), (12, len(names))),
-        "names": npz.Array(names, (len(names),)),
-        "status": npz.Array(["solved"] * 12, (12,)),
-        "error_px": npz.Array(array("d", [0.5] * 11 + [float("nan")]), (12,)),
-    }
+    arrays = harness.solution_arrays(face)
     npz.write_npz(path, arrays)
     teeth = harness.make_face("Teeth", ("jawOpen", "clench"))
     teeth.parent = face

@@ -7,6 +7,7 @@ import struct
 import sys
 import traceback
 import zlib
+from array import array
 from pathlib import Path
 
 import bpy
@@ -145,6 +146,23 @@ def ready_scene(saved=None, **kwargs):
         scene, face, camera = bpy.context.scene, bpy.data.objects[face.name], bpy.data.objects[camera.name]
     bpy.ops.face_solve.setup_from_scene()
     return scene, face, camera
+
+
+def solution_arrays(face):
+    """The arrays of a SOLUTION.npz that holds the known motion."""
+    array_of = module("scene.npz").Array
+    frames = list(range(1, 13))
+    names = [block.name for block in face.data.shape_keys.key_blocks[1:]]
+    motion = [known_motion(frame) for frame in frames]
+    return {
+        "frames": array_of(array("q", frames), (12,)),
+        "rotation": array_of(array("d", (v for one in motion for v in one[0])), (12, 3, 3)),
+        "translation": array_of(array("d", (v for one in motion for v in one[1])), (12, 3)),
+        "weights": array_of(array("d", (one[2] for one in motion for _ in names)), (12, len(names))),
+        "names": array_of(names, (len(names),)),
+        "status": array_of(["solved"] * 12, (12,)),
+        "error_px": array_of(array("d", [0.5] * 11 + [float("nan")]), (12,)),
+    }
 
 
 def refused(operator, *words, **arguments):
