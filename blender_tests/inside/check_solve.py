@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from array import array
 from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(__file__))
