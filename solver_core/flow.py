@@ -49,8 +49,9 @@ class DisFlow:
 def _dis(first: Floats, second: Floats) -> Floats:
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
     search.setFinestScale(0)
-    coarse = search.calc(grey(first), grey(second), None)  # details alone do not lead across large motions
-    flow: Floats = search.calc(details(first), details(second), coarse)
+    # details alone do not lead across large motions: they start from the picture's motion as a whole
+    whole = np.median(search.calc(grey(first), grey(second), None), (0, 1))
+    flow: Floats = search.calc(details(first), details(second), np.broadcast_to(whole, (*first.shape[:2], 2)).copy())
     return flow
 
 
