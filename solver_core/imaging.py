@@ -17,6 +17,7 @@ from solver_core.rig import Rig
 from solver_core.views import View
 
 COARSE = 4  # the covered region is found at this fraction of the resolution
+OPENCV_MOST = 30000  # rows that OpenCV can sample at once
 COVER = 0.04  # of the crop's side: how far around the render the plate is replaced behind it
 
 
@@ -46,16 +47,28 @@ def picture(
         light: [9,3].
         plates: [b,S,S,3] the plate in the same crops, display-referred: what stands behind the head is filled in from around it.
     """
-    vertices = rig.world(pose)
-    pixels, depth = view.camera[index].project(vertices)
-    matrices = view.matrices(index, size)
-    points = pixels @ matrices[:, :, :2].swapaxes(1, 2) + matrices[:, None, :, 2]
-    normals = vertex_normals(vertices, rig.triangles)
+    _, points, depth, normals = geometry_of(rig, view, pose, index, size)
     covered = _covered(points, depth, rig.triangles, size)
     behind = np.stack([fill(plate, mask) for plate, mask in zip(plates, covered, strict=True)])
     background = srgb_decode(behind)
     rendering = renderer.render(points, depth, normals, light, background, size, size, head_rotation=pose.rotation)
     return Picture(rendering, points, depth, normals, background)
+
+
+def geometry_of(rig: Rig, view: View, pose: Pose, index: Ints, size: int) -> tuple[Floats, Floats, Floats, Floats]:
+    """Vertices [b,V,3] in world metres and [b,V,2] in crop pixels, their depth [b,V] in metres and world normals [b,V,3]."""
+    vertices = rig.world(pose)
+    pixels, depth = view.camera[index].project(vertices)
+    matrices = view.matrices(index, size)
+    points = pixels @ matrices[:, :, :2].swapaxes(1, 2) + matrices[:, None, :, 2]
+    return vertices, points, depth, vertex_normals(vertices, rig.triangles)
+
+
+def sample_image(image: Floats, places: Floats) -> Floats:  # [S,S,C], [n,2] pixels
+    """[n,C] the image between its pixels; outside, its border."""
+    at = (places - 0.5).astype(np.float32)  # OpenCV counts from the first pixel's centre
+    rows = [cv2.remap(image, part[:, None], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0] for part in np.array_split(at, 1 + len(at) // OPENCV_MOST)]  # fmt: skip
+    return np.concatenate(rows)
 
 
 def _covered(points: Floats, depth: Floats, triangles: Ints, size: int) -> Bools:

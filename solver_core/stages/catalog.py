@@ -32,6 +32,7 @@ class Deep:
     keys: tuple[str, ...] = ()
     flow: bool = False  # dense flow from the render to the plate beside the landmarks
     sparse: bool = False  # keys that hardly move over the whole shot are held nearer to zero than those that do
+    skin: bool = False  # the skin's detail is taken from all frames' plates; the shot's mean depth stays what it was
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ STAGES: dict[str, tuple[Step, ...]] = {
     "dense": (
         Deep(rounds=2, flow=True),
         Deep(rounds=1, keys=(ALL,), flow=True),
-        Deep(rounds=3, keys=(ALL,), flow=True, sparse=True),
+        Deep(rounds=1, keys=(ALL,), flow=True, skin=True),
+        Deep(rounds=2, keys=(ALL,), flow=True, sparse=True, skin=True),
     ),
     "infill": (Fill(rounds=3, keys=(ALL,)),),
     "refinement": (Refine(sweeps=100, keys=(ALL,)),),

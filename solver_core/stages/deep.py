@@ -9,23 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from solver_core.arrays import Floats, Ints
 from solver_core.energies.energy import Energy, FaceProblem, Free
 from solver_core.energies.prior import WeightPrior, jaw_prior
 from solver_core.flow import FlowNetwork
 from solver_core.optimise.dogleg import Options, dogleg
+from solver_core.pose import Pose
 from solver_core.stages.catalog import Deep
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.evidence import Evidence, Testimony, measure
 from solver_core.stages.light import estimate_lights
+from solver_core.stages.skin import bake
 from solver_core.views import View
 
 Witness = Callable[[View, int, Testimony], None]
 
 STIFFNESS = 250.0  # squared reference pixels, times as many points as all evidence weighs, for a weight of 1
-QUIET = 0.12  # RMS weight over the shot at which a key is held at STIFFNESS
-SOFTEST, HARDEST = 0.6, 10.0  # how far sparsity may change it
+QUIET = 0.1  # RMS weight over the shot at which a key is held at STIFFNESS
+SPARSITY = 1.5  # the power of QUIET over a key's RMS weight by which it is held harder or softer (2 is the pure method)
+SOFTEST, HARDEST = 0.5, 100.0  # how far sparsity may change it
 REWEIGHTINGS = 3
 
 
@@ -36,6 +40,8 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
         [b] indices of the frames that have just been moved.
     """
     estimate_lights(context)
+    context.renderer.albedo = bake(context) if step.skin else context.appearance.albedo
+    before = context.pose.copy()
     free, frames = context.free(step.keys), context.solvable
     strength = key_strength(context, sparse=step.sparse)
     for start in range(0, len(frames), CHUNK):
@@ -50,6 +56,23 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
         for i, evidence in heard.items():
             improve(context, i, evidence, free, strength)
         yield chunk
+    if step.skin:
+        hold_mean(context, before)
+
+
+def hold_mean(context: Context, before: Pose) -> None:
+    """Take back what all frames moved in common since `before`, seen from the head: context.pose changes.
+
+    Baked colours make the frames agree with each other; where they all are together is no longer seen (skin.py).
+    """
+    frames = context.solvable
+    old, new = before[frames], context.pose[frames]
+    turn = Rotation.from_matrix(old.rotation.swapaxes(1, 2) @ new.rotation).as_rotvec()
+    shift = np.einsum("bji,bj->bi", old.rotation, new.translation - old.translation)
+    back = Rotation.from_rotvec(-np.median(turn, 0)).as_matrix()
+    new.translation -= np.einsum("bij,j->bi", old.rotation, np.median(shift, 0))
+    new.rotation = new.rotation @ back
+    context.pose.assign(frames, new)
 
 
 def key_strength(context: Context, *, sparse: bool) -> Floats:
@@ -62,7 +85,7 @@ def key_strength(context: Context, *, sparse: bool) -> Floats:
     if not sparse:
         return strength
     activity = np.sqrt((context.pose.weights[context.seen] ** 2).mean(0, keepdims=True))
-    return strength * np.clip(QUIET / np.maximum(activity, 1e-6), SOFTEST, HARDEST)
+    return strength * np.clip((QUIET / np.maximum(activity, 1e-6)) ** SPARSITY, SOFTEST, HARDEST)
 
 
 def improve(context: Context, index: int, evidence: list[Evidence], free: Free, strength: Floats) -> None:

@@ -1,0 +1,81 @@
+"""The skin's own detail (brows, lips, freckles): albedo at every vertex, averaged over many frames' plates.
+
+Colours taken from few frames would lock those frames' errors in. Averaged over the shot they make its frames agree with each other, and leave
+one constant offset of the whole shot undecided (Section 9.1's energy does not see it): `deep.deep_round` holds that.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from solver_core.arrays import Floats, Ints
+from solver_core.color import srgb_decode
+from solver_core.imaging import geometry_of, sample_image
+from solver_core.render.raster import rasterise
+from solver_core.render.shading import rotation_of_basis, sh_basis
+from solver_core.stages.context import CHUNK, Context
+from solver_core.views import View
+
+FRAMES = 16  # spread over the shot
+SIZE = 320  # pixels of the crop that colours are taken from
+EDGE = 3  # pixels at the outline that are left out: a misalignment shows the background there
+FACING = 0.35  # cosine to the viewer below which a vertex is seen too slantingly
+NEARER = 0.01  # of the head's radius: what stands this much before a vertex hides it
+DARKEST = 0.05  # of the brightest irradiance: a shadow tells little of the colour under it
+STIFF = 1.0  # the stiff albedo weighs as much as this many frames that face a vertex
+DISAGREES = 0.15  # relative difference between frames at which one counts a quarter: highlights, occluders
+REWEIGHTINGS = 3
+
+
+def bake(context: Context) -> Floats:
+    """[V,3] linear albedo: the stiff one, and what the plates add to it where they agree."""
+    colours, weights = [], []
+    for view, light in zip(context.views, context.appearance.lights, strict=True):
+        seen = np.flatnonzero(view.seen)
+        chosen = seen[np.unique(np.linspace(0, len(seen) - 1, FRAMES).round().astype(int))] if len(seen) else seen
+        for start in range(0, len(chosen), CHUNK):
+            colour, weight = _colours(context, view, light, chosen[start : start + CHUNK])
+            colours.append(colour)
+            weights.append(weight)
+    stiff = context.appearance.albedo
+    if not colours:
+        return stiff
+    colour, weight = np.concatenate(colours), np.concatenate(weights)
+    agreed = weight
+    albedo = stiff
+    for _ in range(REWEIGHTINGS):
+        share = agreed[..., None]
+        albedo = (STIFF * stiff + (share * colour).sum(0)) / (STIFF + share.sum(0))
+        difference = np.linalg.norm(colour - albedo, axis=-1) / np.maximum(np.linalg.norm(albedo, axis=-1), 1e-3)
+        agreed = weight / (1 + (difference / DISAGREES) ** 2) ** 2
+    return albedo
+
+
+def _colours(context: Context, view: View, light: Floats, index: Ints) -> tuple[Floats, Floats]:
+    """[b,V,3] the plate's colour over the light that falls there, and [b,V] how well the vertex is seen."""
+    rig, pose = context.rig, context.pose[index]
+    vertices, points, depth, normals = geometry_of(rig, view, pose, index, SIZE)
+    fragments = rasterise(points, depth, rig.triangles, SIZE, SIZE)
+    basis = sh_basis(normals)
+    if context.renderer.shadow is not None:
+        basis = basis + np.einsum("vk,blk->bvl", context.renderer.shadow, rotation_of_basis(pose.rotation))
+    irradiance = basis @ light
+    at = np.clip(points.astype(int), 0, SIZE - 1)
+    frame = np.arange(len(index))[:, None]
+    surface = np.stack([cv2.erode(m.astype(np.uint8), np.ones((2 * EDGE + 1,) * 2, np.uint8)) for m in fragments.mask])
+    plain = fragments.depth[frame, at[..., 1], at[..., 0]] > depth - NEARER * rig.radius
+    facing = (normals * _towards(view, index, vertices)).sum(-1)
+    lit = irradiance.min(-1) > DARKEST * irradiance.max()
+    usable = plain & lit & (facing > FACING) & (surface[frame, at[..., 1], at[..., 0]] > 0)
+    plates = srgb_decode(view.images(index, SIZE))
+    colour = np.stack([sample_image(plate, where) for plate, where in zip(plates, points, strict=True)])
+    return colour / np.maximum(irradiance, 1e-3), np.where(usable, facing**2, 0.0)
+
+
+def _towards(view: View, index: Ints, vertices: Floats) -> Floats:
+    """[b,V,3] unit vectors from the vertices to the camera."""
+    matrix = view.camera[index].world_to_camera
+    eye = -np.einsum("bji,bj->bi", matrix[:, :, :3], matrix[:, :, 3])
+    way = eye[:, None] - vertices
+    return way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-9)
