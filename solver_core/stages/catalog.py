@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from solver_core.errors import FaceSolveError
 
 ALL = "*"  # every shape key that may be solved, and the jaw bone
+EYELIDS = (
+    "eyelids"  # among `keys`: those whose names say that they close an eye; looking down lowers the lids much alike
+)
 JAW_BONE = "jaw bone"  # among `keys`: where the rig has one it takes the place of the keys that open the jaw
 
 
@@ -32,7 +35,9 @@ class Deep:
     keys: tuple[str, ...] = ()
     flow: bool = False  # dense flow from the render to the plate beside the landmarks
     sparse: bool = False  # keys that hardly move over the whole shot are held nearer to zero than those that do
-    skin: bool = False  # the skin's detail is taken from all frames' plates; the shot's mean depth stays what it was
+    skin: bool = False  # the skin's detail is taken from all frames' plates; the shot's mean pose stays what it was
+    head: bool = True  # whether the head may move
+    stiffness: float = 1.0  # how hard keys are held at zero
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ STAGES: dict[str, tuple[Step, ...]] = {
         Deep(rounds=1, keys=(ALL,), flow=True),
         Deep(rounds=1, keys=(ALL,), flow=True, skin=True),
         Deep(rounds=2, keys=(ALL,), flow=True, sparse=True, skin=True),
+        # a blink is rare, quick and small: beside the whole head it looks like nothing, to the eyelids' landmarks it is plain
+        Deep(rounds=3, keys=(EYELIDS,), skin=True, head=False, stiffness=0.02),
     ),
     "infill": (Fill(rounds=3, keys=(ALL,)),),
     "refinement": (Refine(sweeps=100, keys=(ALL,)),),

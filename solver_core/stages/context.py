@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,11 +16,12 @@ from solver_core.pose import Pose
 from solver_core.render.renderer import Renderer
 from solver_core.rig import Rig
 from solver_core.shot import Shot
-from solver_core.stages.catalog import ALL, JAW_BONE
+from solver_core.stages.catalog import ALL, EYELIDS, JAW_BONE
 from solver_core.tie import Tie
 from solver_core.views import View
 
 CHUNK = 8  # frames in memory at a time
+CLOSES_EYE = re.compile(r"blink|(eye|lid)s?[ _.-]*clos|clos[a-z]*[ _.-]*(eye|lid)|au[ _.-]*45(?!\d)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Context:
         filming = [view.cuts for view in self.views if view.plate is not None]
         return np.all(filming, axis=0) if filming else np.zeros(len(self.pose) - 1, bool)
 
-    def free(self, keys: tuple[str, ...], *, rotation: bool = True) -> Free:
+    def free(self, keys: tuple[str, ...], *, rotation: bool = True, translation: bool = True) -> Free:
         """The parameters that a step frees; keys that the artist excluded never are.
 
         Where the rig has a jaw bone and the step frees it, it comes first: keys of the group `jaw` are free only where all keys are.
@@ -94,11 +96,13 @@ class Context:
         rig = self.rig
         by_bone = rig.jaw is not None and JAW_BONE in keys and ALL not in keys
         wanted = [
-            solved and (ALL in keys or group in keys or name in keys) and not (by_bone and group == "jaw")
+            solved
+            and (ALL in keys or group in keys or name in keys or (EYELIDS in keys and bool(CLOSES_EYE.search(name))))
+            and not (by_bone and group == "jaw")
             for name, group, solved in zip(rig.names, rig.groups, rig.solved, strict=True)
         ]
         jaw = rig.jaw_columns if ALL in keys or JAW_BONE in keys else rig.jaw_columns[:0]
-        return Free(np.concatenate([np.flatnonzero(wanted), jaw]), rotation=rotation)
+        return Free(np.concatenate([np.flatnonzero(wanted), jaw]), rotation, translation)
 
     def landmark_weights(self, regions: dict[str, float], elsewhere: float) -> Floats:
         """[L] one weight for each landmark."""

@@ -42,8 +42,9 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
     estimate_lights(context)
     context.renderer.albedo = bake(context) if step.skin else context.appearance.albedo
     before = context.pose.copy()
-    free, frames = context.free(step.keys), context.solvable
-    strength = key_strength(context, sparse=step.sparse)
+    free = context.free(step.keys, rotation=step.head, translation=step.head)
+    frames = context.solvable
+    strength = step.stiffness * key_strength(context, sparse=step.sparse)
     for start in range(0, len(frames), CHUNK):
         chunk = frames[start : start + CHUNK]
         heard: dict[int, list[Evidence]] = {int(i): [] for i in chunk}
@@ -56,7 +57,7 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
         for i, evidence in heard.items():
             improve(context, i, evidence, free, strength)
         yield chunk
-    if step.skin:
+    if step.skin and not context.shot.locked_mask.any():
         hold_mean(context, before)
 
 

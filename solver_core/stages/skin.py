@@ -23,33 +23,50 @@ EDGE = 3  # pixels at the outline that are left out: a misalignment shows the ba
 FACING = 0.35  # cosine to the viewer below which a vertex is seen too slantingly
 NEARER = 0.01  # of the head's radius: what stands this much before a vertex hides it
 DARKEST = 0.05  # of the brightest irradiance: a shadow tells little of the colour under it
-STIFF = 1.0  # the stiff albedo weighs as much as this many frames that face a vertex
+STIFF = 0.3  # the stiff albedo weighs as much as this share of a frame that faces a vertex
 DISAGREES = 0.15  # relative difference between frames at which one counts a quarter: highlights, occluders
 REWEIGHTINGS = 3
+LOCKED = 4.0  # frames that the artist posed count so often: their colours lie where they belong
 
 
 def bake(context: Context) -> Floats:
     """[V,3] linear albedo: the stiff one, and what the plates add to it where they agree."""
     colours, weights = [], []
     for view, light in zip(context.views, context.appearance.lights, strict=True):
-        seen = np.flatnonzero(view.seen)
-        chosen = seen[np.unique(np.linspace(0, len(seen) - 1, FRAMES).round().astype(int))] if len(seen) else seen
+        chosen = _chosen(context, view)
         for start in range(0, len(chosen), CHUNK):
-            colour, weight = _colours(context, view, light, chosen[start : start + CHUNK])
+            index = chosen[start : start + CHUNK]
+            colour, weight = _colours(context, view, light, index)
             colours.append(colour)
-            weights.append(weight)
+            weights.append(weight * np.where(context.shot.locked_mask[index], LOCKED, 1.0)[:, None])
     stiff = context.appearance.albedo
     if not colours:
         return stiff
     colour, weight = np.concatenate(colours), np.concatenate(weights)
     agreed = weight
-    albedo = stiff
     for _ in range(REWEIGHTINGS):
-        share = agreed[..., None]
-        albedo = (STIFF * stiff + (share * colour).sum(0)) / (STIFF + share.sum(0))
-        difference = np.linalg.norm(colour - albedo, axis=-1) / np.maximum(np.linalg.norm(albedo, axis=-1), 1e-3)
+        # the frames' own mean: measured from the stiff colour, brows and lips would be outliers in every frame
+        mean = _mean(colour, agreed)
+        difference = np.linalg.norm(colour - mean, axis=-1) / np.maximum(np.linalg.norm(mean, axis=-1), 1e-3)
         agreed = weight / (1 + (difference / DISAGREES) ** 2) ** 2
-    return albedo
+    total = agreed.sum(0)[:, None]
+    blended: Floats = (STIFF * stiff + total * _mean(colour, agreed)) / (STIFF + total)
+    return blended
+
+
+def _chosen(context: Context, view: View) -> Ints:
+    """The artist's own frames, and others spread over the shot."""
+    seen = np.flatnonzero(view.seen)
+    if not len(seen):
+        return seen
+    spread = seen[np.unique(np.linspace(0, len(seen) - 1, FRAMES).round().astype(int))]
+    return np.union1d(spread, seen[context.shot.locked_mask[seen]][:FRAMES])
+
+
+def _mean(colour: Floats, weight: Floats) -> Floats:  # [F,V,3], [F,V]
+    """[V,3] weighted over frames; zero where no frame counts."""
+    mean: Floats = np.einsum("fv,fvc->vc", weight, colour) / np.maximum(weight.sum(0), 1e-9)[:, None]
+    return mean
 
 
 def _colours(context: Context, view: View, light: Floats, index: Ints) -> tuple[Floats, Floats]:

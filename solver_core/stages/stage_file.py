@@ -17,7 +17,7 @@ import tomllib
 from solver_core.errors import FaceSolveError
 from solver_core.networks.regions import Layout
 from solver_core.rig import Rig
-from solver_core.stages.catalog import ALL, JAW_BONE, KINDS, Fit, Step
+from solver_core.stages.catalog import ALL, EYELIDS, JAW_BONE, KINDS, Fit, Step
 
 MOST = 1000  # iterations or rounds of a step: more is a slip of the finger
 RESERVED = ("loading", "detection", "judging")  # what progress calls the parts of a solve that are no stages
@@ -66,7 +66,7 @@ def write_stages(stages: Mapping[str, tuple[Step, ...]]) -> str:
 
 def unknown_keys(stages: Mapping[str, tuple[Step, ...]], rig: Rig) -> list[str]:
     """Sentences about shape keys and groups that the steps name and the rig has not: they free nothing."""
-    known = {ALL, JAW_BONE, *rig.names, *rig.groups}
+    known = {ALL, EYELIDS, JAW_BONE, *rig.names, *rig.groups}
     missing = {
         name: [key for step in steps for key in dict.fromkeys(step.keys) if key not in known]
         for name, steps in stages.items()

@@ -1,0 +1,106 @@
+"""The skin's detail: colours on the mesh, taken from many frames' plates, and what must not come with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from little_shot import camera, performance, write_shot
+from scipy.spatial.transform import Rotation
+
+from solver_core.pose import Pose
+from solver_core.shot import load_shot
+from solver_core.solve import prepare_context
+from solver_core.stages.catalog import EYELIDS
+from solver_core.stages.context import CLOSES_EYE
+from solver_core.stages.deep import hold_mean
+from solver_core.stages.light import estimate_lights
+from solver_core.stages.skin import bake
+
+COUNT = 6
+
+
+@pytest.fixture(scope="module")
+def posed(tmp_path_factory, demo_rig):
+    """The face at its true poses, its colours taken away."""
+    truth = performance(demo_rig, COUNT)
+    made = write_shot(tmp_path_factory.mktemp("skin"), demo_rig, truth, (camera("A", COUNT, (0.1, -0.95, 0.02)),))
+    context = prepare_context(load_shot(made.folder), lambda _done, _total: True)
+    context.pose = truth.copy()
+    plain = np.full_like(context.appearance.albedo, 0.4)
+    context.appearance.albedo = context.renderer.albedo = plain
+    estimate_lights(context)
+    return context
+
+
+def test_brows_and_lips_come_back_from_the_plates(posed):
+    """Up to the skin's tint, which the light took: where the true skin is darker, the baked one is."""
+    face = posed.tie.face
+    true, baked = posed.rig.colors[face].astype(float), bake(posed)[face]
+    for channel in range(3):
+        assert np.corrcoef(baked[:, channel], true[:, channel])[0, 1] > 0.6
+
+
+def test_what_no_plate_shows_keeps_the_stiff_albedo(posed):
+    behind = (posed.rig.neutral @ posed.tie.front) < np.percentile(posed.rig.neutral @ posed.tie.front, 10)
+    np.testing.assert_array_equal(bake(posed)[behind], posed.appearance.albedo[behind])
+
+
+def test_one_frame_that_disagrees_is_outvoted(posed):
+    before = bake(posed)
+    view = posed.views[0]
+    still = view.images(np.arange(COUNT), 320)
+    covered = {(2, 320): np.zeros((320, 320, 3), np.uint8)}
+    kept = dict(view._kept)
+    view._kept.update(covered)
+    after = bake(posed)
+    view._kept.clear()
+    view._kept.update(kept)
+    np.testing.assert_array_equal(view.images(np.arange(COUNT), 320), still)
+    face = posed.tie.face
+    assert np.abs(after - before)[face].mean() < 0.03 * before[face].mean()
+
+
+def test_a_camera_without_a_face_leaves_the_albedo_alone(posed):
+    blind = replace(posed.views[0], crops=[None] * COUNT)
+    empty = replace(posed, views=[blind])
+    np.testing.assert_array_equal(bake(empty), posed.appearance.albedo)
+
+
+def rigid(rng, count):
+    return Pose(Rotation.random(count, random_state=1).as_matrix(), rng.normal(size=(count, 3)), np.zeros((count, 0)))
+
+
+def test_what_all_frames_do_in_common_is_taken_back_and_the_rest_stays():
+    rng = np.random.default_rng(0)
+    before = rigid(rng, 5)
+    own = np.array([0.0, 0.01, -0.01, 0.02, -0.02])  # radians about the head's own axis: the median is 0
+    common = Rotation.from_rotvec([0.0, 0.03, 0.0])
+    turns = common * Rotation.from_rotvec(own[:, None] * [0.0, 1.0, 0.0])
+    after = Pose(
+        before.rotation @ turns.as_matrix(),
+        before.translation + np.einsum("bij,j->bi", before.rotation, [0.001, -0.002, 0.004]), before.weights)  # fmt: skip
+    context = SimpleNamespace(pose=after.copy(), solvable=np.arange(5))
+    hold_mean(context, before)
+    left = Rotation.from_matrix(before.rotation.swapaxes(1, 2) @ context.pose.rotation).as_rotvec()
+    np.testing.assert_allclose(left, own[:, None] * [0.0, 1.0, 0.0], atol=1e-12)
+    np.testing.assert_allclose(context.pose.translation, before.translation, atol=1e-12)
+    hold_mean(context, context.pose.copy())
+    np.testing.assert_allclose(context.pose.translation, before.translation, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "closes"), [
+    ("eyeBlink_L", True), ("Blink.R", True), ("eyes_closed", True), ("EyelidClose", True), ("lid_closer_R", True), ("AU45", True), ("AU45_L", True),
+    ("eyeLookDown_L", False), ("mouthClose", False), ("AU4", False), ("eyeWide_L", False), ("AU450", False),
+])  # fmt: skip
+def test_keys_that_close_an_eye_are_known_by_their_names(name, closes):
+    assert bool(CLOSES_EYE.search(name)) == closes
+
+
+def test_the_eyelids_step_frees_nothing_but_them(posed):
+    free = posed.free((EYELIDS,), rotation=False, translation=False)
+    assert {posed.rig.names[k] for k in free.keys} == {"eyeBlink_L", "eyeBlink_R"}
+    assert not free.rotation
+    assert not free.translation
