@@ -8,8 +8,11 @@ from typing import Protocol
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from solver_core.arrays import Floats, Ints
+
+Levels = npt.NDArray[np.uint8]  # [S,S]
 
 CONSISTENT = 0.5  # pixels: forward and backward flow that disagree by this much count half
 GRADIENT = 3.2  # grey levels a pixel: an edge this steep is known half as well as a perfect one
@@ -32,30 +35,44 @@ class DisFlow:
     """OpenCV's dense inverse search (Kroeger et al. 2016), medium preset at full resolution: classical, no weights.
 
     It follows brightness, and a render's shading is never quite the plate's: on a cheek that darkens by one level a pixel, three levels of
-    difference look like three pixels of motion. So it is shown the details alone.
+    difference look like three pixels of motion. So it is shown the details alone, unless both pictures are filmed.
     """
 
     name = "dis"
 
-    def __init__(self, threads: int = 2) -> None:
-        # an instance holds buffers and serves one thread
+    def __init__(self, *, shading: bool = False, threads: int = 2) -> None:
+        self._search = _dis_of_brightness if shading else _dis_of_details
+        # an instance of OpenCV's holds buffers and serves one thread
         self._pool = ThreadPoolExecutor(threads)
 
     def __call__(self, first: Floats, second: Floats) -> Floats:
         """As FlowNetwork."""
-        return np.stack(list(self._pool.map(_dis, first, second)))
+        return np.stack(list(self._pool.map(self._search, first, second)))
 
 
-def _dis(first: Floats, second: Floats) -> Floats:
+def between_plates(network: FlowNetwork) -> FlowNetwork:
+    """What to use in the network's place between two frames of one plate: the light is the same, and shading helps."""
+    return DisFlow(shading=True) if isinstance(network, DisFlow) else network
+
+
+def _dis_of_brightness(first: Floats, second: Floats) -> Floats:
+    return _dis(grey(first), grey(second))
+
+
+def _dis_of_details(first: Floats, second: Floats) -> Floats:
+    # details alone do not lead across large motions: they start from the picture's motion as a whole
+    whole = np.median(_dis_of_brightness(first, second), (0, 1))
+    return _dis(details(first), details(second), np.broadcast_to(whole, (*first.shape[:2], 2)).copy())
+
+
+def _dis(first: Levels, second: Levels, start: Floats | None = None) -> Floats:
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
     search.setFinestScale(0)
-    # details alone do not lead across large motions: they start from the picture's motion as a whole
-    whole = np.median(search.calc(grey(first), grey(second), None), (0, 1))
-    flow: Floats = search.calc(details(first), details(second), np.broadcast_to(whole, (*first.shape[:2], 2)).copy())
+    flow: Floats = search.calc(first, second, start)
     return flow
 
 
-def details(image: Floats) -> np.ndarray:
+def details(image: Floats) -> Levels:
     """[S,S,3] display-referred, 0 to 1 -> [S,S] uint8: edges and texture without shading and contrast (local normalisation)."""
     levels = cv2.cvtColor(np.clip(image, 0, 1).astype(np.float32), cv2.COLOR_RGB2GRAY) * 255
     detail = levels - cv2.GaussianBlur(levels, (0, 0), NEIGHBOURHOOD)
@@ -63,7 +80,7 @@ def details(image: Floats) -> np.ndarray:
     return np.clip(128.5 + LEVELS * detail / strength, 0, 255).astype(np.uint8)
 
 
-def grey(image: Floats) -> np.ndarray:
+def grey(image: Floats) -> Levels:
     """[S,S,3] 0 to 1 -> [S,S] uint8."""
     return cv2.cvtColor((np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8), cv2.COLOR_RGB2GRAY)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from solver_core.appearance import fit_light
-from solver_core.flow import DisFlow, sample_vectors, structure_of
+from solver_core.flow import DisFlow, between_plates, sample_vectors, structure_of
 from solver_core.imaging import fill
 from solver_core.render.shading import sh_basis
 
@@ -121,6 +121,21 @@ def test_another_light_is_no_motion():
     flow = DisFlow()(picture, shaded)[0, 16:-16, 16:-16]
     assert np.abs(flow).mean() < 0.03
     assert np.abs(np.median(flow, (0, 1))).max() < 0.005
+
+
+def test_between_plates_shading_is_followed_too():
+    """Smooth spots that have no detail: in the same light their shading moves with them."""
+    y, x = np.mgrid[:160, :160].astype(np.float32)
+
+    def spots(shift):
+        return np.repeat((0.5 + 0.25 * np.sin((x - shift) / 14) * np.sin(y / 14))[None, :, :, None], 3, 3).astype(
+            np.float32
+        )
+
+    flow = between_plates(DisFlow())(spots(0), spots(2))[0, 40:-40, 40:-40]
+    assert np.abs(flow[..., 0].mean() - 2) < 0.3
+    other = object()
+    assert between_plates(other) is other
 
 
 def vectors_on(image, forward=None, backward=None):

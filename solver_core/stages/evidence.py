@@ -94,7 +94,7 @@ def tied_landmarks(context: Context, view: View, index: int) -> Evidence:
     """The plate's landmarks against their fixed places on the rig: evidence without a render."""
     count = context.network.count
     points = context.rig.sample(context.tie.triangle[None], context.tie.barycentric[None])
-    root = np.broadcast_to(_to_reference(view.crop(index, SIZE)), (count, 2, 2))
+    root = np.broadcast_to(to_reference(view.crop(index, SIZE)), (count, 2, 2))
     camera = view.camera[np.array([index])]
     return Evidence(camera, points, view.points[index], root, np.ones(count), np.ones(count), LANDMARK_TAIL, LANDMARK_TOTAL)  # fmt: skip
 
@@ -114,7 +114,7 @@ def _landmarks(
     pixels, _ = camera.project(points.world(pose))
     target = crop.to_plate(crop.to_crop(pixels[0]) + shift)
     count = len(shift)
-    root = np.broadcast_to(_to_reference(crop), (count, 2, 2))
+    root = np.broadcast_to(to_reference(crop), (count, 2, 2))
     return Evidence(camera, points, target, root, np.ones(count), on_surface.astype(float), LANDMARK_TAIL, LANDMARK_TOTAL)  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def _flow(
 ) -> Evidence:  # fmt: skip
     """Surface points should be where the flow from the render to the plate takes them: N(F, F*) driven to zero."""
     fragments, image = shown.rendering.fragments, shown.rendering.image[b]
-    rows, columns = _grid(_trusted_surface(context, fragments.triangle[b]))
+    rows, columns = grid(trusted_surface(context, fragments.triangle[b]))
     vectors = sample_vectors(forward, backward, np.minimum(structure_of(image), structure_of(plate)), rows, columns)
     there = np.clip(vectors.end.astype(int), 0, SIZE - 1)
     difference = np.abs(image[rows, columns] - plate[there[:, 1], there[:, 0]]).mean(1)
@@ -132,13 +132,13 @@ def _flow(
     )
     information = (vectors.root**2).sum((1, 2)) / 2
     return Evidence(
-        camera, points, crop.to_plate(vectors.end), vectors.root @ _to_reference(crop), information,
+        camera, points, crop.to_plate(vectors.end), vectors.root @ to_reference(crop), information,
         1 / (1 + (difference / LOOKS_ALIKE) ** 2), FLOW_TAIL, FLOW_TOTAL)  # fmt: skip
 
 
 def _flow_field(context: Context, crop: Crop, shown: Picture, b: int, evidence: Evidence) -> Floats:
     """The flow vectors in their places, as Testimony has them; a vector is fully known where both of its directions are."""
-    rows, columns = _grid(_trusted_surface(context, shown.rendering.fragments.triangle[b]))
+    rows, columns = grid(trusted_surface(context, shown.rendering.fragments.triangle[b]))
     start = crop.to_plate(np.stack([columns, rows], 1) + 0.5)
     side = len(range(1, SIZE, STEP))
     field = np.full((side, side, 3), np.nan)
@@ -148,19 +148,19 @@ def _flow_field(context: Context, crop: Crop, shown: Picture, b: int, evidence: 
     return field
 
 
-def _trusted_surface(context: Context, triangle: Ints) -> Bools:
+def trusted_surface(context: Context, triangle: Ints) -> Bools:
     """[S,S] pixels well inside the part of the head that moves with the skull and the face."""
     mask = (triangle >= 0) & context.head_triangles[triangle]
     return cv2.erode(mask.astype(np.uint8), np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8)) > 0
 
 
-def _grid(mask: Bools) -> tuple[Ints, Ints]:
+def grid(mask: Bools) -> tuple[Ints, Ints]:
     """Rows and columns of every STEP-th pixel inside the mask."""
     rows, columns = np.nonzero(mask[1::STEP, 1::STEP])
     return 1 + STEP * rows, 1 + STEP * columns
 
 
-def _to_reference(crop: Crop) -> Floats:
+def to_reference(crop: Crop) -> Floats:
     """[2,2] plate pixels to pixels of the reference crop, turned as the crop is."""
     matrix: Floats = crop.matrix()[:, :2] * (REFERENCE_CROP / crop.size)
     return matrix

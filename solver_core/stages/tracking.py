@@ -10,7 +10,7 @@ from solver_core.arrays import Floats, Ints
 from solver_core.camera import Camera
 from solver_core.crop import Crop
 from solver_core.energies.flow import FlowLink
-from solver_core.flow import GRADIENT, FlowNetwork, information_root, sample_vectors, structure_of
+from solver_core.flow import GRADIENT, FlowNetwork, between_plates, information_root, sample_vectors, structure_of
 from solver_core.plates import PlateFrameError
 from solver_core.pose import Pose
 from solver_core.render.raster import rasterise
@@ -21,9 +21,9 @@ from solver_core.stages.evidence import (
     LEAST_SHARE,
     LOOKS_ALIKE,
     SIZE,
-    _grid,
-    _to_reference,
-    _trusted_surface,
+    grid,
+    to_reference,
+    trusted_surface,
 )
 from solver_core.views import View
 
@@ -68,7 +68,7 @@ class Tracker:
 
 def trackers(context: Context, flow: FlowNetwork) -> list[Tracker]:
     """One for each camera, with a crop also where no face was found."""
-    return [Tracker(with_crops(view), flow) for view in context.views]
+    return [Tracker(with_crops(view), between_plates(flow)) for view in context.views]
 
 
 def with_crops(view: View) -> View:
@@ -121,7 +121,7 @@ class Shown:
         """[n,2,2] 1/plate pixel: how well the plate's detail tells each place, all together as `TOTAL` independent points."""
         root = information_root(structure[self.rows, self.columns])
         total = max(float((root**2).sum() / 2), LEAST_SHARE * len(root))
-        scaled: Floats = root @ _to_reference(self.crop) * np.sqrt(TOTAL / total)
+        scaled: Floats = root @ to_reference(self.crop) * np.sqrt(TOTAL / total)
         return scaled
 
 
@@ -130,7 +130,7 @@ def surface_in(context: Context, tracker: Tracker, pose: Pose, index: int) -> Sh
     camera, crop = tracker.view.camera[index : index + 1], tracker.view.crop(index, SIZE)
     pixels, depth = camera.project(context.rig.world(pose))
     shown = rasterise(crop.to_crop(pixels), depth, context.rig.triangles, SIZE, SIZE)
-    rows, columns = _grid(_trusted_surface(context, shown.triangle[0]))
+    rows, columns = grid(trusted_surface(context, shown.triangle[0]))
     if not len(rows):
         return None
     points = context.rig.sample(shown.triangle[0][rows, columns][None], shown.barycentric[0][rows, columns][None])
@@ -179,7 +179,7 @@ def follow(context: Context, tracker: Tracker, pose: Pose, first: int, second: i
     trust = inside / (1 + (difference / LOOKS_ALIKE) ** 2)
     link = FlowLink(
         (first, second), cameras, points, crops[0].to_plate(vectors.start), crops[1].to_plate(vectors.end),
-        crops[1].inverse()[:, :2] @ crops[0].matrix()[:, :2], vectors.root @ _to_reference(crops[1]))  # fmt: skip
+        crops[1].inverse()[:, :2] @ crops[0].matrix()[:, :2], vectors.root @ to_reference(crops[1]))  # fmt: skip
     far = np.linalg.norm((link.root @ link.difference(poses)[..., None])[..., 0], axis=1)
     robust = np.where(np.isfinite(far), trust / (1 + (far / FLOW_TAIL) ** 2), 0.0)
     information = (vectors.root**2).sum((1, 2)) / 2
