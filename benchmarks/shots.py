@@ -25,6 +25,7 @@ MEASURES = ["rotation_deg", "lateral_mm", "depth_mm", "vertex_mm", "shape_mm", "
 RUNS = {
     "talk": ("talk", []),
     "talk, grey": ("talk", ["--grey"]),
+    "talk, grey, 1025 posed and locked": ("talk", ["--grey", "--pin", "1025"]),
     "talk, two cameras": ("talk", ["--cameras", "A,B"]),
     "talk, two cameras, grey": ("talk", ["--cameras", "A,B", "--grey"]),
     "dressed": ("dressed", []),
