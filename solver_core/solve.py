@@ -24,7 +24,7 @@ from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import shadow_transfer
 from solver_core.shot import Shot, load_shot
 from solver_core.solution import Solution, empty_solution
-from solver_core.stages.catalog import SOLVE_SHOT, Deep, Fill, Fit, Refine, Step, chosen
+from solver_core.stages.catalog import SOLVE_SHOT, Deep, Fill, Fit, Refine, Smooth, Step, chosen
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.deep import deep_round, landmark_error
 from solver_core.stages.fit import fit
@@ -33,13 +33,20 @@ from solver_core.stages.infill import infill
 from solver_core.stages.joins import join
 from solver_core.stages.light import estimate_lights
 from solver_core.stages.refine import refine, refined_frames
+from solver_core.stages.smooth import smooth
 from solver_core.stages.stage_file import read_stages, unknown_keys
 from solver_core.tie import tie_landmarks
 from solver_core.views import NOT_LOOKED_AT, View, observe
 
 # expected seconds a frame, for the time left
 SEEING, JUDGING = 0.15, 0.1
-SECONDS: dict[type[Step], float] = {Fit: 0.05, Deep: 0.6, Fill: 0.9, Refine: 0.3}  # a step, or a round of it
+SECONDS: dict[type[Step], float] = {
+    Fit: 0.05,
+    Deep: 0.6,
+    Fill: 0.9,
+    Refine: 0.3,
+    Smooth: 0.001,
+}  # a step, or a round of it
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,7 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
     run.refuse_unseen()
     for name, steps in stages.items():
         # what is carried over from solved frames, or smooths them, begins when they lead to the frames that stay
-        if not listener.cancelled() and any(isinstance(step, Fill | Refine) for step in steps):
+        if not listener.cancelled() and any(isinstance(step, Fill | Refine | Smooth) for step in steps):
             run.join(stages)
         if not listener.cancelled():
             run.stage(name, steps)
@@ -241,7 +248,7 @@ class _Run:
                 self.listener.warning(note)
         else:
             context.known = context.seen | shot.held_mask
-        if any(isinstance(step, Refine) for step in steps) and not shot.settings.refinement:
+        if any(isinstance(step, Refine | Smooth) for step in steps) and not shot.settings.refinement:
             self.listener.warning("The amount of temporal refinement is 0: it changes nothing.")
         # what stays as it is, is in the solution without a word to the listener
         for i in np.flatnonzero(shot.held_mask if self.solving else context.known):
@@ -281,7 +288,7 @@ class _Run:
         """Indices of the frames that a step changes."""
         if isinstance(step, Fill):
             return np.flatnonzero(self.context.fill)
-        if isinstance(step, Refine):
+        if isinstance(step, Refine | Smooth):
             return refined_frames(self.context)
         return self.context.solvable
 
@@ -297,6 +304,9 @@ class _Run:
                 yield from infill(self.context, step, self.flow)
             elif isinstance(step, Refine):
                 yield from refine(self.context, step, self.flow)
+            elif isinstance(step, Smooth):
+                smooth(self.context, step)
+                yield self._frames(step)
             else:
                 for _ in range(step.rounds):
                     for moved in deep_round(self.context, step, self.flow):

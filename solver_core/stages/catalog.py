@@ -25,6 +25,7 @@ class Fit:
     elsewhere: float = 1.0  # weight of the other landmarks
     edges: float = 0.0  # weight of the edge-preserving energy, beside the landmarks' 1 (Section 9.1)
     near: float = 0.0  # how hard the head is held where the stage began, beside the landmarks' 1 (Section 6)
+    smooth: float = 0.0  # frames: the plate's landmarks are smoothed over time first; a swing of this period is halved
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,22 @@ class Refine:
     parallel: bool = False  # each sweep from the last one's values (Jacobi), instead of the newest (Gauss-Seidel)
 
 
-Step = Fit | Deep | Fill | Refine
-KINDS: dict[str, type[Step]] = {"fit": Fit, "deep": Deep, "fill": Fill, "refine": Refine}  # their names in stage files
+@dataclass(frozen=True)
+class Smooth:
+    """The solved motion by smoothing splines, without the plate, as strongly as the artist's amount of refinement says."""
+
+    keys: tuple[str, ...] = ()
+    head: bool = True  # whether the head's motion is smoothed
+
+
+Step = Fit | Deep | Fill | Refine | Smooth
+KINDS: dict[str, type[Step]] = {
+    "fit": Fit,
+    "deep": Deep,
+    "fill": Fill,
+    "refine": Refine,
+    "smooth": Smooth,
+}  # in stage files
 
 STAGES: dict[str, tuple[Step, ...]] = {
     "rigid": (

@@ -11,9 +11,11 @@ from solver_core.energies.prior import PosePrior, WeightPrior, jaw_prior
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
 from solver_core.optimise.dogleg import Options, dogleg
 from solver_core.rig import SurfacePoints
+from solver_core.spline import LEAST, smoothing_spline
 from solver_core.stages.catalog import Fit
 from solver_core.stages.context import Context
-from solver_core.views import REFERENCE_CROP
+from solver_core.stages.gaps import stretches
+from solver_core.views import REFERENCE_CROP, View
 
 # In squared pixels of the reference crop, over a mean of squared landmark distances: a weight of 1 costs as much as all landmarks off by
 # sqrt(10) pixels. The paper's lambda = 1e2 stands against a sum over 68 landmarks of a crop of this size, 1.5 a landmark.
@@ -43,7 +45,8 @@ def fit(context: Context, step: Fit) -> Floats:
     for view in context.views:
         unit = view.unit(everywhere)[frames]
         weight = np.where(view.seen[frames, None], share / np.nan_to_num(unit, nan=1.0)[:, None] ** 2, 0.0)
-        landmarks = ReprojectionEnergy(view.camera[frames], points, view.points[frames], isotropic(weight))
+        places = _smoothed(context, view, step.smooth) if step.smooth else view.points
+        landmarks = ReprojectionEnergy(view.camera[frames], points, places[frames], isotropic(weight))
         energies.append(landmarks)
         if step.edges and edges.any():
             root = np.sqrt(step.edges * edges / edges.sum()) / unit[:, None]
@@ -58,6 +61,16 @@ def fit(context: Context, step: Fit) -> Floats:
     outcome = dogleg(FaceProblem(energies, rig, free), pose, len(frames), Options(iterations=step.iterations))
     context.pose.assign(frames, outcome.state)
     return _rms_pixels(context, points, weights > 0)
+
+
+def _smoothed(context: Context, view: View, period: float) -> Floats:
+    """[N,L,2] the plate's landmarks along smoothing splines, pixels; separate where no face is seen or the plate cuts."""
+    places = view.points.copy()
+    for part in stretches(view.seen, view.cuts, LEAST):
+        flat = places[part].reshape(len(part), -1)
+        smooth = smoothing_spline(context.shot.frames[part].astype(float), flat, period)
+        places[part] = smooth.reshape(places[part].shape)
+    return places
 
 
 def _rms_pixels(context: Context, points: SurfacePoints, used: Bools) -> Floats:

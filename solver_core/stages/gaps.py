@@ -89,6 +89,13 @@ def grown(fill: Bools, unknown: Bools) -> Bools:
     return fill
 
 
+def stretches(marked: Bools, cuts: Bools, least: int = 1) -> list[Ints]:  # marked [N], cuts [N-1]
+    """Indices of marked frames that follow each other without a cut, in order, of those stretches that have so many at least."""
+    wanted = np.flatnonzero(marked)
+    apart = (np.diff(wanted) > 1) | cuts[wanted[:-1]]
+    return [part for part in np.split(wanted, np.flatnonzero(apart) + 1) if len(part) >= least]
+
+
 def gaps_of(fill: Bools, known: Bools, cuts: Bools) -> list[Gap]:
     """The gaps, in order; none crosses a cut, and only known frames beside a gap are its anchors.
 
@@ -97,12 +104,8 @@ def gaps_of(fill: Bools, known: Bools, cuts: Bools) -> list[Gap]:
         known: [N] frames whose pose can be trusted.
         cuts: [N-1] true where a cut lies between a frame and the next.
     """
-    wanted = np.flatnonzero(fill)
-    if not len(wanted):
-        return []
-    apart = (np.diff(wanted) > 1) | cuts[wanted[:-1]]
     gaps = []
-    for frames in np.split(wanted, np.flatnonzero(apart) + 1):
+    for frames in stretches(fill, cuts):
         before, after = int(frames[0]) - 1, int(frames[-1]) + 1
         left = before if before >= 0 and known[before] and not cuts[before] else None
         right = after if after < len(fill) and known[after] and not cuts[after - 1] else None

@@ -33,9 +33,7 @@ def refine(context: Context, step: Refine, flow: FlowNetwork) -> Iterator[Ints]:
         [b] indices of frames whose plates have just been compared with their neighbours'.
     """
     amount = context.shot.settings.refinement
-    frames = refined_frames(context)
-    followed = [i for i in map(int, frames) if getattr(context.filled.get(i), "status", "") != protocol.INTERPOLATED]
-    moving = np.array(followed, int)
+    moving = followed_frames(context)
     if not len(moving):
         return
     watching = trackers(context, flow)
@@ -54,7 +52,7 @@ def refine(context: Context, step: Refine, flow: FlowNetwork) -> Iterator[Ints]:
         joint.add(link)
     joint.move(step.sweeps, parallel=step.parallel)
     bridge_again(context)
-    yield np.setdiff1d(frames, moving)
+    yield np.setdiff1d(refined_frames(context), moving)
 
 
 def refined_frames(context: Context) -> Ints:
@@ -63,6 +61,13 @@ def refined_frames(context: Context) -> Ints:
         return np.array([], int)
     filled = [i for i, one in context.filled.items() if one.status != protocol.FRAME_FAILED]
     return np.union1d(context.solvable, np.array(filled, int))
+
+
+def followed_frames(context: Context) -> Ints:
+    """Indices of those among them that are more than interpolated between their neighbours."""
+    frames = refined_frames(context)
+    interpolated = [i for i, one in context.filled.items() if one.status == protocol.INTERPOLATED]
+    return np.setdiff1d(frames, np.array(interpolated, int))
 
 
 def _hold(context: Context, watching: list[Tracker], joint: Joint, i: int) -> None:

@@ -18,7 +18,7 @@ from solver_core.errors import FaceSolveError
 from solver_core.listener import Silent
 from solver_core.networks.registry import LAYOUTS
 from solver_core.solve import Overrides, solve_folder
-from solver_core.stages.catalog import KINDS, STAGES, Deep, Fit
+from solver_core.stages.catalog import KINDS, STAGES, Deep, Fit, Smooth
 from solver_core.stages.stage_file import line_of, read_stages, unknown_keys, write_stages
 
 LAYOUT = LAYOUTS["facemesh"]
@@ -29,10 +29,11 @@ keys = st.one_of(st.just(("*",)), st.lists(words, unique=True, max_size=3).map(t
 amounts = st.floats(0, 1e6)
 fits = st.builds(
     Fit, iterations=st.integers(1, 1000), rotation=st.booleans(), keys=keys,
-    regions=st.dictionaries(st.sampled_from(APART), amounts, max_size=3), elsewhere=st.floats(0.001, 100), edges=amounts, near=amounts)  # fmt: skip
+    regions=st.dictionaries(st.sampled_from(APART), amounts, max_size=3), elsewhere=st.floats(0.001, 100), edges=amounts, near=amounts, smooth=amounts)  # fmt: skip
 deeps = st.builds(Deep, rounds=st.integers(1, 1000), keys=keys, flow=st.booleans(), sparse=st.booleans())
+smooths = st.builds(Smooth, keys=keys, head=st.booleans())
 names = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True).filter(lambda n: n not in {"loading", "detection", "judging"})  # fmt: skip
-stage_lists = st.dictionaries(names, st.lists(st.one_of(fits, deeps), min_size=1, max_size=4).map(tuple), min_size=1, max_size=3)  # fmt: skip
+stage_lists = st.dictionaries(names, st.lists(st.one_of(fits, deeps, smooths), min_size=1, max_size=4).map(tuple), min_size=1, max_size=3)  # fmt: skip
 
 
 def read(folder, text, layout=LAYOUT):

@@ -1,0 +1,42 @@
+"""The solved motion smoothed over time by splines, without the plate: the classical remedy beside temporal refinement."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solver_core.pose import RIGID
+from solver_core.spline import LEAST, smoothing_spline
+from solver_core.stages.catalog import Smooth
+from solver_core.stages.context import Context
+from solver_core.stages.gaps import stretches
+from solver_core.stages.infill import bridge_again
+from solver_core.stages.refine import followed_frames
+
+PERIOD = 12.0  # frames: at the full amount a swing of half a second of film keeps half of its size
+
+
+def smooth(context: Context, step: Smooth) -> None:
+    """Smooth the frames that refinement would change; context.pose changes, unless the amount is 0.
+
+    Each parameter follows a smoothing spline, rotations as the turns from frame to frame add up: so no half turn is a seam. Frames
+    that stay hold the spline where they are; nothing crosses a cut or a frame whose pose is not known.
+    """
+    moving = followed_frames(context)
+    if not len(moving):
+        return
+    moves = np.isin(np.arange(len(context.pose)), moving)
+    period = PERIOD * context.shot.settings.refinement
+    keys = context.free(step.keys).keys
+    freed = np.r_[np.arange(RIGID) if step.head else np.arange(0), RIGID + keys].astype(int)
+    weights = keys[keys < len(context.rig.names)]
+    for part in stretches(context.known | moves, context.cuts, LEAST):
+        pose = context.pose[part]
+        path = np.cumsum(pose[1:].step_from(pose[:-1]), axis=0)
+        path = np.concatenate([np.zeros_like(path[:1]), path])
+        change = np.zeros_like(path)
+        time, give = context.shot.frames[part].astype(float), moves[part].astype(float)
+        change[:, freed] = smoothing_spline(time, path[:, freed], period, give) - path[:, freed]
+        calm = pose.stepped(change)
+        calm.weights[:, weights] = np.clip(calm.weights, context.rig.minimum, context.rig.maximum)[:, weights]
+        context.pose.assign(part[moves[part]], calm[moves[part]])
+    bridge_again(context)
