@@ -94,6 +94,17 @@ class Vectors:
     root: Floats  # [n,2,2] square root of the information, 1/pixel
     disagreement: Floats  # [n] pixels between forward and backward flow
 
+    @property
+    def consistency(self) -> Floats:
+        """[n] 0 to 1: how far forward and backward flow agree."""
+        return consistency(self.disagreement)
+
+
+def consistency(disagreement: Floats) -> Floats:
+    """The share of its information that a vector keeps, whose forward and backward flow disagree by so many pixels."""
+    share: Floats = 1 / (1 + (disagreement / CONSISTENT) ** 2)
+    return share
+
 
 def sample_vectors(forward: Floats, backward: Floats, structure: Floats, rows: Ints, columns: Ints) -> Vectors:
     """Flow vectors at some pixels, with their information.
@@ -114,8 +125,7 @@ def sample_vectors(forward: Floats, backward: Floats, structure: Floats, rows: I
         0
     ]
     disagreement = np.linalg.norm(forward[rows, columns] + back, axis=1)
-    consistent = 1 / (1 + (disagreement / CONSISTENT) ** 2)
-    root = information_root(structure[rows, columns]) * np.sqrt(consistent)[:, None, None]
+    root = information_root(structure[rows, columns]) * np.sqrt(consistency(disagreement))[:, None, None]
     return Vectors(start, end, root, disagreement)
 
 

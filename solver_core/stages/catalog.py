@@ -47,6 +47,7 @@ class Fill:
 
     rounds: int
     keys: tuple[str, ...] = ()
+    renders: bool = False  # the plate's flow against the flow between renders, instead of the mesh's exact motion
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Refine:
     sweeps: int
     keys: tuple[str, ...] = ()
     flow: bool = True  # the plate's flow between frames; without it frames are smoothed alone
+    renders: bool = False  # as in Fill
     parallel: bool = False  # each sweep from the last one's values (Jacobi), instead of the newest (Gauss-Seidel)
 
 

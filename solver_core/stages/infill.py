@@ -40,7 +40,7 @@ def infill(context: Context, step: Fill, flow: FlowNetwork) -> Iterator[Ints]:
     Yields:
         [b] indices of the frames that have just been filled.
     """
-    watching = trackers(context, flow)
+    watching = trackers(context, flow, renders=step.renders)
     for gap in gaps_of(context.fill, context.known, context.cuts):
         for index, filled in _fill(context, step, watching, gap).items():
             context.filled[index] = filled

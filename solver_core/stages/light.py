@@ -19,18 +19,19 @@ START = np.concatenate([np.full((1, 3), 2.0), np.zeros((8, 3))])
 
 
 def estimate_lights(context: Context) -> None:
-    """Fit the light of every camera that sees the face; context.appearance changes."""
+    """Fit the light of every camera that sees the face, on frames that are not left to infill; context.appearance changes."""
     context.appearance.lights = [_light(context, view) for view in context.views]
 
 
 def _light(context: Context, view: View) -> Floats:
     rig = context.rig
     # frames that the artist posed are the surest, then an even spread of the others
-    locked = np.flatnonzero(context.shot.locked_mask & view.seen)
-    others = np.setdiff1d(np.flatnonzero(view.seen), locked)
+    posed = view.seen & ~context.fill
+    locked = np.flatnonzero(context.shot.locked_mask & posed)
+    others = np.setdiff1d(np.flatnonzero(posed), locked)
     spread = others[np.unique(np.linspace(0, len(others) - 1, max(FRAMES - len(locked), 0)).round().astype(int))] if len(others) else others  # fmt: skip
     index = np.sort(np.concatenate([locked[:FRAMES], spread]))
-    named = np.flatnonzero(np.isin(context.shot.frames, context.shot.settings.reference_frames) & view.seen)
+    named = np.flatnonzero(np.isin(context.shot.frames, context.shot.settings.reference_frames) & posed)
     index = named if len(named) else index  # the artist's own choice
     if not len(index):
         return START

@@ -36,7 +36,7 @@ def refine(context: Context, step: Refine, flow: FlowNetwork) -> Iterator[Ints]:
     moving = followed_frames(context)
     if not len(moving):
         return
-    watching = trackers(context, flow)
+    watching = trackers(context, flow, renders=step.flow and step.renders)
     keys = context.free(step.keys).keys
     joint = Joint(context.rig, context.pose, moving, keys)
     usable = context.known.copy()

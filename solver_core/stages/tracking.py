@@ -10,7 +10,16 @@ from solver_core.arrays import Floats, Ints
 from solver_core.camera import Camera
 from solver_core.crop import Crop
 from solver_core.energies.flow import FlowLink
-from solver_core.flow import GRADIENT, FlowNetwork, between_plates, information_root, sample_vectors, structure_of
+from solver_core.flow import (
+    GRADIENT,
+    FlowNetwork,
+    Vectors,
+    between_plates,
+    information_root,
+    sample_vectors,
+    structure_of,
+)
+from solver_core.imaging import picture
 from solver_core.plates import PlateFrameError
 from solver_core.pose import Pose
 from solver_core.render.raster import rasterise
@@ -25,6 +34,7 @@ from solver_core.stages.evidence import (
     to_reference,
     trusted_surface,
 )
+from solver_core.stages.light import estimate_lights
 from solver_core.views import View
 
 KEPT = 400  # flow fields in memory, 0.8 MB each
@@ -40,6 +50,7 @@ class Tracker:
 
     view: View
     flow: FlowNetwork
+    light: Floats | None = None  # [9,3] of renders to compare the plate's flow with; None: with the mesh's exact motion
     _flows: dict[tuple[int, int], Floats] = field(default_factory=dict)
     _structures: dict[int, Floats] = field(default_factory=dict)
 
@@ -66,9 +77,14 @@ class Tracker:
         return self._structures[index]
 
 
-def trackers(context: Context, flow: FlowNetwork) -> list[Tracker]:
-    """One for each camera, with a crop also where no face was found."""
-    return [Tracker(with_crops(view), between_plates(flow)) for view in context.views]
+def trackers(context: Context, flow: FlowNetwork, *, renders: bool = False) -> list[Tracker]:
+    """One for each camera, with a crop also where no face was found; for renders its light is estimated here."""
+    network = between_plates(flow)
+    lights: list[Floats | None] = [None] * len(context.views)
+    if renders:
+        estimate_lights(context)
+        lights = list(context.appearance.lights)
+    return [Tracker(with_crops(view), network, light) for view, light in zip(context.views, lights, strict=True)]
 
 
 def with_crops(view: View) -> View:
@@ -177,16 +193,57 @@ def follow(context: Context, tracker: Tracker, pose: Pose, first: int, second: i
     there = np.clip(there, 0, SIZE - 1)
     difference = np.abs(image[rows, columns] - other[there[:, 1], there[:, 0]]).mean(1)
     trust = inside / (1 + (difference / LOOKS_ALIKE) ** 2)
+    aim = vectors
+    if tracker.light is not None:
+        aim = _against_renders(context, tracker, tracker.light, shown, pose[np.array([first, second])], (first, second), vectors)  # fmt: skip
     link = FlowLink(
-        (first, second), cameras, points, crops[0].to_plate(vectors.start), crops[1].to_plate(vectors.end),
-        crops[1].inverse()[:, :2] @ crops[0].matrix()[:, :2], vectors.root @ to_reference(crops[1]))  # fmt: skip
+        (first, second), cameras, points, crops[0].to_plate(aim.start), crops[1].to_plate(aim.end),
+        crops[1].inverse()[:, :2] @ crops[0].matrix()[:, :2], aim.root @ to_reference(crops[1]))  # fmt: skip
     far = np.linalg.norm((link.root @ link.difference(poses)[..., None])[..., 0], axis=1)
     robust = np.where(np.isfinite(far), trust / (1 + (far / FLOW_TAIL) ** 2), 0.0)
-    information = (vectors.root**2).sum((1, 2)) / 2
-    total = max(float((robust * information).sum()), LEAST_SHARE * len(robust))
+    total = max(float((robust * _information(aim)).sum()), LEAST_SHARE * len(robust))
     link = replace(link, root=link.root * np.sqrt(robust * TOTAL * weight / total)[:, None, None])
     followed = inside & (vectors.disagreement < CONSISTENT) & (difference < LOOKS_ALIKE)
     detail = np.trace(tracker.structure(first)[rows, columns][:, [[0, 1], [1, 2]]], axis1=1, axis2=2)
     worth = detail / (detail + GRADIENT**2)  # a vector where the first plate shows nothing says nothing
-    share = float((worth * followed * (information > 0.3 * worth)).sum() / max(worth.sum(), EMPTY * len(worth)))
+    share = float(
+        (worth * followed * (_information(vectors) > 0.3 * worth)).sum() / max(worth.sum(), EMPTY * len(worth))
+    )
     return Followed(link, share)
+
+
+def _information(vectors: Vectors) -> Floats:
+    """[n] 0 to 1, the mean over directions."""
+    mean: Floats = (vectors.root**2).sum((1, 2)) / 2
+    return mean
+
+
+def _against_renders(
+    context: Context, tracker: Tracker, light: Floats, shown: Shown, poses: Pose, frames: tuple[int, int], plate: Vectors
+) -> Vectors:  # fmt: skip
+    """Section 7's own term: the plate's flow against the flow between two renders, both by one network, whose errors cancel.
+
+    At the poses as they are its residual is N(F1, F2) - N(F1*, F2*). Around them N(F1, F2) is taken to change as the mesh's exact motion
+    does, so that a point's aim is where the second frame shows it now, moved by the difference of both flows.
+
+    Args:
+        context: the solve.
+        tracker: the camera.
+        light: [9,3] of the renders.
+        shown: n points in the first frame.
+        poses: of both frames.
+        frames: their indices.
+        plate: the plate's flow at the points.
+
+    Returns:
+        The plate's vectors with these ends; each is worth what the less certain of both flows is.
+    """
+    index, view, flow = np.array(frames), tracker.view, tracker.flow
+    plates = view.images(index, SIZE)
+    images = picture(context.rig, context.renderer, view, poses, index, SIZE, light, plates).rendering.image
+    least = np.minimum.reduce([*(tracker.structure(i) for i in frames), *map(structure_of, images)])
+    forward, backward = flow(images[:1], images[1:])[0], flow(images[1:], images[:1])[0]
+    rendered = sample_vectors(forward, backward, least, shown.rows, shown.columns)
+    now, _ = view.camera[index[1:]].project(shown.points.world(poses[1:]))
+    end = view.crop(frames[1], SIZE).to_crop(now[0]) + plate.end - rendered.end
+    return replace(plate, end=end, root=rendered.root * np.sqrt(plate.consistency)[:, None, None])
