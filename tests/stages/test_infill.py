@@ -143,7 +143,7 @@ def test_frames_beside_the_dark_are_still_followed(shot, context):
     dark = darkened(context, {4})
     found = run(gap_in(dark))
     assert [found.filled[i].status for i in GAP] == ["infilled", "infilled", "interpolated", "infilled"]
-    assert vertex_mm(shot, found.pose, [2, 3, 5]).max() < 0.8
+    assert vertex_mm(shot, found.pose, [2, 3, 5]).max() < 0.9
 
 
 def test_flow_does_not_cross_a_cut(shot, context):
