@@ -37,6 +37,7 @@ class Deep:
     flow: bool = False  # dense flow from the render to the plate beside the landmarks
     sparse: bool = False  # keys that hardly move over the whole shot are held nearer to zero than those that do
     skin: bool = False  # the skin's detail is taken from all frames' plates; the shot's mean pose stays what it was
+    rare: bool = False  # in each frame, keys that hardly moved in the round before are held harder than those that did
     head: bool = True  # whether the head may move
     stiffness: float = 1.0  # how hard keys are held at zero
 
@@ -99,7 +100,8 @@ STAGES: dict[str, tuple[Step, ...]] = {
         Deep(rounds=1, keys=(ALL,), flow=True, skin=True),
         Deep(rounds=2, keys=(ALL,), flow=True, sparse=True, skin=True),
         # a blink is rare, quick and small: beside the whole head it looks like nothing, to the eyelids' landmarks it is plain
-        Deep(rounds=3, keys=(EYELIDS,), skin=True, head=False, stiffness=0.02),
+        Deep(rounds=1, keys=(EYELIDS,), skin=True, head=False, stiffness=0.02),
+        Deep(rounds=2, keys=(EYELIDS,), skin=True, head=False, stiffness=0.02, rare=True),
     ),
     "infill": (Fill(rounds=3, keys=(ALL,)),),
     "refinement": (Refine(sweeps=100, keys=(ALL,)),),

@@ -30,6 +30,8 @@ STIFFNESS = 250.0  # squared reference pixels, times as many points as all evide
 QUIET = 0.1  # RMS weight over the shot at which a key is held at STIFFNESS
 SPARSITY = 1.5  # the power of QUIET over a key's RMS weight by which it is held harder or softer (2 is the pure method)
 SOFTEST, HARDEST = 0.5, 100.0  # how far sparsity may change it
+CLEAR = 0.2  # a weight that counts as moved in its frame
+RARITY = (0.3, 20.0)  # how far that may change the stiffness
 REWEIGHTINGS = 3
 
 
@@ -55,7 +57,7 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
                 for i, testimony in zip(visible, testimonies, strict=True):
                     heard[int(i)].extend(testimony.evidence)
         for i, evidence in heard.items():
-            improve(context, i, evidence, free, strength)
+            improve(context, i, evidence, free, strength * rarity(context.pose.weights[i]) if step.rare else strength)
         yield chunk
     if step.skin and not context.shot.locked_mask.any():
         hold_mean(context, before)
@@ -87,6 +89,12 @@ def key_strength(context: Context, *, sparse: bool) -> Floats:
         return strength
     activity = np.sqrt((context.pose.weights[context.seen] ** 2).mean(0, keepdims=True))
     return strength * np.clip((QUIET / np.maximum(activity, 1e-6)) ** SPARSITY, SOFTEST, HARDEST)
+
+
+def rarity(weights: Floats) -> Floats:  # [K] of one frame
+    """[1,K] how much harder a key is held for having hardly moved in this frame: a blink is there or it is not."""
+    factor: Floats = np.clip(CLEAR / np.maximum(np.abs(weights), 1e-6), *RARITY)[None]
+    return factor
 
 
 def improve(context: Context, index: int, evidence: list[Evidence], free: Free, strength: Floats) -> None:

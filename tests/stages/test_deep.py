@@ -76,3 +76,11 @@ def test_an_outlier_does_not_pull():
     assert cost(clean, pose) < 1e-6
     # its share of the weight is that of a point 40 tails away
     assert np.linalg.norm(residual[0]) < 1.0
+
+
+def test_in_a_frame_a_key_is_held_harder_the_less_it_moved_there():
+    factor = deep.rarity(np.array([0.0, 0.05, -0.05, deep.CLEAR, 1.0]))[0]
+    assert factor[0] == deep.RARITY[1]
+    assert factor[1] == factor[2] > 1
+    assert factor[3] == 1
+    assert factor[4] == deep.RARITY[0]
