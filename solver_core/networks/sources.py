@@ -334,9 +334,10 @@ def _pip_download(what: str, asked: list[str], folder: Path, pattern: str, repor
 
 
 def _size(folder: Path) -> int:
-    """Bytes in a folder that another process writes to: a file may be gone when it is looked at."""
+    """Bytes in a folder that another process writes to: files and folders may be gone when they are looked at."""
     total = 0
-    for file in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):
-            total += file.stat().st_size
+    for parent, _, names in os.walk(folder):  # passes over folders that have gone; Path.rglob raises there
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += (Path(parent) / name).stat().st_size
     return total

@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import io
 import os
+import shutil
 import sys
 import tarfile
 import threading
@@ -127,6 +128,23 @@ def test_pip_is_watched_and_stopped(tmp_path, monkeypatch):
     assert heard[-1] > 20_000
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_folder_that_goes_while_it_is_measured_is_passed_over(tmp_path, monkeypatch):
+    """pip unpacks beside what it downloads, and clears up while it is being watched."""
+    (tmp_path / "archive").write_bytes(bytes(1000))
+    (tmp_path / "gone" / "inner").mkdir(parents=True)
+    (tmp_path / "gone" / "inner" / "part").write_bytes(bytes(10))
+    look = os.scandir
+
+    def clear_first(folder):
+        if str(folder).endswith("inner"):  # rmtree passes a descriptor
+            shutil.rmtree(tmp_path / "gone")
+        return look(folder)
+
+    monkeypatch.setattr(os, "scandir", clear_first)
+    assert sources._size(tmp_path) == 1000
+    assert not (tmp_path / "gone").exists()
 
 
 def test_a_server_that_knows_no_ranges_begins_again(server, tmp_path):
