@@ -135,6 +135,48 @@ def check_locked_frames_keep_every_bit():
         scene.face_solve.written = ""
 
 
+def check_locking_a_solved_frame_keeps_a_pose_without_a_key():
+    scene, face, _camera = ready_scene()
+    bpy.ops.face_solve.solve_shot()
+    bpy.ops.face_solve.lock_frame()  # the head does not stand on its new keys yet, and nobody posed it
+    assert not harness.module("scene.fixes").fixed_frames(scene.face_solve), (
+        "a frame as solved is not the artist's pose"
+    )
+    scene.frame_set(8)
+    block, smile = (face.data.shape_keys.key_blocks[name] for name in ("jawOpen", "mouthSmile_L"))
+    block.value, face.location.z = 0.875, 0.25
+    smiling, before = smile.value, _state(face)
+    bpy.ops.face_solve.lock_frame()
+    for _ in range(2):
+        scene.frame_set(3)
+        scene.frame_set(8)
+        assert (block.value, face.location.z, smile.value) == (0.875, 0.25, smiling)
+        with environment(FACE_SOLVE_FAULT="spin"):
+            bpy.ops.face_solve.solve_shot()
+    changed = {place[0] for place, value in _state(face).items() if place[1] == 8 and value[0] != before[place][0]}
+    assert changed == {"key:jawOpen", "location[2]"}, changed
+    bpy.ops.face_solve.unlock_frame()
+    bpy.ops.face_solve.solve_shot()
+    scene.frame_set(8)
+    assert (block.value, face.location.z) == (0.875, 0.25), "what was posed is the artist's"
+
+
+def check_locking_between_frames_or_beyond_a_slider_changes_no_key():
+    scene, face, _camera = ready_scene()
+    bpy.ops.face_solve.solve_shot()
+    block = face.data.shape_keys.key_blocks["jawOpen"]
+    _curves(face)["key:jawOpen"].keyframe_points[7].co.y = 1.5  # the slider ends at 1
+    scene.frame_set(8, subframe=0.5)
+    before = _state(face)
+    bpy.ops.face_solve.lock_frame()
+    assert _state(face) == before
+    bpy.ops.face_solve.unlock_frame()
+    scene.frame_set(8)
+    assert block.value == 1.0
+    bpy.ops.face_solve.lock_frame()
+    assert _state(face) == before
+
+
 def check_rotations_follow_a_locked_turn():
     scene, face, _camera = ready_scene()
     scene.frame_set(6)
