@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Set
 
@@ -87,7 +87,9 @@ class Session:
         if self.problem is not None:
             return self.problem
         if self.job.state is State.FAILED:
-            return FaceSolveProblem(self.job.outcome.message, self.job.outcome.remedy)
+            remedy = self.job.outcome.remedy
+            mend = "face_solve.preferences" if "preferences" in remedy else ""
+            return FaceSolveProblem(self.job.outcome.message, remedy, mend)
         if self.plan is not None and not self.job.outcome.cancelled:
             if not self.results and not self.job.warnings:
                 return FaceSolveProblem(
@@ -112,6 +114,8 @@ class Session:
             return f"{self.title} was stopped." if outcome.cancelled else f"{self.title}: done."
         failed = [frame for frame, result in self.results.items() if result.status == protocol.FRAME_FAILED]
         done = len(self.results) - len(failed)
+        if not self.results and not outcome.cancelled:
+            return f"{self.title} left every frame as it was."
         words = f"Stopped after {done}" if outcome.cancelled else f"Solved {done}"
         wanted = len(self.plan.frames) - len(self.plan.neighbours)
         text = f"{words} of {wanted} frames in {outcome.seconds:.0f} s"
@@ -131,6 +135,7 @@ class _Current:
     session: Optional[Session] = None
     said: str = ""
     problem: Optional[FaceSolveProblem] = None
+    warnings: List[str] = field(default_factory=list)
     log: str = ""
 
 
@@ -230,7 +235,7 @@ def _redraw(session: Session) -> None:
 def stop() -> None:
     """End the session at once and forget it: the file or Blender closes."""
     session, _current.session = _current.session, None
-    _current.said, _current.problem, _current.log = "", None, ""
+    _current.said, _current.problem, _current.warnings, _current.log = "", None, [], ""
     if session is not None:
         session.job.abandon()
 
@@ -238,7 +243,7 @@ def stop() -> None:
 def _show(session: Session) -> None:
     text = describe(session)
     if text != _current.said:
-        _current.said, _current.problem = text, None
+        _current.said, _current.problem, _current.warnings = text, None, []
         _redraw(session)
 
 
@@ -257,11 +262,17 @@ def _conclude(session: Session) -> None:
                 find_ranges(settings)
             run = settings.runs.get(session.title) or settings.runs.add()
             run.name, run.text, run.failed = session.title, settings.last_result, _current.problem is not None
+    _current.warnings = warnings(session)
 
 
 def last_problem() -> Optional[FaceSolveProblem]:
     """Why the last session failed; None where it did not."""
     return _current.problem
+
+
+def last_warnings() -> List[str]:
+    """What the artist should know of the last session though it did not fail; the panel is where they are seen."""
+    return _current.warnings
 
 
 def describe(session: Session) -> str:

@@ -71,6 +71,8 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
                 layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
         elif settings.last_result:
             compat.draw_wrapped(layout, context, settings.last_result, "CHECKMARK")
+        for line in session.last_warnings():
+            compat.draw_wrapped(layout, context, line, "INFO")
 
 
 def draw_status_bar(self: bpy.types.Header, _context: bpy.types.Context) -> None:

@@ -81,7 +81,7 @@ def solve(message):
         send(
             protocol.FAILED,
             message="The landmark network's weights are not there.",
-            remedy="Fetch them: face-solve weights fetch facemesh.",
+            remedy="Fetch them: press Download in the add-on's preferences.",
             log="",
         )
         return
