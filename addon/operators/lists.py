@@ -124,7 +124,9 @@ class FACE_SOLVE_OT_find_infill_ranges(bpy.types.Operator):
         if not settings.results:
             raise FaceSolveProblem("Nothing has been solved yet.", "Press Solve Shot first, or add a range yourself.")
         count = infill.find_ranges(settings)
-        self.report({"INFO"}, f"{count} ranges found." if count else "No frame needs to be bridged.")
+        self.report(
+            {"INFO"}, f"{count} range{'' if count == 1 else 's'} found." if count else "No frame needs to be bridged."
+        )
         return {"FINISHED"}
 
 

@@ -62,9 +62,10 @@ def _step(operator: bpy.types.Operator, context: bpy.types.Context, forward: boo
         return {"CANCELLED"}
     scene.frame_set(target)
     item = next(one for one in scene.face_solve.results if one.frame == target)
+    error = f"error {item.error_px:.1f} px; " if item.error_px >= 0.0 else ""
     operator.report(
         {"INFO"},
-        f"Frame {target}: {item.reason or item.status}, error {item.error_px:.1f} px; {len(frames)} bad frames.",
+        f"Frame {target}: {item.reason or item.status}, {error}{len(frames)} bad frame{'' if len(frames) == 1 else 's'}.",
     )
     return {"FINISHED"}
 

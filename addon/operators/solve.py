@@ -15,6 +15,8 @@ from ..scene.infill import Span, spans_to_solve
 from ..scene.shot import write_shot
 from .base import reports_problems
 
+AROUND_FRAME = 4  # frames on either side that Solve Range offers to solve again
+
 
 def solve(
     operator: bpy.types.Operator,
@@ -103,6 +105,13 @@ class FACE_SOLVE_OT_infill(bpy.types.Operator):
         return solve(self, context, self.bl_label, ["infill"], spans=spans)
 
 
+def around_frame(settings: bpy.types.PropertyGroup, frame: int) -> Span:
+    """The part of the shot around a frame: a fix is solved towards from both sides."""
+    first, last = settings.frame_start, settings.frame_end
+    middle = min(max(frame, first), last)
+    return max(first, middle - AROUND_FRAME), min(last, middle + AROUND_FRAME)
+
+
 class FACE_SOLVE_OT_solve_range(bpy.types.Operator):
     """Solve a part of the shot again; locked and hand-keyed frames are kept."""
 
@@ -119,14 +128,12 @@ class FACE_SOLVE_OT_solve_range(bpy.types.Operator):
         return solve(self, context, self.bl_label, None, self.frame_start, self.frame_end)
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
-        """Ask for the range; the timeline's preview range is offered."""
+        """Ask for the range; the timeline's preview range is offered, or the current frame with some around it."""
         scene = context.scene
-        part = (
-            (scene.frame_preview_start, scene.frame_preview_end)
-            if scene.use_preview_range
-            else (scene.frame_current, scene.frame_current)
-        )
-        self.frame_start, self.frame_end = part
+        if scene.use_preview_range:
+            self.frame_start, self.frame_end = scene.frame_preview_start, scene.frame_preview_end
+        else:
+            self.frame_start, self.frame_end = around_frame(scene.face_solve, scene.frame_current)
         return context.window_manager.invoke_props_dialog(self)
 
 

@@ -55,7 +55,14 @@ def draw_last_run(layout: bpy.types.UILayout, context: bpy.types.Context, title:
         if run.failed and session.last_log():
             layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
         elif bad and run.text == context.scene.face_solve.last_result:
-            layout.operator("face_solve.next_bad_frame", text=f"Next of {bad} Bad Frames", icon="TRIA_RIGHT")
+            layout.operator("face_solve.next_bad_frame", text=f"Next Bad Frame ({bad})", icon="TRIA_RIGHT")
+
+
+def below_its_name(layout: bpy.types.UILayout, data: bpy.types.bpy_struct, name: str) -> bpy.types.UILayout:
+    """A column for a setting with its name above it: beside it, a narrow sidebar cuts the name off."""
+    column = layout.column(align=True)
+    column.label(text=data.bl_rna.properties[name].name)
+    return column
 
 
 def is_free() -> bool:

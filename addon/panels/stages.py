@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import compat
+from ..problem import ERROR, INFO
 from ..scene import infill
 from ..scene.needs import stage_needs
 from .base import Step, draw_last_run, draw_problem, is_free
@@ -49,9 +50,12 @@ class FACE_SOLVE_MT_infill_sources(bpy.types.Menu):
 
 
 def _draw_stage(layout: bpy.types.UILayout, context: bpy.types.Context, operator: str, title: str) -> None:
-    for problem in stage_needs(context.scene.face_solve, operator):
+    problems = stage_needs(context.scene.face_solve, operator)
+    for problem in problems:
         draw_problem(layout, context, problem)
-    layout.operator(f"face_solve.{operator}", icon="PLAY")
+    row = layout.row()  # off where it could not start, or would change nothing
+    row.enabled = not any(problem.level in (ERROR, INFO) for problem in problems)
+    row.operator(f"face_solve.{operator}", icon="PLAY")
     draw_last_run(layout, context, title)
 
 
@@ -63,7 +67,6 @@ class FACE_SOLVE_PT_rigid(Step, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw what it needs and what it did last."""
         self.layout.enabled = is_free()
-        compat.draw_wrapped(self.layout, context, "Needs a face, a camera with a plate, and a face in it.", "INFO")
         _draw_stage(self.layout, context, "rigid_alignment", "Rigid Alignment")
 
 
@@ -75,7 +78,6 @@ class FACE_SOLVE_PT_expression(Step, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw both buttons and what they did last."""
         self.layout.enabled = is_free()
-        compat.draw_wrapped(self.layout, context, "Needs the head aligned: solve Rigid Alignment first.", "INFO")
         _draw_stage(self.layout, context, "expression", "Expression")
         _draw_stage(self.layout, context, "dense_alignment", "Dense Alignment")
 
