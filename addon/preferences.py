@@ -30,6 +30,7 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
             ("cuda", "NVIDIA GPU", "Needs a CUDA build of torch in the solver's Python"),
         ),
         default="cpu",
+        description="Where the networks run",
     )
     install_device: EnumProperty(
         name="Install For",
@@ -38,6 +39,7 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
             ("cuda", "NVIDIA GPU", "Several GB larger; the installation ends with a check that the GPU can be used"),
         ),
         default="cpu",
+        description="What the solver is installed for",
     )
     install_with: StringProperty(
         name="Install With",

@@ -141,6 +141,7 @@ class FaceSolveSettings(PropertyGroup):
             ("LEFT_OUT", "Not Solved", "Those that are switched off, muted or driven"),
         ),
         default="ALL",
+        description="Which shape keys the list shows",
     )
     key_of_group: BoolProperty(
         name="Of This Group", default=True, description="Show the shape keys of the active group alone"
@@ -154,6 +155,7 @@ class FaceSolveSettings(PropertyGroup):
             ("FAN", "3D-FAN", "68 points, the paper's network; its weights are fetched separately"),
         ),
         default="FACEMESH",
+        description="The network that finds eyes, brows, nose and lips, on the plate and on the render",
     )
     detector: EnumProperty(
         name="Face Detector",

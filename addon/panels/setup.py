@@ -7,7 +7,7 @@ import bpy
 from ..problem import FaceSolveProblem
 from ..scene.folders import preset_folder
 from ..scene.plate import read_plate
-from .base import Step, is_free
+from .base import Step, below_its_name, is_free
 
 
 class FACE_SOLVE_UL_cameras(bpy.types.UIList):
@@ -74,12 +74,13 @@ class FACE_SOLVE_PT_setup(Step, bpy.types.Panel):
         column.operator("face_solve.add_camera", text="", icon="ADD")
         column.operator("face_solve.remove_camera", text="", icon="REMOVE")
         layout.operator("face_solve.fit_range", icon="PREVIEW_RANGE")
-        layout.prop(settings, "landmarks")
+        below_its_name(layout, settings, "landmarks").prop(settings, "landmarks", text="")
         armature = next((one.object for one in settings.face.modifiers if one.type == "ARMATURE" and one.object), None) if settings.face else None  # fmt: skip
         if armature is not None:
-            layout.prop_search(settings, "jaw_bone", armature.data, "bones", icon="BONE_DATA")
+            column = below_its_name(layout, settings, "jaw_bone")
+            column.prop_search(settings, "jaw_bone", armature.data, "bones", text="", icon="BONE_DATA")
         elif settings.jaw_bone:
-            layout.prop(settings, "jaw_bone", icon="BONE_DATA")
+            below_its_name(layout, settings, "jaw_bone").prop(settings, "jaw_bone", text="", icon="BONE_DATA")
 
 
 class FACE_SOLVE_PT_advanced(Step, bpy.types.Panel):
@@ -94,7 +95,7 @@ class FACE_SOLVE_PT_advanced(Step, bpy.types.Panel):
         layout, settings = self.layout, context.scene.face_solve
         layout.enabled = is_free()
         for name in ("detector", "flow", "reference_frames", "stage_file"):
-            layout.prop(settings, name)
+            below_its_name(layout, settings, name).prop(settings, name, text="")
 
 
 CLASSES = (FACE_SOLVE_UL_cameras, FACE_SOLVE_MT_presets, FACE_SOLVE_PT_setup, FACE_SOLVE_PT_advanced)

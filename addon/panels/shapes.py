@@ -6,8 +6,9 @@ from typing import List, Tuple
 
 import bpy
 
+from .. import compat
 from ..scene.shape_groups import GROUPS, IDENTITY
-from ..scene.shape_settings import shown_keys
+from ..scene.shape_settings import active_group, shown_keys
 from .base import Step, draw_last_run, is_free
 
 
@@ -111,25 +112,31 @@ class FACE_SOLVE_PT_shapes(Step, bpy.types.Panel):
         layout.template_list(
             "FACE_SOLVE_UL_shape_groups", "", settings, "shape_groups", settings, "shape_group_index", rows=4
         )
-        self._draw_keys(layout, settings)
+        self._draw_keys(layout, context, settings)
         if IDENTITY in settings.shape_groups:
             layout.operator_context = "INVOKE_DEFAULT"
             layout.operator("face_solve.fit_rig", icon="USER")
             draw_last_run(layout, context, "Fit Rig to the Actor")
 
     @staticmethod
-    def _draw_keys(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    def _draw_keys(layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup) -> None:
         row = layout.row(align=True)
         row.prop(settings, "key_search", text="", icon="VIEWZOOM")
         row.prop(settings, "key_of_group", text="", icon="FILTER")
         layout.row().prop(settings, "key_state", expand=True)
         keys = settings.face.data.shape_keys
         layout.template_list("FACE_SOLVE_UL_keys", "", keys, "key_blocks", settings, "key_index", rows=5)
+        shown = shown_keys(settings)
+        if not any(shown):
+            where = f"No such key in {active_group(settings)}: the funnel shows all groups."
+            text = where if settings.key_of_group else "No such key."
+            compat.draw_wrapped(layout, context, text, "INFO")
+            return
         row = layout.row(align=True)
         row.operator("face_solve.switch_shape_keys", text="Solve", icon="CHECKBOX_HLT").enabled = True
         row.operator("face_solve.switch_shape_keys", text="Leave Out", icon="CHECKBOX_DEHLT").enabled = False
         index = settings.key_index
-        if 0 < index < len(keys.key_blocks) and shown_keys(settings)[index]:
+        if 0 < index < len(keys.key_blocks) and shown[index]:
             block = keys.key_blocks[index]
             row = layout.row(align=True)
             row.prop(block, "slider_min", text="From")

@@ -1,0 +1,167 @@
+"""What the panels say and offer, drawn without a window: every button has its operator, every setting is there, and every state has its words."""
+
+import os
+import sys
+from types import SimpleNamespace
+
+sys.path.insert(0, os.path.dirname(__file__))
+import bpy
+import harness
+from harness import environment, ready_scene
+
+
+class Layout:
+    """Takes down what is drawn: labels, operators that can be pressed, and settings."""
+
+    def __init__(self, page=None):
+        self.page = page or SimpleNamespace(labels=[], operators=[], off=[], settings=[])
+        self.enabled = True
+        self.alignment = self.operator_context = ""
+
+    def _part(self, **_how):
+        part = Layout(self.page)
+        part.enabled = self.enabled
+        return part
+
+    row = column = box = split = _part
+
+    def label(self, text="", **_how):
+        self.page.labels.append(text)
+
+    def operator(self, name, text=None, **_how):
+        place, _, called = name.partition(".")
+        known = getattr(getattr(bpy.ops, place), called).get_rna_type()
+        assert known.description, f"{name} has no tooltip"
+        (self.page.operators if self.enabled else self.page.off).append((name, known.name if text is None else text))
+        return SimpleNamespace()
+
+    def prop(self, data, name, **_how):
+        known = data.bl_rna.properties[name]
+        assert known.description, f"{name} has no tooltip"
+        self.page.settings.append(name)
+
+    def prop_search(self, data, name, *_where, **how):
+        self.prop(data, name, **how)
+
+    def menu(self, name, **_how):
+        assert hasattr(bpy.types, name), name
+
+    def template_list(self, kind, *_what, **_how):
+        assert hasattr(bpy.types, kind), kind
+
+    def progress(self, **_how):
+        pass
+
+
+def drawn(name):
+    """What a panel shows now."""
+    panel = getattr(bpy.types, f"FACE_SOLVE_PT_{name}")
+    own = {key: getattr(panel, key) for key, value in vars(panel).items() if isinstance(value, staticmethod)}
+    layout = Layout()
+    context = SimpleNamespace(
+        scene=bpy.context.scene,
+        region=SimpleNamespace(width=400),
+        preferences=SimpleNamespace(
+            system=SimpleNamespace(ui_scale=1.0), addons=bpy.context.preferences.addons
+        ),  # without a window Blender's own scale is 0
+        window_manager=bpy.context.window_manager,
+        area=None,
+        space_data=None,
+        region_data=None,
+    )
+    panel.draw(SimpleNamespace(layout=layout, **own), context)
+    return layout.page
+
+
+def text(page):
+    return " ".join(page.labels)
+
+
+PANELS = (
+    "main",
+    "setup",
+    "shapes",
+    "advanced",
+    "rigid",
+    "expression",
+    "infill",
+    "refinement",
+    "solve",
+    "review",
+    "overlays",
+)
+
+
+def check_every_panel_is_drawn_before_and_after_a_solve():
+    harness.empty_scene()
+    for name in PANELS:
+        drawn(name)
+    _scene, _face, _camera = ready_scene()
+    for name in PANELS:
+        drawn(name)
+    with environment(FACE_SOLVE_FAULT="bad_frames"):
+        bpy.ops.face_solve.solve_shot()
+    for name in PANELS:
+        drawn(name)
+
+
+def check_what_a_solve_warns_of_is_said_in_the_panel():
+    _scene, face, _camera = ready_scene()
+    face.location.x = 0.7
+    face.keyframe_insert("location", frame=5)
+    bpy.ops.face_solve.solve_shot()
+    assert "carry your keys at frame 5" in text(drawn("main")), drawn("main").labels
+    face.keyframe_delete("location", frame=5)
+    bpy.ops.face_solve.solve_shot()
+    assert "carry your keys" not in text(drawn("main"))
+
+
+def check_a_failure_that_the_preferences_mend_has_the_way_there():
+    ready_scene()
+    with environment(FACE_SOLVE_FAULT="no_weights"):
+        harness.refused(bpy.ops.face_solve.solve_shot, "weights are not there")
+    assert ("face_solve.preferences", "Open Preferences") in drawn("main").operators
+    with environment(FACE_SOLVE_FAULT="all_failed"):
+        harness.refused(bpy.ops.face_solve.solve_shot, "No frame could be solved")
+    assert not any(name == "face_solve.preferences" for name, _text in drawn("main").operators)
+
+
+def check_a_stage_that_would_change_nothing_is_off():
+    scene, _face, _camera = ready_scene()
+    bpy.ops.face_solve.solve_shot()
+    button = ("face_solve.temporal_refinement", "Temporal Refinement")
+    page = drawn("refinement")
+    assert button in page.off
+    assert "Raise the amount" in text(page)
+    scene.face_solve.refinement = 0.5
+    assert button in drawn("refinement").operators
+    assert not text(drawn("expression")), "what is there already is not asked for"
+
+
+def check_a_search_without_a_hit_says_so():
+    scene, _face, _camera = ready_scene()
+    settings = scene.face_solve
+    settings.shape_group_index = list(settings.shape_groups.keys()).index("jaw")
+    settings.key_search = "smile"
+    assert "No such key in jaw: the funnel shows all groups." in text(drawn("shapes"))
+    settings.key_of_group = False
+    assert "No such key" not in text(drawn("shapes"))
+
+
+def check_solve_range_offers_the_frames_around_a_fix():
+    scene, _face, _camera = ready_scene()
+    around = harness.module("operators.solve").around_frame
+    assert around(scene.face_solve, 6) == (2, 10)
+    assert around(scene.face_solve, 1) == (1, 5)
+    assert around(scene.face_solve, 99) == (8, 12)
+
+
+def check_one_bad_frame_is_said_as_one():
+    scene, _face, _camera = ready_scene()
+    bpy.ops.face_solve.solve_shot()
+    scene.face_solve.results[4].mark = "BAD"
+    assert "1 bad frame" in drawn("review").labels
+    assert ("face_solve.next_bad_frame", "Next Bad Frame (1)") in drawn("solve").operators
+
+
+harness.run(globals())
