@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import List, Optional
 
+import blf
 import bpy
+
+from .wrapping import wrapped
 
 _SLOTTED_ACTIONS = bpy.app.version >= (4, 4, 0)
 _PROGRESS_BAR = bpy.app.version >= (4, 0, 0)
+# Pixels at an interface scale of 1: the sidebar's tabs, margins, a box and an icon beside its text, and how narrow text may get.
+_BESIDE_TEXT, _LEAST_ROOM = 102.0, 80.0
 
 
 def find_curve(owner: bpy.types.ID, data_path: str, index: int) -> Optional[bpy.types.FCurve]:
@@ -87,13 +91,19 @@ def redraw_progress(context: bpy.types.Context) -> None:
 
 def draw_wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str) -> None:
     """Text broken into lines that fit the region: a label alone would be cut off."""
-    width = max(16, int(context.region.width / (7.7 * context.preferences.system.ui_scale)) - 9)
-    draw_lines(layout, text, icon, width)
+    scale = context.preferences.system.ui_scale
+    blf.size(0, context.preferences.ui_styles[0].widget.points * scale)
+    room = max(_LEAST_ROOM * scale, context.region.width - _BESIDE_TEXT * scale)
+    _draw_column(layout, wrapped(text, lambda line: blf.dimensions(0, line)[0] <= room), icon)
 
 
 def draw_lines(layout: bpy.types.UILayout, text: str, icon: str, width: int) -> None:
     """Text broken into lines of at most `width` letters."""
+    _draw_column(layout, wrapped(text, lambda line: len(line) <= width), icon)
+
+
+def _draw_column(layout: bpy.types.UILayout, lines: List[str], icon: str) -> None:
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for number, line in enumerate(textwrap.wrap(text, width) or [""]):
+    for number, line in enumerate(lines):
         column.label(text=line, icon=icon if number == 0 else "BLANK1")

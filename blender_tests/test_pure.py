@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from addon.scene.camera_model import Backdrop, FrameFormat, Lens, intrinsics, pl
 from addon.scene.npz import Array, read_npz, write_npz
 from addon.scene.plate_map import ClipTiming, ImageTiming, sequence_pattern
 from addon.scene.shape_groups import GROUPS, group_of, grouped, other_side
+from addon.wrapping import wrapped
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "i8"])
@@ -239,3 +241,12 @@ def test_a_camera_without_orientation_or_with_shear_is_refused():
     ]
     world = np.array(turned) @ np.diag([2, 3, 0.5, 1])
     np.testing.assert_allclose(np.array(world_to_camera(world)), np.linalg.inv(np.array(turned))[:3], atol=1e-12)
+
+
+@given(st.text("ab /.", max_size=60), st.integers(1, 20))
+def test_wrapped_lines_fit_lose_nothing_and_are_as_long_as_they_can_be(text, room):
+    lines = wrapped(text, lambda line: len(line) <= room)
+    assert all(len(line) <= room for line in lines)
+    assert "".join(lines).replace(" ", "") == "".join(text.split())
+    for line, after in pairwise(lines):
+        assert len(line) + 1 + len(after.split(" ")[0]) > room

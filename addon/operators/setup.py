@@ -23,7 +23,9 @@ class FACE_SOLVE_OT_setup_from_scene(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Fill the settings and say what was chosen."""
         active = context.view_layer.objects.active
-        self.report({"INFO"}, " ".join(set_up(context.scene, active)))  # Blender's status bar shows the last report alone
+        self.report(
+            {"INFO"}, " ".join(set_up(context.scene, active))
+        )  # Blender's status bar shows the last report alone
         return {"FINISHED"}
 
 

@@ -26,9 +26,9 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
         column.enabled = current is None
         column.operator("face_solve.setup_from_scene", icon="VIEWZOOM")
         column.prop(settings, "face", text="", icon="MESH_MONKEY")
-        row = column.row(align=True)
-        row.prop(settings, "frame_start")
-        row.prop(settings, "frame_end")
+        part = column.column(align=True)
+        part.prop(settings, "frame_start")
+        part.prop(settings, "frame_end")
         if current is not None:
             self._draw_running(layout, context, current)
             return

@@ -62,7 +62,9 @@ def drawn(name):
         scene=bpy.context.scene,
         region=SimpleNamespace(width=400),
         preferences=SimpleNamespace(
-            system=SimpleNamespace(ui_scale=1.0), addons=bpy.context.preferences.addons
+            system=SimpleNamespace(ui_scale=1.0),
+            ui_styles=bpy.context.preferences.ui_styles,
+            addons=bpy.context.preferences.addons,
         ),  # without a window Blender's own scale is 0
         window_manager=bpy.context.window_manager,
         area=None,
