@@ -9,6 +9,7 @@ import bpy
 from .. import compat, installation, session, solver_state
 from ..preferences import solver_python
 from ..problem import ERROR, FaceSolveProblem, Problem
+from ..scene.plate_watch import file_problems
 from ..scene.prechecks import prechecks
 from .base import Tab, draw_problem, draw_problems
 
@@ -47,9 +48,10 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
     @staticmethod
     def _problems(context: bpy.types.Context) -> List[Problem]:
         settings = context.scene.face_solve
-        problems = prechecks(settings) + solver_state.choice_problems(
-            settings.landmarks, settings.detector, settings.flow
-        )
+        problems = prechecks(settings)
+        if not any(problem.level == ERROR for problem in problems):
+            problems += file_problems(settings)
+        problems += solver_state.choice_problems(settings.landmarks, settings.detector, settings.flow)
         try:
             solver_python(context)
         except FaceSolveProblem as problem:

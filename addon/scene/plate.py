@@ -50,6 +50,11 @@ def background(camera: bpy.types.Object) -> Optional[bpy.types.PropertyGroup]:
     return next((one for one in filled if one.show_background_image), filled[0] if filled else None)
 
 
+def cameras_with_plate(scene: bpy.types.Scene) -> List[bpy.types.Object]:
+    """The cameras of a scene that have a plate."""
+    return [one for one in scene.objects if one.type == "CAMERA" and background(one) is not None]
+
+
 def read_plate(camera: bpy.types.Object) -> Plate:
     """The plate of a camera, found without opening its files.
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import List, Set
+from typing import List, Optional, Set
 
 import bpy
 
 from ..problem import ERROR, WARNING, FaceSolveProblem, Problem
 from . import infill
 from .jaw import bent, carrier_of, check_jaw, chosen_jaw
-from .plate import missing_frames, read_plate
+from .plate import cameras_with_plate, missing_frames, read_plate
 from .reference import reference_frames
-from .rig import check_face, check_placed
+from .rig import check_face, check_placed, face_candidates
 from .shape_settings import group_problems
+
+_SET_UP = "face_solve.setup_from_scene"
 
 
 def enabled_cameras(settings: bpy.types.PropertyGroup) -> List[bpy.types.Object]:
@@ -23,8 +25,9 @@ def enabled_cameras(settings: bpy.types.PropertyGroup) -> List[bpy.types.Object]
 def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     """What can be told without touching the disk; cheap enough for every redraw."""
     problems: List[Problem] = []
+    scene = settings.id_data
     try:
-        check_face(settings.face)
+        _check_chosen(settings.face, scene)
         jaw = chosen_jaw(settings)
         if jaw is not None:
             check_jaw(jaw)
@@ -33,15 +36,13 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     except FaceSolveProblem as problem:
         problems.append(problem.as_problem())
     cameras = enabled_cameras(settings)
-    if not cameras:
-        problems.append(
-            Problem(
-                ERROR,
-                "No camera is chosen.",
-                "Press Set Up, or add the matchmoved camera to the list.",
-                "face_solve.setup_from_scene",
-            )
-        )
+    if not cameras and cameras_with_plate(scene):
+        remedy = "Press Set Up, or add the matchmoved camera to the list."
+        problems.append(Problem(ERROR, "No camera is chosen.", remedy, _SET_UP))
+    elif not cameras:
+        message = "No camera is chosen, and none of the scene has a plate."
+        remedy = "Add the footage as a background image of the matchmoved camera, and press Set Up."
+        problems.append(Problem(ERROR, message, remedy, _SET_UP))
     if settings.frame_end < settings.frame_start:
         problems.append(
             Problem(ERROR, "The range ends before it starts.", "Set Start and End.", "face_solve.fit_range")
@@ -74,6 +75,16 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     if unseen and not any(problem.level == ERROR for problem in problems):
         problems.append(_outside(unseen, seen))
     return problems
+
+
+def _check_chosen(face: Optional[bpy.types.Object], scene: bpy.types.Scene) -> None:
+    if face is None and not face_candidates(scene):
+        raise FaceSolveProblem(
+            "No face is chosen, and no mesh of the scene has shape keys.",
+            "Add the actor's head, with its expressions as shape keys, and press Set Up.",
+            _SET_UP,
+        )
+    check_face(face)
 
 
 def plate_problems(settings: bpy.types.PropertyGroup, frames: List[int]) -> List[Problem]:

@@ -40,6 +40,12 @@ def driven_keys(face: bpy.types.Object) -> Set[str]:
     return {block.name for block in face.data.shape_keys.key_blocks if block.path_from_id("value") in paths}
 
 
+def face_candidates(scene: bpy.types.Scene) -> List[bpy.types.Object]:
+    """The meshes of a scene that carry expressions."""
+    meshes = (one for one in scene.objects if one.type == "MESH" and one.data.shape_keys)
+    return [one for one in meshes if len(one.data.shape_keys.key_blocks) > 1]
+
+
 def check_face(face: bpy.types.Object) -> None:
     """Refuse what cannot be solved.
 

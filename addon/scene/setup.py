@@ -8,9 +8,9 @@ import bpy
 
 from ..problem import FaceSolveProblem
 from .jaw import find_jaw
-from .plate import background, read_plate
+from .plate import cameras_with_plate, read_plate
 from .prechecks import enabled_cameras
-from .rig import check_face, solvable_keys
+from .rig import check_face, face_candidates, solvable_keys
 from .shape_settings import fill_groups
 
 
@@ -36,11 +36,7 @@ def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[s
 
 
 def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active: Optional[bpy.types.Object]) -> str:
-    candidates = [
-        one
-        for one in scene.objects
-        if one.type == "MESH" and one.data.shape_keys and len(one.data.shape_keys.key_blocks) > 1
-    ]
+    candidates = face_candidates(scene)
     if not candidates:
         raise FaceSolveProblem(
             "No mesh with shape keys is in the scene.", "Add the actor's head, with its expressions as shape keys."
@@ -56,12 +52,9 @@ def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active
 
 def _find_cameras(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> List[str]:
     settings.cameras.clear()
-    for camera in sorted(
-        (one for one in scene.objects if one.type == "CAMERA"), key=lambda one: (one != scene.camera, one.name)
-    ):
-        if background(camera) is not None:
-            item = settings.cameras.add()
-            item.camera, item.enabled = camera, True
+    for camera in sorted(cameras_with_plate(scene), key=lambda one: (one != scene.camera, one.name)):
+        item = settings.cameras.add()
+        item.camera, item.enabled = camera, True
     if not settings.cameras:
         raise FaceSolveProblem(
             "No camera has a plate.", "Add the footage as a background image of the matchmoved camera."

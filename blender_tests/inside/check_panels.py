@@ -107,6 +107,33 @@ def check_every_panel_is_drawn_before_and_after_a_solve():
         drawn(name)
 
 
+def check_missing_footage_is_said_before_a_solve():
+    scene, _face, camera = ready_scene()
+    assert "Ready to solve" in drawn("main").labels
+    image = camera.data.background_images[0].image
+    there, image.filepath = image.filepath, "/nowhere/v2_0001.png"
+    page = drawn("main")
+    assert "The plate of Cam is missing at frames 1-12" in text(page), page.labels
+    assert "Ready to solve" not in page.labels
+    assert ("face_solve.solve_shot", "Solve Shot") in page.off
+    image.filepath = there
+    assert "Ready to solve" in drawn("main").labels
+    scene.face_solve.frame_end = 30  # what the plate does not cover is said without looking at files
+    assert "no frame at frames 13-30" in text(drawn("main"))
+
+
+def check_an_empty_scene_is_told_what_to_add_to_it():
+    harness.empty_scene()
+    said = text(drawn("main"))
+    assert "no mesh of the scene has shape keys" in said
+    assert "Add the footage as a background image" in said
+    harness.make_face()
+    harness.make_camera()
+    said = text(drawn("main"))
+    assert "No face is chosen. Choose the head's mesh, or press Set Up." in said
+    assert "No camera is chosen. Press Set Up" in said
+
+
 def check_what_a_solve_warns_of_is_said_in_the_panel():
     _scene, face, _camera = ready_scene()
     face.location.x = 0.7
