@@ -56,13 +56,15 @@ def _bags(data: bpy.types.AnimData) -> List[bpy.types.bpy_struct]:
     return [bag for bag in bags if bag is not None]
 
 
-def draw_progress(layout: bpy.types.UILayout, fraction: float) -> None:
-    """A progress bar; before Blender 4.0 one made of characters."""
+def draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context, fraction: float) -> None:
+    """A progress bar; before Blender 4.0 one made of characters, as many as there is room for."""
     if _PROGRESS_BAR:
-        layout.progress(factor=fraction, text=f"{100 * fraction:.0f} %")
+        layout.progress(factor=fraction, text=f"{fraction:.0%}")
     else:
-        full = round(12 * fraction)
-        layout.label(text="\u2588" * full + "\u2591" * (12 - full))
+        room = _room_for_text(context)
+        count = max(8, int(room / blf.dimensions(0, "\u2588")[0]))
+        full = round(count * fraction)
+        layout.label(text="\u2588" * full + "\u2591" * (count - full))
 
 
 def online_access() -> bool:
@@ -91,10 +93,15 @@ def redraw_progress(context: bpy.types.Context) -> None:
 
 def draw_wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str) -> None:
     """Text broken into lines that fit the region: a label alone would be cut off."""
+    room = _room_for_text(context)
+    _draw_column(layout, wrapped(text, lambda line: blf.dimensions(0, line)[0] <= room), icon)
+
+
+def _room_for_text(context: bpy.types.Context) -> float:
+    """How wide text in a panel may be, in pixels of the screen; from here on blf measures with the panels' font."""
     scale = context.preferences.system.ui_scale
     blf.size(0, context.preferences.ui_styles[0].widget.points * scale)
-    room = max(_LEAST_ROOM * scale, context.region.width - _BESIDE_TEXT * scale)
-    _draw_column(layout, wrapped(text, lambda line: blf.dimensions(0, line)[0] <= room), icon)
+    return max(_LEAST_ROOM * scale, context.region.width - _BESIDE_TEXT * scale)
 
 
 def draw_lines(layout: bpy.types.UILayout, text: str, icon: str, width: int) -> None:

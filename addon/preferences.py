@@ -78,7 +78,7 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         current = installation.running()
         if current is not None:
             layout.label(text=current.title, icon="TIME")
-            compat.draw_progress(layout, current.fraction)
+            compat.draw_progress(layout, context, current.fraction)
             compat.draw_wrapped(layout, context, current.last_line, "BLANK1")
             layout.operator("face_solve.cancel_install", icon="CANCEL")
             return

@@ -24,6 +24,16 @@ from .worker.job import FrameResult, Job, State
 from .worker.process import WorkerProcess
 
 TICK_SECONDS = 0.1
+# The solver's stages as the panels call them; what is not here is said as the solver says it.
+_IN_WORDS = {
+    "detection": "finding the face",
+    "rigid": "Rigid Alignment",
+    "expression": "Expression",
+    "dense": "Dense Alignment",
+    "infill": "Infill",
+    "refinement": "Temporal Refinement",
+    "judging": "measuring the error",
+}
 FLUSH_SECONDS = 0.4  # frames are keyed in batches: one merge of the curves for all that arrived
 
 
@@ -116,9 +126,11 @@ class Session:
         done = len(self.results) - len(failed)
         if not self.results and not outcome.cancelled:
             return f"{self.title} left every frame as it was."
-        words = f"Stopped after {done}" if outcome.cancelled else f"Solved {done}"
         wanted = len(self.plan.frames) - len(self.plan.neighbours)
-        text = f"{words} of {wanted} frames in {outcome.seconds:.0f} s"
+        text = f"Solved {done} of {wanted} frames"
+        if outcome.cancelled:  # frames come in every pass: all may be there, and half of the work not done
+            text = f"Stopped after {done} of {wanted} frames and {self.job.progress.fraction:.0%} of the work"
+        text += f" in {outcome.seconds:.0f} s"
         errors = sorted(result.error_px for result in self.results.values() if result.error_px is not None)
         if errors:
             text += f", median error {errors[len(errors) // 2]:.2f} px"
@@ -280,7 +292,8 @@ def describe(session: Session) -> str:
     if session.job.state is State.CANCELLING:
         return f"{session.title}: stopping"
     progress = session.job.progress
-    text = f"{session.title}: {progress.stage} {100 * progress.fraction:.0f} %"
+    stage = _IN_WORDS.get(progress.stage, progress.stage)
+    text = f"{session.title}: {'' if stage == session.title else stage + ', '}{progress.fraction:.0%}"
     left = progress.seconds_left
     if left is not None:
         text += f", {left:.0f} s left" if left < 90 else f", {left / 60:.0f} min left"

@@ -35,7 +35,7 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
             return
         if installation.running() is not None:
             layout.label(text=installation.running().title, icon="TIME")
-            compat.draw_progress(layout, installation.running().fraction)
+            compat.draw_progress(layout, context, installation.running().fraction)
             return
         problems = self._problems(context)
         draw_problems(layout, context, problems)
@@ -60,7 +60,7 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
 
     @staticmethod
     def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, current: session.Session) -> None:
-        compat.draw_progress(layout, current.job.progress.fraction)
+        compat.draw_progress(layout, context, current.job.progress.fraction)
         compat.draw_wrapped(layout, context, session.describe(current), "TIME")
         layout.operator("face_solve.cancel", icon="CANCEL")
 

@@ -11,7 +11,7 @@ def draw_check(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Check Solver, how far it is, and what it said."""
     current = session.running()
     if current is not None:
-        compat.draw_progress(layout, current.job.progress.fraction)
+        compat.draw_progress(layout, context, current.job.progress.fraction)
         compat.draw_wrapped(layout, context, session.describe(current), "TIME")
         layout.operator("face_solve.cancel", icon="CANCEL")
         return

@@ -155,6 +155,19 @@ def check_a_failure_that_the_preferences_mend_has_the_way_there():
     assert not any(name == "face_solve.preferences" for name, _text in drawn("main").operators)
 
 
+def check_progress_is_said_in_the_panels_words():
+    session, job = harness.module("session"), harness.module("worker.job")
+    running = SimpleNamespace(title="Solve Shot", job=SimpleNamespace(state=job.State.RUNNING, progress=None))
+    for stage, said in (
+        ("dense", "Solve Shot: Dense Alignment, 19%, 29 s left"),
+        ("grade of a studio", "Solve Shot: grade of a studio, 19%, 29 s left"),
+    ):
+        running.job.progress = job.Progress(stage, 0.19, 29.0)
+        assert session.describe(running) == said, session.describe(running)
+    running.title, running.job.progress = "Infill", job.Progress("infill", 0.5, 120.0)
+    assert session.describe(running) == "Infill: 50%, 2 min left"
+
+
 def check_a_stage_that_would_change_nothing_is_off():
     scene, _face, _camera = ready_scene()
     bpy.ops.face_solve.solve_shot()

@@ -137,6 +137,8 @@ def _stopped(session):
     done = {item.frame for item in scene.face_solve.results if item.error_px == 0.5}
     assert "Stopped after" in scene.face_solve.last_result, scene.face_solve.last_result
     assert {1, 2} <= done
+    share = int(scene.face_solve.last_result.partition("% of the work")[0].split()[-1])
+    assert 0 < share < 100, scene.face_solve.last_result
     yield from wait(lambda: not os.path.exists(f"/proc/{pid}"))
     yield from _solve(FACE_SOLVE_FAULT="hang")
     yield from wait(lambda: len(session.running().results) >= FRAMES // 2 - 3)
