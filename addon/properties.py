@@ -138,7 +138,7 @@ class FaceSolveSettings(PropertyGroup):
         items=(
             ("ALL", "All", "Solved or not"),
             ("SOLVED", "Solved", "Those that a solve moves"),
-            ("LEFT_OUT", "Not Solved", "Those that are switched off, muted or driven"),
+            ("LEFT_OUT", "Left Out", "Those that are switched off, muted or driven"),
         ),
         default="ALL",
         description="Which shape keys the list shows",

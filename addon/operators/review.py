@@ -60,8 +60,8 @@ def _step(operator: bpy.types.Operator, context: bpy.types.Context, forward: boo
             raise FaceSolveProblem("Nothing has been solved yet.", "Press Solve Shot first.")
         operator.report({"INFO"}, "No frame is bad.")
         return {"CANCELLED"}
-    scene.frame_set(target)
-    item = next(one for one in scene.face_solve.results if one.frame == target)
+    row, item = next((row, one) for row, one in enumerate(scene.face_solve.results) if one.frame == target)
+    scene.face_solve.result_index = row  # the list's active row, which goes to its frame
     error = f"error {item.error_px:.1f} px; " if item.error_px >= 0.0 else ""
     operator.report(
         {"INFO"},

@@ -37,7 +37,9 @@ class FACE_SOLVE_UL_cameras(bpy.types.UIList):
             return
         frames = range(settings.frame_start, settings.frame_end + 1)
         covered = sum(plate.frame_of(frame) is not None for frame in frames)
-        row.label(text=f"{covered} frames")
+        number = row.row()  # alone and as narrow as it is: the camera's name needs the room
+        number.alignment = "RIGHT"
+        number.label(text=f"{covered}")
 
 
 class FACE_SOLVE_MT_presets(bpy.types.Menu):

@@ -29,8 +29,9 @@ class FACE_SOLVE_UL_shape_groups(bpy.types.UIList):
         row = layout.row(align=True)
         row.prop(item, "enabled", text="")
         solved = sum(key.enabled for key in item.keys)
-        row.label(text=f"{item.name} {solved}/{len(item.keys)}")
-        part = row.row()
+        split = row.split(factor=0.62)
+        split.label(text=f"{item.name} {solved}/{len(item.keys)}")
+        part = split.row()
         part.active = item.enabled
         part.prop(item, "strength", text="", emboss=False)
 

@@ -198,6 +198,18 @@ def check_solve_range_offers_the_frames_around_a_fix():
     assert around(scene.face_solve, 99) == (8, 12)
 
 
+def check_the_list_of_the_worst_follows_the_step_to_a_bad_frame():
+    scene, _face, _camera = ready_scene()
+    settings = scene.face_solve
+    bpy.ops.face_solve.solve_shot()
+    for row in (4, 7):
+        settings.results[row].mark = "BAD"
+    for row in (4, 7, 4):
+        bpy.ops.face_solve.next_bad_frame()
+        assert settings.result_index == row
+        assert scene.frame_current == settings.results[row].frame
+
+
 def check_one_bad_frame_is_said_as_one():
     scene, _face, _camera = ready_scene()
     bpy.ops.face_solve.solve_shot()
