@@ -170,12 +170,13 @@ class FACE_SOLVE_OT_watch(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Set[str]:
-        """Esc stops the solve; everything else passes through to Blender."""
+        """Esc stops the solve, or first the animation where that is played; everything else passes through to Blender."""
         if session.running() is not self._session:
             context.window_manager.event_timer_remove(self._timer)
             self._report()
             return {"FINISHED"}
-        if event.type == "ESC" and event.value == "PRESS" and not self._session.job.state.over:
+        playing = any(window.screen.is_animation_playing for window in context.window_manager.windows)
+        if event.type == "ESC" and event.value == "PRESS" and not playing and not self._session.job.state.over:
             self._session.job.cancel()
             return {"RUNNING_MODAL"}
         return {"PASS_THROUGH"}

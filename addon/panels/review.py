@@ -6,7 +6,7 @@ from typing import List, Tuple
 
 import bpy
 
-from .. import protocol
+from .. import compat, protocol
 from ..scene.results import bad_frames, shown_status, worst_first
 from .base import Step
 
@@ -26,10 +26,12 @@ class FACE_SOLVE_UL_worst(bpy.types.UIList):
     ) -> None:
         """The frame, and what is wrong with it."""
         failed = item.status == protocol.FRAME_FAILED
-        layout.label(text=f"{item.frame}", icon="CANCEL" if failed else "ERROR")
-        layout.label(text=(item.reason or "failed") if failed else f"{item.error_px:.2f} px")
+        split = layout.split(factor=0.4)
+        split.label(text=f"{item.frame}", icon="CANCEL" if failed else "ERROR")
+        row = split.row()
+        row.label(text=(item.reason or "failed") if failed else f"{item.error_px:.2f} px")
         if item.mark == "BAD":
-            layout.label(text="marked")
+            row.label(text="marked")
 
     def draw_filter(self, _context: bpy.types.Context, _layout: bpy.types.UILayout) -> None:
         """There is nothing to search for among frame numbers."""
@@ -77,6 +79,8 @@ class FACE_SOLVE_PT_review(Step, bpy.types.Panel):
         if result is not None:
             error = f", {result.error_px:.2f} px" if result.error_px >= 0.0 else ""
             layout.label(text=f"Frame {frame}: {shown_status(settings)[frame]}{error}")
+            if result.reason:
+                compat.draw_wrapped(layout, context, result.reason, "INFO")
             row = layout.row(align=True)
             for mark, icon in (("GOOD", "CHECKMARK"), ("BAD", "X")):
                 operator = row.operator(

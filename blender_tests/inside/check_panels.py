@@ -210,6 +210,16 @@ def check_the_list_of_the_worst_follows_the_step_to_a_bad_frame():
         assert scene.frame_current == settings.results[row].frame
 
 
+def check_why_a_frame_failed_is_said_whole():
+    scene, _face, _camera = ready_scene()
+    with environment(FACE_SOLVE_FAULT="bad_frames"):
+        bpy.ops.face_solve.solve_shot()
+    scene.frame_set(2)
+    assert "no face was found" in drawn("review").labels
+    scene.frame_set(1)
+    assert "no face was found" not in drawn("review").labels
+
+
 def check_one_bad_frame_is_said_as_one():
     scene, _face, _camera = ready_scene()
     bpy.ops.face_solve.solve_shot()

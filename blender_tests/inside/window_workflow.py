@@ -132,6 +132,12 @@ def _stopped(session):
     yield from _solve(FACE_SOLVE_PACE="1.0")
     yield from wait(lambda: len(session.running().results) >= 2)
     pid = session.running().job.process.pid
+    with in_window():
+        bpy.ops.screen.animation_play()
+    yield from wait(lambda: window_tools.window().screen.is_animation_playing)
+    press("ESC")  # stops what is played, as everywhere in Blender
+    yield from wait(lambda: not window_tools.window().screen.is_animation_playing)
+    assert session.running().job.state.name == "RUNNING", session.running().job.state
     press("ESC")
     yield from wait(lambda: session.running() is None)
     done = {item.frame for item in scene.face_solve.results if item.error_px == 0.5}
