@@ -45,7 +45,11 @@ def lock(settings: bpy.types.PropertyGroup, frame: int) -> int:
 
 
 def _posed(channel: Channel, curve: bpy.types.FCurve, scene: bpy.types.Scene) -> bool:
-    """Whether a channel's value is not the one that its curve gave it."""
+    """Whether a channel's value is not the one that its curve gave it; never where more than the curve decides on it."""
+    data = channel.owner.animation_data
+    layered = data.use_nla and any(track.strips and not track.mute for track in data.nla_tracks)
+    if layered or curve.mute:
+        return False
     given = curve.evaluate(scene.frame_current + scene.frame_subframe)
     if channel.name.startswith("key:"):  # Blender cuts these to the slider's range
         block = channel.owner.path_resolve(channel.data_path.rpartition(".")[0])

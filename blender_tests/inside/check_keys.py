@@ -161,7 +161,7 @@ def check_locking_a_solved_frame_keeps_a_pose_without_a_key():
     assert (block.value, face.location.z) == (0.875, 0.25), "what was posed is the artist's"
 
 
-def check_locking_between_frames_or_beyond_a_slider_changes_no_key():
+def check_locking_between_frames_beyond_a_slider_or_in_layers_changes_no_key():
     scene, face, _camera = ready_scene()
     bpy.ops.face_solve.solve_shot()
     block = face.data.shape_keys.key_blocks["jawOpen"]
@@ -173,6 +173,15 @@ def check_locking_between_frames_or_beyond_a_slider_changes_no_key():
     bpy.ops.face_solve.unlock_frame()
     scene.frame_set(8)
     assert block.value == 1.0
+    bpy.ops.face_solve.lock_frame()
+    assert _state(face) == before
+    bpy.ops.face_solve.unlock_frame()
+    track = face.animation_data.nla_tracks.new()
+    track.strips.new("raised", 1, face.animation_data.action.copy())
+    face.animation_data.action_blend_type = "ADD"
+    scene.frame_set(3)
+    scene.frame_set(8)
+    assert face.location.z != _curves(face)["location[2]"].evaluate(8)
     bpy.ops.face_solve.lock_frame()
     assert _state(face) == before
 
