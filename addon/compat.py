@@ -12,7 +12,7 @@ from .wrapping import wrapped
 _SLOTTED_ACTIONS = bpy.app.version >= (4, 4, 0)
 _PROGRESS_BAR = bpy.app.version >= (4, 0, 0)
 # Pixels at an interface scale of 1: the sidebar's tabs, margins, a box and an icon beside its text, and how narrow text may get.
-_BESIDE_TEXT, _LEAST_ROOM = 102.0, 80.0
+_BESIDE_TEXT, _LEAST_ROOM, _ICON = 102.0, 80.0, 28.0
 
 
 def find_curve(owner: bpy.types.ID, data_path: str, index: int) -> Optional[bpy.types.FCurve]:
@@ -61,7 +61,7 @@ def draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context, fracti
     if _PROGRESS_BAR:
         layout.progress(factor=fraction, text=f"{fraction:.0%}")
     else:
-        room = _room_for_text(context)
+        room = _room_for_text(context) + _ICON * context.preferences.system.ui_scale  # it has none
         count = max(8, int(room / blf.dimensions(0, "\u2588")[0]))
         full = round(count * fraction)
         layout.label(text="\u2588" * full + "\u2591" * (count - full))
