@@ -35,7 +35,8 @@ def main() -> None:
             if arguments.only and name not in arguments.only.split(";"):
                 continue
             options = ["--pin-all-but-infill", "--infill", span, "--do", "infill"]
-            found = solve_and_score(name, shot, options, arguments.shared, package, folder, ("--range", span))
+            data, tools = arguments.shared / "shots" / shot, arguments.shared / "tools"
+            found = solve_and_score(name, data, options, tools, package, folder, ("--range", span))
             filled, even = found["hidden_vertex_mm"], found["hidden_interpolated_mm"]
             print(
                 f"| {name} | {filled:.2f} | {even:.2f} | {filled / even:.2f} | {found['seconds']:.2f} |",

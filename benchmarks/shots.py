@@ -41,17 +41,17 @@ RUNS = {
 
 def run(name: str, shared: Path, package: Path, folder: Path) -> dict:
     """Solve and score one row of RUNS."""
-    return solve_and_score(name, *RUNS[name], shared, package, folder)
+    shot, options = RUNS[name]
+    return solve_and_score(name, shared / "shots" / shot, options, shared / "tools", package, folder)
 
 
 def solve_and_score(  # one row
-    name: str, shot: str, options: list[str], shared: Path, package: Path, folder: Path, scoring: tuple[str, ...] = ()
+    name: str, data: Path, options: list[str], tools: Path, package: Path, folder: Path, scoring: tuple[str, ...] = ()
 ) -> dict:
-    """What score_scene.py says of a shot solved with these options, and `seconds` a frame of the shot."""
+    """What score_scene.py says of the shot in `data` solved with these options, and `seconds` a frame of the shot."""
     blend = folder / f"{name.replace(', ', '_').replace(' ', '-')}.blend"
     scores = blend.with_suffix(".json")
     environment = {**os.environ, "FACE_SOLVE_PYTHON": str(ROOT / ".venv" / "bin" / "python")}
-    tools, data = shared / "tools", shared / "shots" / shot
     solved = subprocess.run(
         [BLENDER, tools / "solve_and_score.py", package, data, blend, *options],
         env=environment, capture_output=True, text=True, check=False)  # fmt: skip
@@ -71,6 +71,11 @@ def build_package() -> Path:
     return next(p for p in (ROOT / "dist").glob("face_solve-*.zip") if "legacy" not in p.name)
 
 
+def heading() -> str:
+    """The table's first lines."""
+    return "| shot | " + " | ".join(MEASURES) + " | jitter | s a frame |\n" + "| --- " * (len(MEASURES) + 3) + "|"
+
+
 def row(name: str, result: dict) -> str:
     """Medians, then 95th percentiles."""
     cells = [f"{result[m][0]:.3f}, {result[m][1]:.3f}" for m in MEASURES]
@@ -86,8 +91,7 @@ def main() -> None:
     arguments = parser.parse_args()
     wanted = [n.strip() for n in arguments.only.split(";")] if arguments.only else list(RUNS)
     package = build_package()
-    print("| shot | " + " | ".join(MEASURES) + " | jitter | s a frame |")
-    print("| --- " * (len(MEASURES) + 3) + "|")
+    print(heading())
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
