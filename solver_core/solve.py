@@ -24,7 +24,7 @@ from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import shadow_transfer
 from solver_core.shot import Shot, load_shot
 from solver_core.solution import Solution, empty_solution
-from solver_core.stages.catalog import SOLVE_SHOT, Deep, Fill, Fit, Refine, Smooth, Step, chosen
+from solver_core.stages.catalog import SOLVE_SHOT, Deep, Fill, Fit, Refine, Scan, Smooth, Step, chosen
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.deep import deep_round, landmark_error
 from solver_core.stages.fit import fit
@@ -33,6 +33,7 @@ from solver_core.stages.infill import infill
 from solver_core.stages.joins import join
 from solver_core.stages.light import estimate_lights
 from solver_core.stages.refine import refine, refined_frames
+from solver_core.stages.scan import scan
 from solver_core.stages.smooth import smooth
 from solver_core.stages.stage_file import read_stages, unknown_keys
 from solver_core.tie import tie_landmarks
@@ -42,7 +43,8 @@ from solver_core.views import NOT_LOOKED_AT, View, observe
 SEEING, JUDGING = 0.15, 0.1
 SECONDS: dict[type[Step], float] = {
     Fit: 0.05,
-    Deep: 0.6,
+    Deep: 0.3,
+    Scan: 0.2,
     Fill: 0.9,
     Refine: 0.3,
     Smooth: 0.001,
@@ -240,7 +242,7 @@ class _Run:
         """Say which frames infill is to fill; a run that only fills keeps the others as they are, and does not tell of them."""
         context, shot = self.context, self.context.shot
         steps = [step for several in stages.values() for step in several]
-        self.solving = any(isinstance(step, Fit | Deep) for step in steps)
+        self.solving = any(isinstance(step, Fit | Deep | Scan) for step in steps)
         if any(isinstance(step, Fill) for step in steps):
             marks = mark(shot, context.seen, context.cuts, solving=self.solving)
             context.fill, context.known = marks.fill, marks.known
@@ -307,6 +309,8 @@ class _Run:
             elif isinstance(step, Smooth):
                 smooth(self.context, step)
                 yield self._frames(step)
+            elif isinstance(step, Scan):
+                yield from scan(self.context, step)
             else:
                 for _ in range(step.rounds):
                     for moved in deep_round(self.context, step, self.flow):

@@ -37,9 +37,15 @@ class Deep:
     flow: bool = False  # dense flow from the render to the plate beside the landmarks
     sparse: bool = False  # keys that hardly move over the whole shot are held nearer to zero than those that do
     skin: bool = False  # the skin's detail is taken from all frames' plates; the shot's mean pose stays what it was
-    rare: bool = False  # in each frame, keys that hardly moved in the round before are held harder than those that did
     head: bool = True  # whether the head may move
     stiffness: float = 1.0  # how hard keys are held at zero
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Keys tried one value after another: each takes the one at which the render looks most like the plate where the key moves."""
+
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,10 +76,11 @@ class Smooth:
     head: bool = True  # whether the head's motion is smoothed
 
 
-Step = Fit | Deep | Fill | Refine | Smooth
+Step = Fit | Deep | Scan | Fill | Refine | Smooth
 KINDS: dict[str, type[Step]] = {
     "fit": Fit,
     "deep": Deep,
+    "scan": Scan,
     "fill": Fill,
     "refine": Refine,
     "smooth": Smooth,
@@ -98,10 +105,9 @@ STAGES: dict[str, tuple[Step, ...]] = {
         Deep(rounds=2, flow=True),
         Deep(rounds=1, keys=(ALL,), flow=True),
         Deep(rounds=1, keys=(ALL,), flow=True, skin=True),
-        Deep(rounds=2, keys=(ALL,), flow=True, sparse=True, skin=True),
-        # a blink is rare, quick and small: beside the whole head it looks like nothing, to the eyelids' landmarks it is plain
-        Deep(rounds=1, keys=(EYELIDS,), skin=True, head=False, stiffness=0.02),
-        Deep(rounds=2, keys=(EYELIDS,), skin=True, head=False, stiffness=0.02, rare=True),
+        Deep(rounds=2, keys=(ALL,), flow=True, sparse=True, skin=True, stiffness=0.4),
+        # a blink is rare, quick and small: beside the whole head it looks like nothing, in the picture of the eye it is plain
+        Scan(keys=(EYELIDS,)),
     ),
     "infill": (Fill(rounds=3, keys=(ALL,)),),
     "refinement": (Refine(sweeps=100, keys=(ALL,)),),

@@ -73,6 +73,11 @@ class Context:
         return np.any([view.seen for view in self.views], axis=0)
 
     @property
+    def trusted(self) -> Bools:
+        """[N] frames whose poses say something of the shot: seen or given, and not left to infill."""
+        return (self.seen | self.held) & ~self.fill
+
+    @property
     def solvable(self) -> Ints:
         """Indices of the frames to solve: seen, neither held nor left to infill; or those that are asked for all the same."""
         return np.flatnonzero(self.seen & ~self.held & ~self.fill) if self.asked is None else self.asked

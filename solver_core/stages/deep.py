@@ -15,11 +15,12 @@ from solver_core.arrays import Floats, Ints
 from solver_core.energies.energy import Energy, FaceProblem, Free
 from solver_core.energies.prior import WeightPrior, jaw_prior
 from solver_core.flow import FlowNetwork
-from solver_core.optimise.dogleg import Options, dogleg
+from solver_core.optimise.dogleg import Options, Quadratic, dogleg
 from solver_core.pose import Pose
 from solver_core.stages.catalog import Deep
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.evidence import Evidence, Testimony, measure
+from solver_core.stages.few_keys import few_keys
 from solver_core.stages.light import estimate_lights
 from solver_core.stages.skin import bake
 from solver_core.views import View
@@ -27,11 +28,6 @@ from solver_core.views import View
 Witness = Callable[[View, int, Testimony], None]
 
 STIFFNESS = 250.0  # squared reference pixels, times as many points as all evidence weighs, for a weight of 1
-QUIET = 0.1  # RMS weight over the shot at which a key is held at STIFFNESS
-SPARSITY = 1.5  # the power of QUIET over a key's RMS weight by which it is held harder or softer (2 is the pure method)
-SOFTEST, HARDEST = 0.5, 100.0  # how far sparsity may change it
-CLEAR = 0.2  # a weight that counts as moved in its frame
-RARITY = (0.3, 20.0)  # how far that may change the stiffness
 REWEIGHTINGS = 3
 
 
@@ -46,7 +42,8 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
     before = context.pose.copy()
     free = context.free(step.keys, rotation=step.head, translation=step.head)
     frames = context.solvable
-    strength = step.stiffness * key_strength(context, sparse=step.sparse)
+    strength = step.stiffness * STIFFNESS / context.rig.strength**2
+    models: dict[int, Quadratic] = {}
     for start in range(0, len(frames), CHUNK):
         chunk = frames[start : start + CHUNK]
         heard: dict[int, list[Evidence]] = {int(i): [] for i in chunk}
@@ -57,8 +54,12 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
                 for i, testimony in zip(visible, testimonies, strict=True):
                     heard[int(i)].extend(testimony.evidence)
         for i, evidence in heard.items():
-            improve(context, i, evidence, free, strength * rarity(context.pose.weights[i]) if step.rare else strength)
+            improve(context, i, evidence, free, strength)
+            if step.sparse:
+                models[i] = said(context, i, evidence, free)
         yield chunk
+    if models:
+        few_keys(context, models, free, strength)
     if step.skin and not context.shot.locked_mask.any():
         hold_mean(context, before)
 
@@ -78,34 +79,25 @@ def hold_mean(context: Context, before: Pose) -> None:
     context.pose.assign(frames, new)
 
 
-def key_strength(context: Context, *, sparse: bool) -> Floats:
-    """[1,K] how strongly each key is held at zero.
-
-    A plain L2 spreads a movement over many keys that cancel. An actor uses few keys in a shot, so each key's strength follows from how much
-    it moves over all frames (automatic relevance determination, MacKay 1992): those that hardly do are held harder from round to round.
-    """
-    strength = STIFFNESS / context.rig.strength[None] ** 2
-    if not sparse:
-        return strength
-    activity = np.sqrt((context.pose.weights[context.seen] ** 2).mean(0, keepdims=True))
-    return strength * np.clip((QUIET / np.maximum(activity, 1e-6)) ** SPARSITY, SOFTEST, HARDEST)
-
-
-def rarity(weights: Floats) -> Floats:  # [K] of one frame
-    """[1,K] how much harder a key is held for having hardly moved in this frame: a blink is there or it is not."""
-    factor: Floats = np.clip(CLEAR / np.maximum(np.abs(weights), 1e-6), *RARITY)[None]
-    return factor
-
-
 def improve(context: Context, index: int, evidence: list[Evidence], free: Free, strength: Floats) -> None:
-    """Move one frame's head towards what its cameras measured; context.pose changes."""
+    """Move one frame's head towards what its cameras measured, keys held at zero by strength [K]; context.pose changes."""
     frame = np.array([index])
     pose = context.pose[frame]
-    priors: list[Energy] = [WeightPrior(np.zeros_like(strength), strength), *jaw_prior(context.rig, STIFFNESS)]
+    priors: list[Energy] = [
+        WeightPrior(np.zeros((1, len(strength))), strength[None]),
+        *jaw_prior(context.rig, STIFFNESS),
+    ]
     for _ in range(REWEIGHTINGS):
         energies: list[Energy] = [*priors, *(item.energy(pose) for item in evidence)]
         dogleg(FaceProblem(energies, context.rig, free), pose, 1, Options(iterations=5))
     context.pose.assign(frame, pose)
+
+
+def said(context: Context, index: int, evidence: list[Evidence], free: Free) -> Quadratic:
+    """What one frame's evidence says around its pose, [1,P] and [1,P,P], keys not held by anything."""
+    pose, rig = context.pose[np.array([index])], context.rig
+    energies: list[Energy] = [*jaw_prior(rig, STIFFNESS), *(item.energy(pose) for item in evidence)]
+    return FaceProblem(energies, rig, free).quadratic(pose, np.array([0]))
 
 
 def landmark_error(

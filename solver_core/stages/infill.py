@@ -23,7 +23,8 @@ from solver_core.pose import Pose
 from solver_core.rig import SurfacePoints
 from solver_core.stages.catalog import Fill
 from solver_core.stages.context import Context, Filled
-from solver_core.stages.deep import STIFFNESS, key_strength
+from solver_core.stages.deep import STIFFNESS
+from solver_core.stages.few_keys import relevance
 from solver_core.stages.gaps import Gap, gaps_of
 from solver_core.stages.tracking import FOLLOWED, Tracker, follow, trackers
 
@@ -64,7 +65,7 @@ def _fill(context: Context, step: Fill, watching: list[Tracker], gap: Gap) -> di
     start = interpolated(context, gap)
     context.pose.assign(gap.frames, start)
     keys = context.free(step.keys).keys
-    strength = key_strength(context, sparse=True)
+    strength = STIFFNESS / context.rig.strength[None] ** 2 * relevance(context.pose.weights[context.trusted])
     reached: set[int] = set()
     for _ in range(step.rounds):
         joint = Joint(context.rig, context.pose, gap.frames, keys)

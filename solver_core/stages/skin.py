@@ -18,12 +18,16 @@ from solver_core.stages.context import CHUNK, Context
 from solver_core.views import View
 
 FRAMES = 16  # spread over the shot
+LEAST = 4  # frames from which the solver's own poses may colour the skin: fewer would lock their errors in
 SIZE = 320  # pixels of the crop that colours are taken from
 EDGE = 3  # pixels at the outline that are left out: a misalignment shows the background there
 FACING = 0.35  # cosine to the viewer below which a vertex is seen too slantingly
 NEARER = 0.01  # of the head's radius: what stands this much before a vertex hides it
 DARKEST = 0.05  # of the brightest irradiance: a shadow tells little of the colour under it
-STIFF = 0.3  # the stiff albedo weighs as much as this share of a frame that faces a vertex
+STIFF, OWN = (
+    0.3,
+    5.0,
+)  # frames facing a vertex that weigh as much as the stiff albedo: one plain colour, and the rig's own colours
 DISAGREES = 0.15  # relative difference between frames at which one counts a quarter: highlights, occluders
 REWEIGHTINGS = 3
 LOCKED = 4.0  # frames that the artist posed count so often: their colours lie where they belong
@@ -50,15 +54,17 @@ def bake(context: Context) -> Floats:
         difference = np.linalg.norm(colour - mean, axis=-1) / np.maximum(np.linalg.norm(mean, axis=-1), 1e-3)
         agreed = weight / (1 + (difference / DISAGREES) ** 2) ** 2
     total = agreed.sum(0)[:, None]
-    blended: Floats = (STIFF * stiff + total * _mean(colour, agreed)) / (STIFF + total)
+    firm = STIFF if context.rig.colors is None else OWN
+    blended: Floats = (firm * stiff + total * _mean(colour, agreed)) / (firm + total)
     return blended
 
 
 def _chosen(context: Context, view: View) -> Ints:
-    """The artist's own frames, and others spread over the shot."""
-    seen = np.flatnonzero(view.seen)
-    if not len(seen):
-        return seen
+    """The artist's own frames, and others spread over the shot where there are enough of them."""
+    seen = np.flatnonzero(view.seen & context.trusted)
+    given = context.held[seen]
+    if len(seen) < LEAST:
+        return seen[given]
     spread = seen[np.unique(np.linspace(0, len(seen) - 1, FRAMES).round().astype(int))]
     return np.union1d(spread, seen[context.shot.locked_mask[seen]][:FRAMES])
 

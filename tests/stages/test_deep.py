@@ -1,41 +1,13 @@
-"""The deep rounds' parts: what is held how hard, and evidence that cannot shout."""
+"""The deep rounds' evidence: it cannot shout."""
 
 from __future__ import annotations
-
-from types import SimpleNamespace
 
 import numpy as np
 
 from solver_core.camera import Camera
 from solver_core.pose import Pose
 from solver_core.rig import SurfacePoints
-from solver_core.stages import deep
 from solver_core.stages.evidence import Evidence
-
-
-def context(weights, seen=None):
-    frames, keys = weights.shape
-    pose = Pose(np.tile(np.eye(3), (frames, 1, 1)), np.zeros((frames, 3)), weights)
-    seen = np.ones(frames, bool) if seen is None else seen
-    return SimpleNamespace(pose=pose, seen=seen, rig=SimpleNamespace(strength=np.ones(keys)))
-
-
-def test_without_sparsity_every_key_is_held_alike():
-    np.testing.assert_array_equal(deep.key_strength(context(np.eye(3)), sparse=False), deep.STIFFNESS)
-
-
-def test_a_key_is_held_harder_the_less_it_moves_over_the_shot():
-    moved = np.array([[0.0, 0.02, 0.5, 1.0], [0.0, 0.0, 0.5, 1.0]])
-    strength = deep.key_strength(context(moved), sparse=True)[0]
-    assert (np.diff(strength) <= 0).all()
-    assert strength[0] == deep.STIFFNESS * deep.HARDEST
-    assert strength[-1] == deep.STIFFNESS * deep.SOFTEST
-
-
-def test_frames_where_no_face_is_seen_say_nothing_about_activity():
-    weights = np.array([[0.1, 0.3], [1.0, 1.0]])
-    with_unseen = deep.key_strength(context(weights, np.array([True, False])), sparse=True)
-    np.testing.assert_array_equal(with_unseen, deep.key_strength(context(weights[:1]), sparse=True))
 
 
 def evidence(trust, offset):
@@ -76,11 +48,3 @@ def test_an_outlier_does_not_pull():
     assert cost(clean, pose) < 1e-6
     # its share of the weight is that of a point 40 tails away
     assert np.linalg.norm(residual[0]) < 1.0
-
-
-def test_in_a_frame_a_key_is_held_harder_the_less_it_moved_there():
-    factor = deep.rarity(np.array([0.0, 0.05, -0.05, deep.CLEAR, 1.0]))[0]
-    assert factor[0] == deep.RARITY[1]
-    assert factor[1] == factor[2] > 1
-    assert factor[3] == 1
-    assert factor[4] == deep.RARITY[0]

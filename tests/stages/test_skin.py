@@ -69,6 +69,33 @@ def test_a_camera_without_a_face_leaves_the_albedo_alone(posed):
     np.testing.assert_array_equal(bake(empty), posed.appearance.albedo)
 
 
+def test_few_frames_would_lock_their_own_errors_in(posed):
+    """Colours of one frame make that frame right wherever it stands; given frames are another matter."""
+    few = np.isin(np.arange(COUNT), (1, 4))
+    view = replace(
+        posed.views[0], crops=[crop if use else None for crop, use in zip(posed.views[0].crops, few, strict=True)]
+    )
+    np.testing.assert_array_equal(bake(replace(posed, views=[view])), posed.appearance.albedo)
+    shot = replace(posed.shot, neighbours=tuple(posed.shot.frames[few]))
+    assert np.abs(bake(replace(posed, views=[view], shot=shot)) - posed.appearance.albedo).max() > 0.01
+
+
+def test_frames_left_to_infill_are_not_looked_at(posed):
+    """Their poses are not known yet."""
+    fill = np.arange(COUNT) == 3
+    wrong = replace(posed, pose=posed.pose.copy(), fill=fill)
+    wrong.pose.translation[3] += 0.02
+    right = replace(posed, fill=fill)
+    np.testing.assert_array_equal(bake(wrong), bake(right))
+
+
+def test_the_rigs_own_colours_are_believed_more_than_one_plain_colour(posed):
+    own = replace(posed, shot=replace(posed.shot, rig=replace(posed.rig, colors=np.full_like(posed.rig.colors, 0.4))))
+    bare = replace(posed, shot=replace(posed.shot, rig=replace(posed.rig, colors=None)))
+    stiff = posed.appearance.albedo
+    assert np.abs(bake(own) - stiff).mean() < 0.8 * np.abs(bake(bare) - stiff).mean()
+
+
 def rigid(rng, count):
     return Pose(Rotation.random(count, random_state=1).as_matrix(), rng.normal(size=(count, 3)), np.zeros((count, 0)))
 

@@ -1,0 +1,106 @@
+"""Few keys carry a movement that many could share: strengths by what each key does over the whole shot."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from solver_core.energies.energy import Free
+from solver_core.optimise.dogleg import Quadratic
+from solver_core.pose import RIGID, Pose
+from solver_core.stages import few_keys as module
+from solver_core.stages.few_keys import few_keys, relevance
+
+STRENGTH = 1.0
+
+
+def test_a_key_is_held_harder_the_less_it_moves():
+    moved = np.array([[0.0, 0.02, 0.5, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    factor = relevance(moved)
+    assert (np.diff(factor) <= 0).all()
+    assert factor[0] == module.HARDEST
+
+
+def test_a_key_that_stands_still_counts_less_than_one_that_moves_as_far():
+    still, moving = relevance(np.array([[0.3, 0.0], [0.3, 0.6]] * 4))
+    assert still > 3 * moving
+
+
+def test_of_a_single_frame_nothing_is_called_constant():
+    np.testing.assert_allclose(relevance(np.array([[0.2]])), (module.QUIET / 0.2) ** 2)
+
+
+def test_a_shot_in_which_no_face_is_seen_holds_every_key_hardest():
+    np.testing.assert_array_equal(relevance(np.zeros((0, 3))), module.HARDEST)
+
+
+@given(arrays(float, (5, 3), elements=st.floats(-2, 2)))
+def test_strengths_stay_within_their_limits(weights):
+    factor = relevance(weights)
+    assert ((factor >= module.SOFTEST) & (factor <= module.HARDEST)).all()
+
+
+def shot(truth, effects, start):
+    """Frames whose evidence says exactly what the truth's movement is: keys with these effects [K,M], all poses known."""
+    count, keys = truth.shape
+    pose = Pose(np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)), start.copy())
+    rig = SimpleNamespace(
+        names=[f"key{k}" for k in range(keys)], minimum=np.zeros(keys), maximum=np.ones(keys), jaw=None
+    )
+    context = SimpleNamespace(pose=pose, rig=rig, trusted=np.ones(count, bool))
+    hessian = np.zeros((1, RIGID + keys, RIGID + keys))
+    hessian[0, RIGID:, RIGID:] = effects @ effects.T
+    models = {}
+    for i, (true, at) in enumerate(zip(truth, start, strict=True)):
+        gradient = np.zeros((1, RIGID + keys))
+        gradient[0, RIGID:] = effects @ (effects.T @ (at - true))
+        models[i] = Quadratic(np.zeros(1), gradient, hessian.copy())
+    return context, models, Free(np.arange(keys))
+
+
+@pytest.fixture
+def shared():
+    """The first key moves over 8 frames; the other two do half of what it does each, together all of it."""
+    one, other = np.eye(6)[:2] * 20
+    effects = np.stack([one + other, one + 0.1 * other, other + 0.1 * one])
+    truth = np.zeros((8, 3))
+    truth[:, 0] = np.linspace(0, 0.7, 8)
+    return truth, effects
+
+
+def test_a_movement_that_plain_l2_spreads_over_three_keys_goes_to_the_one_that_does_it(shared):
+    truth, effects = shared
+    plain = np.linalg.solve(effects @ effects.T + 5 * np.eye(3), effects @ effects.T @ truth.T).T
+    assert np.abs(plain - truth).mean() > 0.05
+    context, models, free = shot(truth, effects, plain)
+    few_keys(context, models, free, np.full(3, STRENGTH))
+    assert np.abs(context.pose.weights - truth).mean() < 0.01
+
+
+def test_weights_stay_within_the_sliders_and_the_head_where_nothing_asks_it_to_move(shared):
+    truth, effects = shared
+    context, models, free = shot(3 * truth, effects, np.zeros_like(truth))
+    few_keys(context, models, free, np.full(3, STRENGTH))
+    assert context.pose.weights.min() >= 0
+    assert context.pose.weights.max() == 1
+    np.testing.assert_array_equal(context.pose.translation, 0)
+    np.testing.assert_array_equal(context.pose.rotation, np.tile(np.eye(3), (8, 1, 1)))
+
+
+def test_frames_left_to_infill_say_nothing_of_what_is_active(shared):
+    truth, effects = shared
+    context, models, free = shot(truth, effects, np.zeros_like(truth))
+    del models[7]
+    context.trusted[7] = False
+    context.pose.weights[7] = (0, 1, 1)  # of before: not solved yet
+    few_keys(context, models, free, np.full(3, STRENGTH))
+    solved = context.pose.weights[:7]
+    context.pose.weights[:7] = 0
+    context.pose.weights[7] = 0
+    few_keys(context, models, free, np.full(3, STRENGTH))
+    np.testing.assert_array_equal(context.pose.weights[:7], solved)

@@ -1,0 +1,75 @@
+"""Keys tried against the plate: blinks are found, open eyes stay open, and nothing else moves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from solver_core.stages import scan as module
+from solver_core.stages.catalog import EYELIDS, Scan
+from solver_core.stages.scan import scan
+
+VALUES = np.linspace(0, 1, module.VALUES)[:, None]
+
+
+@pytest.fixture(scope="module")
+def scanned(context):
+    """The little shot at its true poses, but with open eyes everywhere; then the eyelids tried."""
+    here = replace(context, pose=context.pose.copy())
+    lids = [here.rig.names.index(f"eyeBlink_{side}") for side in "LR"]
+    here.pose.weights[:, lids] = 0
+    before = here.pose.copy()
+    list(scan(here, Scan(keys=(EYELIDS,))))
+    return here, before, lids
+
+
+def test_a_blink_is_found_and_open_eyes_stay_open(scanned, context):
+    here, _, lids = scanned
+    np.testing.assert_allclose(here.pose.weights[:, lids], context.pose.weights[:, lids], atol=0.15)
+    assert here.pose.weights[6, lids].min() > 0.7
+
+
+def test_nothing_but_the_scanned_keys_moves(scanned):
+    here, before, lids = scanned
+    others = np.setdiff1d(np.arange(before.weights.shape[1]), lids)
+    np.testing.assert_array_equal(here.pose.weights[:, others], before.weights[:, others])
+    np.testing.assert_array_equal(here.pose.rotation, before.rotation)
+    np.testing.assert_array_equal(here.pose.translation, before.translation)
+
+
+def test_held_frames_stay(context):
+    lids = [context.rig.names.index(f"eyeBlink_{side}") for side in "LR"]
+    here = replace(context, pose=context.pose.copy(), asked=np.array([0]))
+    here.pose.weights[:, lids] = 0.5
+    list(scan(here, Scan(keys=(EYELIDS,))))
+    np.testing.assert_array_equal(here.pose.weights[1:, lids], 0.5)
+    assert here.pose.weights[0, lids].max() < 0.15
+
+
+def test_both_eyes_are_tried_at_once_and_keys_of_one_place_after_another(context):
+    names = context.rig.names
+    left, right, jaw = (names.index(name) for name in ("eyeBlink_L", "eyeBlink_R", "jawOpen"))
+    assert [list(group) for group in module._apart(context, np.array([left, right]))] == [[left, right]]
+    mouth = names.index("mouthFunnel")
+    assert len(module._apart(context, np.array([jaw, mouth]))) == 2
+
+
+@given(st.floats(0.0, 1.0), st.floats(0.5, 5.0), st.floats(0.0, 0.01))
+def test_the_lowest_point_of_a_parabola_is_found_exactly_unless_rest_is_as_good(place, steep, floor):
+    differences = (steep * (VALUES[:, 0] - place) ** 2 + floor)[None, None]
+    found = module._best(VALUES, differences)[0, 0]
+    if found != 0:
+        between = 0.125 <= place <= 0.875  # the least tried value is no end of the slider
+        assert found == pytest.approx(place if between else round(place), abs=1e-6)
+    else:
+        assert differences.min() >= (1 - module.GAIN) * differences[0, 0, 0]
+
+
+def test_where_no_camera_sees_the_place_the_key_rests():
+    nowhere = np.full((1, 1, module.VALUES), np.nan)
+    assert module._best(VALUES, nowhere)[0, 0] == 0
+    assert module._best(np.linspace(-1, 1, 5)[:, None], nowhere)[0, 0] == 0
