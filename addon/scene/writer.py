@@ -37,6 +37,12 @@ def find_actors(plan: Plan) -> Tuple[bpy.types.Scene, bpy.types.Object]:
     return scene, face
 
 
+def followers_left(plan: Plan, scene: bpy.types.Scene) -> List[bpy.types.Object]:
+    """The followers that are still there and still meshes with shape keys: nothing is lost with one that is not."""
+    found = (scene.objects.get(name) for name in plan.followers)
+    return [one for one in found if one is not None and one.type == "MESH" and one.data.shape_keys is not None]
+
+
 def _find_jaw(plan: Plan, scene: bpy.types.Scene, face: bpy.types.Object) -> Optional[Jaw]:
     if not plan.bone:
         return None
@@ -81,8 +87,7 @@ def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -
     if jaw is not None:
         columns += _jaw_columns(plan, jaw, usable, written)
     weights = weight_channels(face)
-    others = [scene.objects[name] for name in plan.followers if name in scene.objects]
-    for keyable in (weights, *(shared_channels(face, other) for other in others if other.data.shape_keys)):
+    for keyable in (weights, *(shared_channels(face, other) for other in followers_left(plan, scene))):
         for index, (name, solved) in enumerate(zip(plan.names, plan.solved, strict=True)):
             if solved and name in keyable:
                 columns.append((keyable[name], {frame: usable[frame].weights[index] for frame in frames}))

@@ -7,7 +7,7 @@ from array import array
 sys.path.insert(0, os.path.dirname(__file__))
 import bpy
 import harness
-from harness import environment, known_motion, ready_scene, refused
+from harness import environment, known_motion, ready_scene, refused, start_without_waiting, until
 
 
 def _keys(face):
@@ -193,6 +193,49 @@ def check_deleting_the_scene_ends_the_solve_in_words():
         session.write_frames = write_frames
     assert session.running() is None
     assert [one.name for one in bpy.data.scenes] == ["Other"]
+
+
+def check_a_defect_ends_the_solve_and_the_next_one_starts():
+    scene, face, _camera = ready_scene()
+    session = harness.module("session")
+    with environment(FACE_SOLVE_PACE="0.5"):
+        pid = start_without_waiting().job.process.pid
+
+    def broken(*_arguments):
+        raise ZeroDivisionError("nobody thought of it")
+
+    def ticked():
+        session._tick()
+        return False
+
+    write_frames, session.write_frames = session.write_frames, broken
+    try:
+        until(ticked)
+    except ZeroDivisionError:  # Blender prints it, and drops the timer
+        pass
+    finally:
+        session.write_frames = write_frames
+    assert session.running() is None
+    assert "ZeroDivisionError: nobody thought of it" in session.last_problem().message
+    assert scene.face_solve.runs["Solve Shot"].failed
+    until(lambda: not os.path.exists(f"/proc/{pid}"))
+    bpy.ops.face_solve.solve_shot()
+    scene.frame_set(9)
+    harness.close(face.location, known_motion(9)[1], 1e-6)
+
+
+def check_a_follower_that_is_replaced_by_an_empty_is_left_out():
+    scene, face, _camera = ready_scene()
+    teeth = harness.make_face("Teeth", ("jawOpen", "clench"))
+    teeth.parent = face
+    running = start_without_waiting()
+    bpy.data.objects.remove(teeth)
+    empty = bpy.data.objects.new("Teeth", None)
+    scene.collection.objects.link(empty)
+    harness.module("session").run_to_end(running)
+    scene.frame_set(9)
+    harness.close(face.location, known_motion(9)[1], 1e-6)
+    assert empty.animation_data is None
 
 
 harness.run(globals())
