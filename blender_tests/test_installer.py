@@ -148,6 +148,18 @@ def test_progress_follows_the_packages_that_pip_names(tmp_path):
     assert len({fraction for fraction in fractions if 0.1 < fraction < 0.9}) > 3
 
 
+def test_a_log_that_is_taken_away_ends_the_installation_in_words(tmp_path):
+    log = tmp_path / "there" / "install.log"
+    steps = [Step("One", [sys.executable, "-c", "print(1)"], 0.5), Step("Two", [sys.executable, "-c", ""], 0.5)]
+    installation = Installation(steps, log, ENVIRONMENT)
+    drive(installation, until=lambda one: one.last_line == "1")
+    log.unlink()
+    log.parent.rmdir()
+    drive(installation)
+    assert "cannot be written" in installation.problem.message
+    assert installation.last_line == ""
+
+
 def script(path, answer):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\necho {answer}\n")

@@ -165,9 +165,7 @@ class Installation:
             log.parent.mkdir(parents=True, exist_ok=True)
             log.write_bytes(b"")
         except OSError as error:
-            raise FaceSolveProblem(
-                f"The installation's log cannot be written: {error}.", "Free the disk, or its permissions."
-            ) from error
+            raise _unwritable(error) from error
 
     @property
     def over(self) -> bool:
@@ -237,8 +235,11 @@ class Installation:
         if self._position >= len(self.steps):
             return
         step = self.steps[self._position]
-        with self.log.open("ab") as stream:
-            self._start(step, stream)
+        try:
+            with self.log.open("ab") as stream:
+                self._start(step, stream)
+        except OSError as error:
+            self.problem = _unwritable(error)
 
     def _start(self, step: Step, stream: IO[bytes]) -> None:
         stream.write(f"\n== {step.title}\n{subprocess.list2cmdline(step.command)}\n".encode())
@@ -258,10 +259,17 @@ class Installation:
             self.problem = FaceSolveProblem(f"{step.command[0]} cannot be started: {error}.", _PYTHON_REMEDY)
 
     def _text(self, size: int = 1 << 20) -> str:
-        with self.log.open("rb") as stream:
-            stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, stream.tell() - size))
-            return stream.read().decode("utf-8", "replace")
+        try:
+            with self.log.open("rb") as stream:
+                stream.seek(0, os.SEEK_END)
+                stream.seek(max(0, stream.tell() - size))
+                return stream.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+
+def _unwritable(error: OSError) -> FaceSolveProblem:
+    return FaceSolveProblem(f"The installation's log cannot be written: {error}.", "Free the disk, or its permissions.")
 
 
 _CAUSES = (
