@@ -178,6 +178,23 @@ def refused(operator, *words, **arguments):
     raise AssertionError(f"it did not fail: {result}")
 
 
+def keys_to_the_bit(face):
+    """Every key of the head: by channel and frame, its frame, value and both handles as they lie in memory."""
+    record = module("scene.record")
+    found = {}
+    for channel in [*record.pose_channels(face), *record.weight_channels(face).values()]:
+        points = channel.find().keyframe_points
+        found[channel.name] = {
+            round(one.co.x): array("f", [*one.co, *one.handle_left, *one.handle_right]).tobytes() for one in points
+        }
+    return found
+
+
+def values_at(keys, frame):
+    """The frame and value of each of these keys at a frame, without the handles."""
+    return {name: points[frame][:8] for name, points in keys.items()}
+
+
 def start_without_waiting(operator=None):
     """Start Solve Shot, or another solve, and come back at once, as with an interface; answers with the running session."""
     operators = module("operators.solve")
