@@ -124,18 +124,3 @@ def _lenses(cameras: List[bpy.types.Object]) -> Dict[str, float]:
                 "Make its data single-user, or fit the rig without the focal length.",
             )
     return {camera.name: camera.data.lens for camera in cameras}
-
-
-def read_frames(text: str) -> List[int]:
-    """The frames of a list such as "1001, 1010-1012".
-
-    Raises:
-        FaceSolveProblem: where it is no list of frames.
-    """
-    frames: List[int] = []
-    for part in text.replace(",", " ").split():
-        first, dash, last = part.partition("-")
-        if not (first.isdigit() and (last.isdigit() or not dash)):
-            raise FaceSolveProblem(f"{part!r} is no frame.", "Write the frames as 1001, 1010-1012.")
-        frames += range(int(first), int(last or first) + 1)
-    return frames

@@ -18,13 +18,13 @@ from .distortion import read_distortion
 from .driven import find_driven, with_driven
 from .fixes import artists_frames, judge_keys
 from .followers import find_followers, mirrored, with_follower
+from .frame_list import reference_frames
 from .infill import Span, own_spans, spans_of
 from .jaw import chosen_jaw
 from .jaw_motion import jaw_arrays, motion_values
 from .npz import write_npz
 from .plate import Plate, colorspace_of, plate_size, read_plate
 from .prechecks import enabled_cameras, plate_problems, prechecks, ranges
-from .reference import reference_frames
 from .rig import read_rig
 from .sampling import Samples, current_frame_kept, sample_scene
 from .unseen import unseen

@@ -147,6 +147,7 @@ def check_what_is_animated_is_refused():
 def check_failures_leave_the_rig_as_it_was():
     _found, face, _camera = _scene()
     refused(bpy.ops.face_solve.fit_rig, "no frame", "1001", frames="x1001")
+    refused(bpy.ops.face_solve.fit_rig, "not in the range 1-12", frames="1-99999999")
     for fault, words in (("no_face", "shows a face"), ("short", "cannot be read")):
         with environment(FACE_SOLVE_FAULT=fault):
             refused(bpy.ops.face_solve.fit_rig, words)
