@@ -25,6 +25,7 @@ _MODULES = {"dlib": "dlib", "fan": "face_alignment"}
 FACE_ALIGNMENT = (
     "face-alignment==1.5.0"  # alone: it asks for an OpenCV that overwrites the solver's (docs/dependencies.md)
 )
+_CREDENTIALS = re.compile(r"://[^/\s]*@")  # name and password in an index's address; pip itself prints them masked
 _TYPICAL_PACKAGES = 40.0  # pip does not say how many there will be
 
 
@@ -242,7 +243,8 @@ class Installation:
             self.problem = _unwritable(error)
 
     def _start(self, step: Step, stream: IO[bytes]) -> None:
-        stream.write(f"\n== {step.title}\n{subprocess.list2cmdline(step.command)}\n".encode())
+        command = _CREDENTIALS.sub("://", subprocess.list2cmdline(step.command))  # a log is shown around
+        stream.write(f"\n== {step.title}\n{command}\n".encode())
         stream.flush()
         try:
             self._process = subprocess.Popen(
