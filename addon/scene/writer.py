@@ -28,13 +28,19 @@ def find_actors(plan: Plan) -> Tuple[bpy.types.Scene, bpy.types.Object]:
         FaceSolveProblem: where one is gone.
     """
     scene = bpy.data.scenes.get(plan.scene)
-    face = scene.objects.get(plan.face) if scene else None
+    if scene is None:
+        raise _gone(f"The scene {plan.scene}", "scene")
+    face = scene.objects.get(plan.face)
     if face is None or face.type != "MESH" or face.data.shape_keys is None:
-        raise FaceSolveProblem(
-            f"{plan.face} is gone, so its frames have nowhere to go.",
-            "Undo the deletion, or choose a face and solve again.",
-        )
+        raise _gone(plan.face, "face")
     return scene, face
+
+
+def _gone(what: str, kind: str) -> FaceSolveProblem:
+    return FaceSolveProblem(
+        f"{what} is gone or has another name now, so its frames have nowhere to go.",
+        f"Undo that, or set up another {kind}, and solve again: what was keyed is kept.",
+    )
 
 
 def followers_left(plan: Plan, scene: bpy.types.Scene) -> List[bpy.types.Object]:
@@ -48,10 +54,7 @@ def _find_jaw(plan: Plan, scene: bpy.types.Scene, face: bpy.types.Object) -> Opt
         return None
     armature = scene.objects.get(plan.armature)
     if armature is None or armature.type != "ARMATURE" or plan.bone not in armature.pose.bones:
-        raise FaceSolveProblem(
-            f"The jaw bone {plan.bone} of {plan.armature} is gone, so its frames have nowhere to go.",
-            "Undo the deletion, or choose another bone and solve again.",
-        )
+        raise _gone(f"The jaw bone {plan.bone} of {plan.armature}", "bone")
     return Jaw(face, armature, plan.bone)
 
 

@@ -180,7 +180,7 @@ def check_deleting_the_scene_ends_the_solve_in_words():
     bpy.data.scenes.new("Other")
     session.write_frames = deleted
     try:
-        refused(bpy.ops.face_solve.solve_shot, "is gone")
+        refused(bpy.ops.face_solve.solve_shot, "The scene Scene is gone", "what was keyed is kept")
     finally:
         session.write_frames = write_frames
     assert session.running() is None
