@@ -23,16 +23,14 @@ setup: $(BIN)/.installed $(BPY_STAMPS) weights system
 
 # Stamps are written last: an installation that was interrupted is taken up again, a finished one is left alone.
 $(BIN)/.installed: pyproject.toml constraints.txt
-	@python="$$(tools/find_python.sh)"; \
-	if [ ! -x $(BIN)/python ]; then echo "Making $(VENV) with $$python"; "$$python" -m venv $(VENV); fi
+	@tools/make_environment.sh $(VENV)
 	$(BIN)/python -m pip install $(PIP_ARGS) --constraint constraints.txt --editable '.[dev]'
 	$(BIN)/python -m pip install $(PIP_ARGS) --constraint constraints.txt --no-deps face-alignment
 	@touch $@
 
 # Blender's own module, one folder a version; it wants exactly Python 3.11, and NumPy 1 as in those Blenders.
 .venv-bpy-%/.installed: tools/find_python.sh
-	@python="$$(tools/find_python.sh 3.11)"; \
-	if [ ! -x .venv-bpy-$*/bin/python ]; then echo "Making .venv-bpy-$* with $$python"; "$$python" -m venv .venv-bpy-$*; fi
+	@tools/make_environment.sh .venv-bpy-$* 3.11
 	.venv-bpy-$*/bin/python -m pip install $(PIP_ARGS) "bpy~=$*.0" "numpy<2"
 	@touch $@
 

@@ -12,7 +12,7 @@ from .scene.prechecks import enabled_cameras
 from .scene.record import Channel, weight_channels
 from .scene.rig import excluded_keys, identity_keys
 from .scene.shot import Plan
-from .scene.writer import find_actors
+from .scene.writer import find_actors, followers_left
 from .session import Session
 from .worker.job import Job, State
 
@@ -35,14 +35,11 @@ class FitSession(Session):
         """True once the values are set."""
         return self._applied
 
-    def tick(self) -> None:
+    def _advance(self) -> None:
         """Take what has arrived, and set it when it is all there."""
-        super().tick()
+        super()._advance()
         if self.job.outcome.fitted is not None and not self._applied and self.problem is None:
-            try:
-                self._apply()
-            except FaceSolveProblem as problem:
-                self.problem = problem
+            self._apply()
 
     def rewrite(self) -> None:
         """Nothing is set before the end, so an undo takes nothing away."""
@@ -70,15 +67,14 @@ class FitSession(Session):
         assert self.plan is not None
         assert fitted is not None
         scene, face = find_actors(self.plan)
-        others = [scene.objects[name] for name in self.plan.followers if name in scene.objects]
-        for one in [face, *others]:
-            keys = one.data.shape_keys
-            for name, weight in fitted.weights.items() if keys else ():
-                if name in keys.key_blocks:
-                    keys.key_blocks[name].value = weight
+        for one in [face, *followers_left(self.plan, scene)]:
+            blocks = one.data.shape_keys.key_blocks
+            for name, weight in fitted.weights.items():
+                if name in blocks:
+                    blocks[name].value = weight
         for name, millimetres in self._lenses.items():
             camera = scene.objects.get(name)
-            if camera is not None:
+            if camera is not None and camera.type == "CAMERA":
                 camera.data.lens = millimetres * fitted.focal[name]
         self._applied = True
 
@@ -128,18 +124,3 @@ def _lenses(cameras: List[bpy.types.Object]) -> Dict[str, float]:
                 "Make its data single-user, or fit the rig without the focal length.",
             )
     return {camera.name: camera.data.lens for camera in cameras}
-
-
-def read_frames(text: str) -> List[int]:
-    """The frames of a list such as "1001, 1010-1012".
-
-    Raises:
-        FaceSolveProblem: where it is no list of frames.
-    """
-    frames: List[int] = []
-    for part in text.replace(",", " ").split():
-        first, dash, last = part.partition("-")
-        if not (first.isdigit() and (last.isdigit() or not dash)):
-            raise FaceSolveProblem(f"{part!r} is no frame.", "Write the frames as 1001, 1010-1012.")
-        frames += range(int(first), int(last or first) + 1)
-    return frames

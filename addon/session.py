@@ -64,6 +64,30 @@ class Session:
         return self.plan is not None and bool(self.results)
 
     def tick(self) -> None:
+        """Move on. An error ends the job: nobody would take its frames any more.
+
+        Raises:
+            Exception: a defect, after the session has ended because of it; what the artist can mend is kept in `problem`.
+        """
+        try:
+            self._advance()
+        except FaceSolveProblem as problem:
+            self._give_up(problem)
+        except Exception as defect:
+            self._give_up(
+                FaceSolveProblem(
+                    f"{self.title} ended by a defect of the add-on ({type(defect).__name__}: {defect}).",
+                    "The frames that were keyed are kept. Blender's console has the whole error.",
+                )
+            )
+            raise
+
+    def _give_up(self, problem: FaceSolveProblem) -> None:
+        self.problem = problem
+        self.job.abandon()
+        self.dirty = set()
+
+    def _advance(self) -> None:
         """Take what has arrived, key it when a batch is due, and tie up the ends when the job is over."""
         for result in self.job.poll():
             if self.plan is None or result.frame not in self.plan.neighbours:
@@ -82,13 +106,9 @@ class Session:
 
     def _flush(self, frames: Set[int]) -> None:
         assert self.plan is not None
-        try:
-            write_frames(self.plan, self.results, frames)
-            scene, _face = find_actors(self.plan)
-            store_results(scene.face_solve, (self.results[frame] for frame in frames))
-        except FaceSolveProblem as problem:
-            self.problem = problem
-            self.job.abandon()
+        write_frames(self.plan, self.results, frames)
+        scene, _face = find_actors(self.plan)
+        store_results(scene.face_solve, (self.results[frame] for frame in frames))
         self.dirty = set()
         self._flushed = time.monotonic()
 
@@ -221,12 +241,17 @@ def _tick() -> Optional[float]:
     session = _current.session
     if session is None:
         return None
-    session.tick()
-    if not session.over:
-        _show(session)
-        return TICK_SECONDS
-    _end(session)
-    return None
+    goes_on = False
+    try:
+        session.tick()
+        if not session.over:
+            _show(session)
+            goes_on = True
+    finally:
+        if not goes_on:  # after an error too: Blender drops a timer that raises
+            session.job.abandon()
+            _end(session)
+    return TICK_SECONDS if goes_on else None
 
 
 def _end(session: Session) -> None:

@@ -62,21 +62,25 @@ def zips(tmp_path_factory):
     return build_addon.build(tmp_path_factory.mktemp("dist"))
 
 
-@pytest.fixture(scope="session")
-def solver_python(tmp_path_factory):
-    """A Python in which `solver_core` is the fault-injecting worker."""
-    path = tmp_path_factory.mktemp("solver") / "python"
-    path.write_text(f'#!/bin/sh\nPYTHONPATH="{INSIDE.parent / "fault_worker"}" exec "{sys.executable}" "$@"\n')
+def python_with(path, place):
+    """Write a program that is this Python with the `solver_core` of a folder."""
+    path.write_text(f'#!/bin/sh\nPYTHONPATH="{place}" exec "{sys.executable}" "$@"\n')
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return path
 
 
 @pytest.fixture(scope="session")
-def inside(zips, solver_python, tmp_path_factory):
-    """Run a file of checks inside a Blender; answers with {check: "" or its traceback}."""
+def solver_python(tmp_path_factory):
+    """A Python in which `solver_core` is the fault-injecting worker."""
+    return python_with(tmp_path_factory.mktemp("solver") / "python", INSIDE.parent / "fault_worker")
 
-    def run(version, name, timeout=240):
-        folder = tmp_path_factory.mktemp(f"{name}-{version}")
+
+@pytest.fixture(scope="session")
+def inside(zips, solver_python, tmp_path_factory):
+    """Run a file of checks inside a Blender, with the fault-injecting worker unless told; answers with {check: "" or its traceback}."""
+
+    def run(version, name, timeout=240, folder=None, **more):
+        folder = folder or tmp_path_factory.mktemp(f"{name}-{version}")
         report = folder / "report.json"
         archive = zips[1] if version == "3.4" else zips[0]
         command = blender_command(version, INSIDE / f"{name}.py", [str(archive), str(folder), str(report)])
@@ -88,6 +92,7 @@ def inside(zips, solver_python, tmp_path_factory):
             "BLENDER_USER_SCRIPTS": str(folder / "user" / "scripts"),
             "BLENDER_USER_CONFIG": str(folder / "user" / "config"),
             "OMP_NUM_THREADS": "1",
+            **more,
         }
         done = subprocess.run(
             command, env=environment, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False

@@ -148,6 +148,29 @@ def test_progress_follows_the_packages_that_pip_names(tmp_path):
     assert len({fraction for fraction in fractions if 0.1 < fraction < 0.9}) > 3
 
 
+def test_the_log_has_no_password_of_the_index(tmp_path):
+    index = "https://me:pass@word@index.example/simple"
+    tell = Step("Asking", [sys.executable, "-c", "import sys; print(len(sys.argv[1]))", index], 1.0)
+    installation = Installation([tell], tmp_path / "install.log", ENVIRONMENT)
+    drive(installation)
+    assert installation.last_line == str(len(index))  # pip gets all of it
+    text = (tmp_path / "install.log").read_text()
+    assert "https://index.example/simple" in text
+    assert "word" not in text
+
+
+def test_a_log_that_is_taken_away_ends_the_installation_in_words(tmp_path):
+    log = tmp_path / "there" / "install.log"
+    steps = [Step("One", [sys.executable, "-c", "print(1)"], 0.5), Step("Two", [sys.executable, "-c", ""], 0.5)]
+    installation = Installation(steps, log, ENVIRONMENT)
+    drive(installation, until=lambda one: one.last_line == "1")
+    log.unlink()
+    log.parent.rmdir()
+    drive(installation)
+    assert "cannot be written" in installation.problem.message
+    assert installation.last_line == ""
+
+
 def script(path, answer):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\necho {answer}\n")

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blender_tests.conftest import blender_command
+from blender_tests.conftest import VERSIONS, blender_command
 from solver_core.plates import open_plate
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "plates"))
 
-from painted_footage import HEIGHT, WIDTH, number_in, write_image, write_movie  # noqa: E402
+from painted_footage import HALF, HEIGHT, QUARTER_CLOCKWISE, WIDTH, number_in, turn, write_image, write_movie  # noqa: E402
 
 SPACES = {
     "4.5": (
@@ -68,3 +68,21 @@ def test_movie_frames_agree(tmp_path):
                 picture = np.repeat(np.array(green, np.float32).reshape(HEIGHT, WIDTH, 1)[::-1], 3, axis=2)
                 assert number_in(plate.read_display(frame)) == number_in(picture), (name, frame)
                 assert np.abs(plate.read_display(frame) - picture)[..., 1].mean() < 0.02, (name, frame)
+
+
+TURNED = {"quarter.mp4": QUARTER_CLOCKWISE, "half.mp4": HALF}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_turned_movies_agree(version, tmp_path):
+    for name, matrix in TURNED.items():
+        write_movie(tmp_path / name, "libx264", "yuv420p", 3)
+        turn(tmp_path / name, matrix)
+    shown = inside(version, "show_movies.py", [tmp_path, "|".join(TURNED), "[2]"], tmp_path)
+    obeyed = version in ("4.5", "5.0")  # and addon/compat.py says so: test_turned_movies.py
+    for name in TURNED:
+        spec = {"kind": "movie", "path": str(tmp_path / name), "frames": [2], "colorspace": "sRGB", "rotate": obeyed}
+        with open_plate(spec) as plate:
+            width, height = plate.size
+            picture = np.array(shown[name][0], np.float32).reshape(height, width)[::-1]
+            assert np.abs(plate.read_display(2)[..., 1] - picture).mean() < 0.02, name

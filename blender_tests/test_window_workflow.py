@@ -16,6 +16,7 @@ STEPS = (
     "picture workflow-other-scene",
     "another scene and a save while solving",
     "Esc and Cancel stop a solve",
+    "a defect and another file end a solve, and the next one runs",
     "finished",
 )
 

@@ -47,8 +47,8 @@ def trace(scene: bpy.types.Scene, face: bpy.types.Object) -> dict[str, np.ndarra
     }
 
 
-def main(package: Path, scene_file: Path, solved: Path, trace_file: Path, shot_folder: Path) -> None:
-    install(package)
+def solve(scene_file: Path, solved: Path, trace_file: Path, shot_folder: Path) -> None:
+    """Solves the artist's scene through the add-on's operators; leaves the solved scene, its trace, and the shot as it was handed over."""
     bpy.ops.wm.open_mainfile(filepath=str(scene_file))
     bpy.ops.face_solve.setup_from_scene()
     scene = bpy.context.scene
@@ -60,6 +60,11 @@ def main(package: Path, scene_file: Path, solved: Path, trace_file: Path, shot_f
     np.savez_compressed(
         trace_file, **after, **{f"start_{k}": before[k] for k in ("rotation", "translation", "weights")}
     )
+
+
+def main(package: Path, *paths: Path) -> None:
+    install(package)
+    solve(*paths)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Prints a Python interpreter that can make virtual environments: version 3.11 or newer, or exactly the one given.
+# Prints a Python interpreter that can make virtual environments: version 3.11 to 3.13, or exactly the one given.
 # Usage: tools/find_python.sh [3.11]      The variable PYTHON names one outright.
 set -euo pipefail
 exact="${1:-}"
 
-resolve() { # interpreter -> its own path, where it has the version and can make environments with pip
-    "$1" - "$exact" 2>/dev/null <<'PYTHON'
+resolve() { # interpreter, version -> its own path, where it has the version and can make environments with pip
+    "$1" - "$2" 2>/dev/null <<'PYTHON'
 import sys
 import ensurepip, venv
 exact = sys.argv[1]
@@ -16,14 +16,22 @@ print(sys.executable)
 PYTHON
 }
 
+if [ -n "${PYTHON:-}" ]; then
+    if resolve "$PYTHON" "$exact"; then exit 0; fi
+    # One that does for the solver alone is no mistake where exactly 3.11 is asked for: that one is looked for as ever.
+    if [ -z "$exact" ] || ! resolve "$PYTHON" "" >/dev/null; then
+        echo "PYTHON=$PYTHON is no Python 3.11, 3.12 or 3.13 that can make virtual environments (it needs venv and ensurepip)." >&2
+        exit 1
+    fi
+fi
+
 candidates=(python3.11 python3.12 python3.13 python3 python)
 for version in 3.11 3.12 3.13; do
-    for found in "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version"*/bin/python; do candidates+=("$found"); done
+    for found in "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$version"*/bin/python; do candidates+=("$found"); done
 done
-if [ -n "${PYTHON:-}" ]; then candidates=("$PYTHON" "${candidates[@]}"); fi
 
 for candidate in "${candidates[@]}"; do
-    if resolve "$candidate"; then exit 0; fi
+    if resolve "$candidate" "$exact"; then exit 0; fi
 done
 
 wanted="Python ${exact:-3.11, 3.12 or 3.13}"

@@ -9,9 +9,10 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from .. import protocol, session
-from ..fitting import FitSession, check_fit, read_frames
+from ..fitting import FitSession, check_fit
 from ..preferences import preferences, solver_python
 from ..scene.folders import work_folder
+from ..scene.frame_list import read_frames
 from ..scene.rig import check_face
 from ..scene.shot import write_shot
 from .base import reports_problems
@@ -41,7 +42,7 @@ class FACE_SOLVE_OT_fit_rig(bpy.types.Operator):
         session.refuse_second()
         settings = context.scene.face_solve
         check_face(settings.face)
-        frames = read_frames(self.frames)
+        frames = read_frames(self.frames, settings)
         lenses = check_fit(settings, focal=self.focal)
         python = solver_python(context)
         folder, _where = work_folder(context.scene)

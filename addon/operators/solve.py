@@ -181,6 +181,10 @@ class FACE_SOLVE_OT_watch(bpy.types.Operator):
             return {"RUNNING_MODAL"}
         return {"PASS_THROUGH"}
 
+    def cancel(self, context: bpy.types.Context) -> None:
+        """The file, its window or the add-on is closed: nobody listens any more."""
+        context.window_manager.event_timer_remove(self._timer)
+
     def _report(self) -> None:
         failure = self._session.failure()
         if failure is not None:

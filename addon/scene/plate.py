@@ -21,14 +21,12 @@ class Plate:
         camera: the camera's name.
         kind: `sequence`, `movie` or `image`.
         path: absolute; a pattern of `{frame}` for a sequence.
-        colorspace: Blender's name for it.
         frame_of: scene frame -> the plate's own frame, None outside the plate.
     """
 
     camera: str
     kind: str
     path: str
-    colorspace: str
     frame_of: Callable[[int], Optional[int]]
 
     def file(self, number: int) -> Path:
@@ -42,17 +40,17 @@ class Plate:
 
 def background(camera: bpy.types.Object) -> Optional[bpy.types.PropertyGroup]:
     """The camera's background image that holds a plate: the first that is shown, else the first."""
-    filled = [
-        one
-        for one in camera.data.background_images
-        if (one.clip if one.source == "MOVIE_CLIP" else one.image) is not None
-    ]
+    filled = [one for one in camera.data.background_images if _owner(one) is not None]
     return next((one for one in filled if one.show_background_image), filled[0] if filled else None)
 
 
 def cameras_with_plate(scene: bpy.types.Scene) -> List[bpy.types.Object]:
     """The cameras of a scene that have a plate."""
     return [one for one in scene.objects if one.type == "CAMERA" and background(one) is not None]
+
+
+def _owner(entry: bpy.types.PropertyGroup) -> bpy.types.ID:
+    return entry.clip if entry.source == "MOVIE_CLIP" else entry.image
 
 
 def read_plate(camera: bpy.types.Object) -> Plate:
@@ -72,7 +70,6 @@ def read_plate(camera: bpy.types.Object) -> Plate:
 def _image_plate(camera: bpy.types.Object, entry: bpy.types.bpy_struct) -> Plate:
     image, user = entry.image, entry.image_user
     path = bpy.path.abspath(image.filepath, library=image.library)
-    colorspace = image.colorspace_settings.name
     timing = ImageTiming(user.frame_start, user.frame_duration, user.frame_offset, user.use_cyclic)
     if image.source == "SEQUENCE":
         found = sequence_pattern(str(Path(path)))
@@ -82,12 +79,12 @@ def _image_plate(camera: bpy.types.Object, entry: bpy.types.bpy_struct) -> Plate
                 "Number its files.",
             )
         _check_duration(camera, user)
-        return Plate(camera.name, "sequence", found[0], colorspace, timing.plate_frame)
+        return Plate(camera.name, "sequence", found[0], timing.plate_frame)
     if image.source == "MOVIE":
         _check_duration(camera, user)
-        return Plate(camera.name, "movie", path, colorspace, timing.plate_frame)
+        return Plate(camera.name, "movie", path, timing.plate_frame)
     if image.source == "FILE" and image.packed_file is None:
-        return Plate(camera.name, "image", path, colorspace, lambda _frame: 1)
+        return Plate(camera.name, "image", path, lambda _frame: 1)
     raise FaceSolveProblem(
         f"The plate of {camera.name} is no footage on disk (image {image.name}).",
         "Use a movie or an image sequence; unpack it if it is packed.",
@@ -105,15 +102,22 @@ def _check_duration(camera: bpy.types.Object, user: bpy.types.ImageUser) -> None
 def _clip_plate(camera: bpy.types.Object, entry: bpy.types.bpy_struct) -> Plate:
     clip = entry.clip
     path = bpy.path.abspath(clip.filepath, library=clip.library)
-    colorspace = clip.colorspace_settings.name
     if clip.source == "MOVIE":
         timing = ClipTiming(1, clip.frame_start, clip.frame_offset, clip.frame_duration)
-        return Plate(camera.name, "movie", path, colorspace, timing.plate_frame)
+        return Plate(camera.name, "movie", path, timing.plate_frame)
     found = sequence_pattern(str(Path(path)))
     if found is None:
-        return Plate(camera.name, "image", path, colorspace, lambda _frame: 1)
+        return Plate(camera.name, "image", path, lambda _frame: 1)
     timing = ClipTiming(found[1], clip.frame_start, clip.frame_offset, clip.frame_duration)
-    return Plate(camera.name, "sequence", found[0], colorspace, timing.plate_frame)
+    return Plate(camera.name, "sequence", found[0], timing.plate_frame)
+
+
+def colorspace_of(camera: bpy.types.Object) -> str:
+    """Blender's name for the colour space of a camera's plate."""
+    owner = _owner(background(camera))
+    if owner.source == "MOVIE":
+        tuple(owner.size)  # opens the file: before that Blender knows no colour space of a movie
+    return owner.colorspace_settings.name
 
 
 def plate_size(camera: bpy.types.Object, plate: Plate, scene_frames: Iterable[int]) -> Tuple[int, int]:
@@ -162,7 +166,7 @@ def _measured(path: Path) -> Tuple[int, int]:
 def backdrop(camera: bpy.types.Object, size: Tuple[int, int]) -> Backdrop:
     """How the plate lies in the camera's frame at the current frame."""
     entry = background(camera)
-    owner = entry.clip if entry.source == "MOVIE_CLIP" else entry.image
+    owner = _owner(entry)
     return Backdrop(
         width=size[0],
         height=size[1],

@@ -8,9 +8,9 @@ import bpy
 
 from ..problem import ERROR, WARNING, FaceSolveProblem, Problem
 from . import infill
+from .frame_list import reference_frames
 from .jaw import bent, carrier_of, check_jaw, chosen_jaw
 from .plate import cameras_with_plate, missing_frames, read_plate
-from .reference import reference_frames
 from .rig import check_face, check_placed, face_candidates
 from .shape_settings import group_problems
 

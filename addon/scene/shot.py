@@ -10,7 +10,7 @@ from typing import Callable, Dict, List, Optional, Set, Tuple
 
 import bpy
 
-from .. import protocol
+from .. import compat, protocol
 from ..problem import ERROR, FaceSolveProblem, Problem
 from .albedo import Albedo, joined, read_albedo
 from .channels import Space
@@ -18,13 +18,13 @@ from .distortion import read_distortion
 from .driven import find_driven, with_driven
 from .fixes import artists_frames, judge_keys
 from .followers import find_followers, mirrored, with_follower
+from .frame_list import reference_frames
 from .infill import Span, own_spans, spans_of
 from .jaw import chosen_jaw
 from .jaw_motion import jaw_arrays, motion_values
 from .npz import write_npz
-from .plate import Plate, plate_size, read_plate
+from .plate import Plate, colorspace_of, plate_size, read_plate
 from .prechecks import enabled_cameras, plate_problems, prechecks, ranges
-from .reference import reference_frames
 from .rig import read_rig
 from .sampling import Samples, current_frame_kept, sample_scene
 from .unseen import unseen
@@ -280,12 +280,7 @@ def _document(
                 "intrinsics": samples.intrinsics[camera.name],
                 "world_to_camera": samples.extrinsics[camera.name],
                 "distortion": read_distortion(camera, sizes[camera.name]),
-                "plate": {
-                    "kind": plates[camera.name].kind,
-                    "path": plates[camera.name].path,
-                    "frames": plates[camera.name].frames(frames),
-                    "colorspace": plates[camera.name].colorspace,
-                },
+                "plate": _plate(camera, plates[camera.name], frames),
             }
             for camera in cameras
         ],
@@ -307,6 +302,11 @@ def _document(
         "stages": stages,
         "stage_file": stage_file(settings),
     }
+
+
+def _plate(camera: bpy.types.Object, plate: Plate, frames: List[int]) -> Dict[str, object]:
+    said = {"kind": plate.kind, "path": plate.path, "frames": plate.frames(frames), "colorspace": colorspace_of(camera)}
+    return {**said, "rotate": compat.TURNS_MOVIES} if plate.kind == "movie" else said
 
 
 def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -28,13 +28,25 @@ def find_actors(plan: Plan) -> Tuple[bpy.types.Scene, bpy.types.Object]:
         FaceSolveProblem: where one is gone.
     """
     scene = bpy.data.scenes.get(plan.scene)
-    face = scene.objects.get(plan.face) if scene else None
+    if scene is None:
+        raise _gone(f"The scene {plan.scene}", "scene")
+    face = scene.objects.get(plan.face)
     if face is None or face.type != "MESH" or face.data.shape_keys is None:
-        raise FaceSolveProblem(
-            f"{plan.face} is gone, so its frames have nowhere to go.",
-            "Undo the deletion, or choose a face and solve again.",
-        )
+        raise _gone(plan.face, "face")
     return scene, face
+
+
+def _gone(what: str, kind: str) -> FaceSolveProblem:
+    return FaceSolveProblem(
+        f"{what} is gone or has another name now, so its frames have nowhere to go.",
+        f"Undo that, or set up another {kind}, and solve again: what was keyed is kept.",
+    )
+
+
+def followers_left(plan: Plan, scene: bpy.types.Scene) -> List[bpy.types.Object]:
+    """The followers that are still there and still meshes with shape keys: nothing is lost with one that is not."""
+    found = (scene.objects.get(name) for name in plan.followers)
+    return [one for one in found if one is not None and one.type == "MESH" and one.data.shape_keys is not None]
 
 
 def _find_jaw(plan: Plan, scene: bpy.types.Scene, face: bpy.types.Object) -> Optional[Jaw]:
@@ -42,10 +54,7 @@ def _find_jaw(plan: Plan, scene: bpy.types.Scene, face: bpy.types.Object) -> Opt
         return None
     armature = scene.objects.get(plan.armature)
     if armature is None or armature.type != "ARMATURE" or plan.bone not in armature.pose.bones:
-        raise FaceSolveProblem(
-            f"The jaw bone {plan.bone} of {plan.armature} is gone, so its frames have nowhere to go.",
-            "Undo the deletion, or choose another bone and solve again.",
-        )
+        raise _gone(f"The jaw bone {plan.bone} of {plan.armature}", "bone")
     return Jaw(face, armature, plan.bone)
 
 
@@ -81,8 +90,7 @@ def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -
     if jaw is not None:
         columns += _jaw_columns(plan, jaw, usable, written)
     weights = weight_channels(face)
-    others = [scene.objects[name] for name in plan.followers if name in scene.objects]
-    for keyable in (weights, *(shared_channels(face, other) for other in others if other.data.shape_keys)):
+    for keyable in (weights, *(shared_channels(face, other) for other in followers_left(plan, scene))):
         for index, (name, solved) in enumerate(zip(plan.names, plan.solved, strict=True)):
             if solved and name in keyable:
                 columns.append((keyable[name], {frame: usable[frame].weights[index] for frame in frames}))

@@ -25,6 +25,7 @@ _MODULES = {"dlib": "dlib", "fan": "face_alignment"}
 FACE_ALIGNMENT = (
     "face-alignment==1.5.0"  # alone: it asks for an OpenCV that overwrites the solver's (docs/dependencies.md)
 )
+_CREDENTIALS = re.compile(r"://[^/\s]*@")  # name and password in an index's address; pip itself prints them masked
 _TYPICAL_PACKAGES = 40.0  # pip does not say how many there will be
 
 
@@ -165,9 +166,7 @@ class Installation:
             log.parent.mkdir(parents=True, exist_ok=True)
             log.write_bytes(b"")
         except OSError as error:
-            raise FaceSolveProblem(
-                f"The installation's log cannot be written: {error}.", "Free the disk, or its permissions."
-            ) from error
+            raise _unwritable(error) from error
 
     @property
     def over(self) -> bool:
@@ -237,11 +236,15 @@ class Installation:
         if self._position >= len(self.steps):
             return
         step = self.steps[self._position]
-        with self.log.open("ab") as stream:
-            self._start(step, stream)
+        try:
+            with self.log.open("ab") as stream:
+                self._start(step, stream)
+        except OSError as error:
+            self.problem = _unwritable(error)
 
     def _start(self, step: Step, stream: IO[bytes]) -> None:
-        stream.write(f"\n== {step.title}\n{subprocess.list2cmdline(step.command)}\n".encode())
+        command = _CREDENTIALS.sub("://", subprocess.list2cmdline(step.command))  # a log is shown around
+        stream.write(f"\n== {step.title}\n{command}\n".encode())
         stream.flush()
         try:
             self._process = subprocess.Popen(
@@ -258,10 +261,17 @@ class Installation:
             self.problem = FaceSolveProblem(f"{step.command[0]} cannot be started: {error}.", _PYTHON_REMEDY)
 
     def _text(self, size: int = 1 << 20) -> str:
-        with self.log.open("rb") as stream:
-            stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, stream.tell() - size))
-            return stream.read().decode("utf-8", "replace")
+        try:
+            with self.log.open("rb") as stream:
+                stream.seek(0, os.SEEK_END)
+                stream.seek(max(0, stream.tell() - size))
+                return stream.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+
+def _unwritable(error: OSError) -> FaceSolveProblem:
+    return FaceSolveProblem(f"The installation's log cannot be written: {error}.", "Free the disk, or its permissions.")
 
 
 _CAUSES = (

@@ -108,9 +108,34 @@ def check_reference_frames_that_are_none():
         ("3, five", "'five' is no reference frame"),
         ("3, 900", "900 are not in the range"),
         ("7-3", "not in the range"),
+        ("-4", "-4 are not in the range"),
+        ("1-999999999", "not in the range"),
+        ("9" * 5000, "no reference frame"),
     ):
         scene.face_solve.reference_frames = text
         refused(solve, words, "Advanced")
+
+
+def check_frames_below_zero_and_ranges_are_read():
+    scene, _face, _camera = ready_scene()
+    read, settings = harness.module("scene.frame_list").read_frames, scene.face_solve
+    settings.frame_start = -12
+    for text, frames in (
+        ("", []),
+        ("7, 2 - 4;-3", [-3, 2, 3, 4, 7]),
+        ("-5--3 -1-1", [-5, -4, -3, -1, 0, 1]),
+        ("-2 - -1, 3 -4", [-4, -2, -1, 3]),
+    ):
+        assert read(text, settings) == frames, (text, read(text, settings))
+    for text in ("--4", "4-", "1-2-3", "- 3"):
+        refused(lambda text=text: _as_operator(read, text, settings), "no frame")
+
+
+def _as_operator(read, text, settings):
+    try:
+        return read(text, settings)
+    except harness.module("problem").FaceSolveProblem as problem:
+        raise RuntimeError(str(problem)) from problem
 
 
 def check_stage_file_that_is_not_there():

@@ -59,6 +59,26 @@ def check_values_are_set_once_and_nothing_is_animated():
     assert "4.0 px" in text, text
 
 
+def check_a_follower_that_is_an_empty_by_now_is_left_out():
+    found, face, _camera = _scene()
+    harness.make_face("Teeth", ("identity_nose", "clench")).parent = face
+    session, fitting = harness.module("session"), harness.module("fitting")
+    find_actors = fitting.find_actors
+
+    def replaced(plan):
+        bpy.data.objects.remove(bpy.data.objects["Teeth"])
+        found.collection.objects.link(bpy.data.objects.new("Teeth", None))
+        return find_actors(plan)
+
+    fitting.find_actors = replaced
+    try:
+        bpy.ops.face_solve.fit_rig()
+    finally:
+        fitting.find_actors = find_actors
+    assert session.running() is None
+    close(_values(face)["identity_nose"], 0.25, 1e-6)
+
+
 def check_the_focal_length_where_it_is_asked_for():
     _found, _face, camera = _scene()
     camera.data.lens = 40.0
@@ -127,6 +147,7 @@ def check_what_is_animated_is_refused():
 def check_failures_leave_the_rig_as_it_was():
     _found, face, _camera = _scene()
     refused(bpy.ops.face_solve.fit_rig, "no frame", "1001", frames="x1001")
+    refused(bpy.ops.face_solve.fit_rig, "not in the range 1-12", frames="1-99999999")
     for fault, words in (("no_face", "shows a face"), ("short", "cannot be read")):
         with environment(FACE_SOLVE_FAULT=fault):
             refused(bpy.ops.face_solve.fit_rig, words)

@@ -2,28 +2,20 @@
 
 import os
 import sys
-from array import array
 
 sys.path.insert(0, os.path.dirname(__file__))
 import bpy
 import harness
-from harness import environment, known_motion, ready_scene, refused
-
-
-def _keys(face):
-    """Every key of the head, to the bit: (frame, value) and both handles, by channel."""
-    record = harness.module("scene.record")
-    found = {}
-    for channel in [*record.pose_channels(face), *record.weight_channels(face).values()]:
-        points = channel.find().keyframe_points
-        found[channel.name] = {
-            round(one.co.x): array("f", [*one.co, *one.handle_left, *one.handle_right]).tobytes() for one in points
-        }
-    return found
-
-
-def _values(keys, frame):
-    return {name: points[frame][:8] for name, points in keys.items()}
+from harness import (
+    environment,
+    keys_to_the_bit,
+    known_motion,
+    ready_scene,
+    refused,
+    start_without_waiting,
+    until,
+    values_at,
+)
 
 
 def check_a_whole_session():
@@ -52,16 +44,16 @@ def check_a_whole_session():
     assert 7 not in results.bad_frames(settings)
     scene.frame_set(5)
     bpy.ops.face_solve.lock_frame()
-    before = _keys(face)
+    before = keys_to_the_bit(face)
     with environment(FACE_SOLVE_FAULT="spin"):  # another motion, so that whatever is written shows
         bpy.ops.face_solve.solve_range(frame_start=2, frame_end=8)
-    after = _keys(face)
+    after = keys_to_the_bit(face)
     for name, points in before.items():
         for frame in (1, *range(9, 13)):
             assert points.get(frame, b"")[:8] == after[name].get(frame, b"")[:8], (name, frame)
         for frame in range(11, 13):  # the handles too; Blender itself turns those next to a key that moved
             assert points.get(frame) == after[name].get(frame), (name, frame)
-    assert _values(before, 5) == _values(after, 5)
+    assert values_at(before, 5) == values_at(after, 5)
     for name in ("location[0]", "location[1]", "location[2]", "key:jawOpen"):
         assert before[name][fixed][:8] == after[name][fixed][:8], (name, fixed)
     changed = [f for f in (4, 8) if before["location[0]"][f] != after["location[0]"][f]]
@@ -74,13 +66,13 @@ def check_a_whole_session():
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
     scene, face = bpy.context.scene, bpy.data.objects["Head"]
     settings = scene.face_solve
-    assert _keys(face) == after
+    assert keys_to_the_bit(face) == after
     assert settings.written == written
     assert [(item.frame, item.status, item.error_px) for item in settings.results] == status
     assert [item.frame for item in settings.locked_frames] == [5]
     bpy.ops.face_solve.solve_shot()  # and the fix still holds
-    again = _keys(face)
-    assert _values(again, 5) == _values(after, 5)
+    again = keys_to_the_bit(face)
+    assert values_at(again, 5) == values_at(after, 5)
     assert again["location[2]"][fixed][:8] == after["location[2]"][fixed][:8]
     assert again["key:jawOpen"][fixed][:8] == after["key:jawOpen"][fixed][:8]
     scene.frame_set(12)
@@ -188,11 +180,54 @@ def check_deleting_the_scene_ends_the_solve_in_words():
     bpy.data.scenes.new("Other")
     session.write_frames = deleted
     try:
-        refused(bpy.ops.face_solve.solve_shot, "is gone")
+        refused(bpy.ops.face_solve.solve_shot, "The scene Scene is gone", "what was keyed is kept")
     finally:
         session.write_frames = write_frames
     assert session.running() is None
     assert [one.name for one in bpy.data.scenes] == ["Other"]
+
+
+def check_a_defect_ends_the_solve_and_the_next_one_starts():
+    scene, face, _camera = ready_scene()
+    session = harness.module("session")
+    with environment(FACE_SOLVE_PACE="0.5"):
+        pid = start_without_waiting().job.process.pid
+
+    def broken(*_arguments):
+        raise ZeroDivisionError("nobody thought of it")
+
+    def ticked():
+        session._tick()
+        return False
+
+    write_frames, session.write_frames = session.write_frames, broken
+    try:
+        until(ticked)
+    except ZeroDivisionError:  # Blender prints it, and drops the timer
+        pass
+    finally:
+        session.write_frames = write_frames
+    assert session.running() is None
+    assert "ZeroDivisionError: nobody thought of it" in session.last_problem().message
+    assert scene.face_solve.runs["Solve Shot"].failed
+    until(lambda: not os.path.exists(f"/proc/{pid}"))
+    bpy.ops.face_solve.solve_shot()
+    scene.frame_set(9)
+    harness.close(face.location, known_motion(9)[1], 1e-6)
+
+
+def check_a_follower_that_is_replaced_by_an_empty_is_left_out():
+    scene, face, _camera = ready_scene()
+    teeth = harness.make_face("Teeth", ("jawOpen", "clench"))
+    teeth.parent = face
+    running = start_without_waiting()
+    bpy.data.objects.remove(teeth)
+    empty = bpy.data.objects.new("Teeth", None)
+    scene.collection.objects.link(empty)
+    harness.module("session").run_to_end(running)
+    scene.frame_set(9)
+    harness.close(face.location, known_motion(9)[1], 1e-6)
+    assert empty.animation_data is None
 
 
 harness.run(globals())

@@ -5,6 +5,7 @@ import math
 import os
 import struct
 import sys
+import time
 import traceback
 import zlib
 from array import array
@@ -175,6 +176,42 @@ def refused(operator, *words, **arguments):
             assert word.lower() in text.lower(), f"{word!r} is not in {text!r}"
         return text
     raise AssertionError(f"it did not fail: {result}")
+
+
+def keys_to_the_bit(face):
+    """Every key of the head: by channel and frame, its frame, value and both handles as they lie in memory."""
+    record = module("scene.record")
+    found = {}
+    for channel in [*record.pose_channels(face), *record.weight_channels(face).values()]:
+        points = channel.find().keyframe_points
+        found[channel.name] = {
+            round(one.co.x): array("f", [*one.co, *one.handle_left, *one.handle_right]).tobytes() for one in points
+        }
+    return found
+
+
+def values_at(keys, frame):
+    """The frame and value of each of these keys at a frame, without the handles."""
+    return {name: points[frame][:8] for name, points in keys.items()}
+
+
+def start_without_waiting(operator=None):
+    """Start Solve Shot, or another solve, and come back at once, as with an interface; answers with the running session."""
+    operators = module("operators.solve")
+    go_on, operators.go_on = operators.go_on, lambda _operator, _started: {"FINISHED"}
+    try:
+        (operator or bpy.ops.face_solve.solve_shot)()
+    finally:
+        operators.go_on = go_on
+    return module("session").running()
+
+
+def until(condition, seconds=20.0):
+    """Ask again and again until it holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.05)
 
 
 class environment:  # noqa: N801 -- reads as a statement

@@ -34,7 +34,7 @@ def view_of(image):
     links.new(light.outputs[0], output.inputs[0])
     mesh.materials.append(material)
     lens = bpy.data.cameras.new("lens")
-    lens.type, lens.ortho_scale = "ORTHO", 1
+    lens.type, lens.ortho_scale = "ORTHO", max(1, height / width)
     camera = bpy.data.objects.new("camera", lens)
     camera.location = (0, 0, 1)
     scene.collection.objects.link(bpy.data.objects.new("screen", mesh))

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/tutorial.md in a real Blender window, with the real solver on the demo's shot (tools/tutorial_pictures.py starts it)."""
+"""Makes the pictures of docs/tutorial.md in a real Blender window, with the real solver on the demo's shot (demo/tutorial.py starts it)."""
 
 import os
 import sys

@@ -157,6 +157,38 @@ def _stopped(session):
     REPORT["Esc and Cancel stop a solve"] = ""
 
 
+def _ended_by_others(session):
+    """A defect in Blender's own timer, and another file, end the solve and its solver; the next solve runs."""
+
+    def broken(*_arguments):
+        raise ZeroDivisionError("nobody thought of it")
+
+    bpy.ops.wm.save_mainfile()
+    write_frames, session.write_frames = session.write_frames, broken
+    yield from _solve(FACE_SOLVE_PACE="1.0")
+    pid = session.running().job.process.pid
+    yield from _ended(session)
+    session.write_frames = write_frames
+    assert "nobody thought of it" in session.last_problem().message
+    yield from wait(lambda: not os.path.exists(f"/proc/{pid}"))
+    press("ESC")  # the report's popup
+    for _ in range(3):  # before Esc could stop the next solve
+        yield
+    yield from _solve(FACE_SOLVE_PACE="1.0")
+    yield from wait(lambda: session.running().results)
+    pid = session.running().job.process.pid
+    with in_window():
+        bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath, load_ui=False)
+    yield
+    assert session.running() is None
+    yield from wait(lambda: not os.path.exists(f"/proc/{pid}"))
+    yield from _solve()
+    yield from _ended(session)
+    assert session.last_problem() is None, session.last_problem()
+    assert "Solved" in bpy.context.scene.face_solve.last_result
+    REPORT["a defect and another file end a solve, and the next one runs"] = ""
+
+
 def story():
     session, curve = harness.module("session"), harness.module("overlay.error_curve")
     colors = harness.module("overlay.curve_layout").COLORS
@@ -174,6 +206,7 @@ def story():
     yield from _look(session, curve, colors)
     yield from _meanwhile(session)
     yield from _stopped(session)
+    yield from _ended_by_others(session)
 
 
 window_tools.tell(story)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -65,3 +66,17 @@ def write_movie(
             frame.pts, frame.time_base = times(k) if times else k, base
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+
+
+def turn(path: Path, matrix: tuple[int, ...]) -> None:
+    """Write a display matrix into an MP4's track header: the flag that a telephone held sideways writes."""
+    data = bytearray(path.read_bytes())
+    start = data.find(b"tkhd") + 4
+    start += 40 if data[start] == 0 else 52
+    data[start : start + 36] = struct.pack(">9i", *matrix)
+    path.write_bytes(data)
+
+
+ONE = 65536
+QUARTER_CLOCKWISE = (0, ONE, 0, -ONE, 0, 0, HEIGHT * ONE, 0, 1 << 30)
+HALF = (-ONE, 0, 0, 0, -ONE, 0, WIDTH * ONE, HEIGHT * ONE, 1 << 30)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import struct
 import threading
 
 import av
 import numpy as np
 import pytest
-from painted_footage import HEIGHT, PATCHES, SQUARE, WIDTH, number_in, painted, write_movie
+from painted_footage import (
+    HALF,
+    HEIGHT,
+    PATCHES,
+    QUARTER_CLOCKWISE,
+    SQUARE,
+    WIDTH,
+    number_in,
+    painted,
+    turn,
+    write_movie,
+)
 
 from solver_core.errors import FaceSolveError
 from solver_core.plates import PlateFrameError, open_plate
@@ -104,20 +114,6 @@ def test_variable_rate_shows_what_is_on_screen_at_the_time(tmp_path, extension):
             assert number_in(plate.read_display(frame)) == expected, frame
         with pytest.raises(PlateFrameError):
             plate.read(last + 2)
-
-
-def turn(path, matrix):
-    """Write a display matrix into an MP4's track header."""
-    data = bytearray(path.read_bytes())
-    start = data.find(b"tkhd") + 4
-    start += 40 if data[start] == 0 else 52
-    data[start : start + 36] = struct.pack(">9i", *matrix)
-    path.write_bytes(data)
-
-
-ONE = 65536
-QUARTER_CLOCKWISE = (0, ONE, 0, -ONE, 0, 0, HEIGHT * ONE, 0, 1 << 30)
-HALF = (-ONE, 0, 0, 0, -ONE, 0, WIDTH * ONE, HEIGHT * ONE, 1 << 30)
 
 
 @pytest.mark.parametrize(("matrix", "turns"), [(QUARTER_CLOCKWISE, -1), (HALF, 2)])

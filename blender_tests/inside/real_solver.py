@@ -1,0 +1,86 @@
+"""The built add-on and the real solver together, on four frames of the demo's shot: a solve, a fix that stays, and a cancel."""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(1, str(Path(__file__).parents[2]))
+import bpy
+import harness
+from harness import FOLDER, keys_to_the_bit, refused, start_without_waiting, until, values_at
+
+from demo import shot, solve_in_blender
+
+FIRST, LAST, FIXED = 1004, 1007, 1006
+
+
+def _scene():
+    """The artist's scene, cut to four frames."""
+    path = FOLDER / "scene.blend"
+    shot.artists_scene(path)
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = FIRST, LAST
+    bpy.ops.wm.save_mainfile()
+    return path
+
+
+def _told(scene):
+    return {item.frame: (item.status, item.reason, item.error_px) for item in scene.face_solve.results}
+
+
+def check_a_solve_is_on_the_timeline():
+    solve_in_blender.solve(SCENE, FOLDER / "solved.blend", FOLDER / "trace.npz", FOLDER / "shot")
+    scene = bpy.context.scene
+    told = _told(scene)
+    assert sorted(told) == list(range(FIRST, LAST + 1)), told
+    assert all(status == "solved" and 0.0 <= error < 3.0 for status, _reason, error in told.values()), told
+    assert "Solved 4 of 4 frames" in scene.face_solve.runs["Solve Shot"].text
+    keys = keys_to_the_bit(scene.face_solve.face)
+    assert all(sorted(points) == sorted(told) for points in keys.values()), keys
+
+
+def check_a_locked_frame_is_kept_to_the_bit():
+    scene = bpy.context.scene
+    face = scene.face_solve.face
+    scene.frame_set(FIXED)
+    face.location.x += 0.003
+    face.keyframe_insert("location", frame=FIXED)
+    block = face.data.shape_keys.key_blocks["jawOpen"]
+    block.value += 0.15
+    block.keyframe_insert("value", frame=FIXED)
+    bpy.ops.face_solve.lock_frame()
+    before = keys_to_the_bit(face)
+    bpy.ops.face_solve.solve_range(frame_start=FIRST, frame_end=LAST)
+    after, told = keys_to_the_bit(face), _told(scene)
+    assert values_at(before, FIXED) == values_at(after, FIXED)
+    assert all(told[frame][0] == "solved" for frame in told if frame != FIXED), told
+    others = [frame for frame in told if frame != FIXED]
+    assert all(values_at(before, frame) != values_at(after, frame) for frame in others)  # solved with the fix in mind
+    scene.frame_set(FIXED)
+    assert bpy.ops.face_solve.unlock_frame() == {"FINISHED"}
+
+
+def check_a_solve_cancelled_while_it_looks_for_faces_changes_no_key():
+    scene = bpy.context.scene
+    settings = scene.face_solve
+    scene.frame_end = settings.frame_end = shot.START + shot.FRAMES - 1  # time enough to be stopped in
+    before = keys_to_the_bit(settings.face)
+    running, session = start_without_waiting(), harness.module("session")
+
+    def looking():
+        session._tick()
+        assert session.running() is not None, session.last_problem()
+        return running.job.progress.stage == "detection"
+
+    until(looking, 60.0)
+    bpy.ops.face_solve.cancel()
+    until(lambda: session._tick() is None)
+    assert session.last_problem() is None, session.last_problem()
+    assert "Stopped after" in settings.last_result, settings.last_result
+    assert keys_to_the_bit(settings.face) == before
+    refused(bpy.ops.face_solve.cancel, "No solve is running")
+
+
+SCENE = _scene()
+harness.run(globals())
