@@ -1,18 +1,21 @@
 """Joins: solved frames lead to those that stay without a jump, and nothing else moves."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from little_shot import START, Rotation, changed
+from little_shot import START, Rotation, camera, changed, performance, write_shot
 
 from solver_core import solve as solving
+from solver_core.flow import DisFlow
 from solver_core.listener import Silent
 from solver_core.pose import Pose
 from solver_core.shot import load_shot
-from solver_core.stages.joins import REACH, beside, departure, faded, limited
+from solver_core.stages.catalog import ALL, EYELIDS, SOLVE_SHOT, STAGES, Deep, Fit
+from solver_core.stages.joins import REACH, beside, departure, faded, join, limited, widest
 
 numbers = st.floats(-10.0, 10.0, allow_nan=False)
 
@@ -119,3 +122,49 @@ def test_the_artists_turn_is_followed_on_both_sides_and_no_jump_is_left(fixed):
     assert jump(apart) > 0.03
     assert jump(joined) < 0.6 * jump(apart)
     assert json.dumps(joined.settings) == json.dumps(apart.settings)
+
+
+SHIPPED = [step for name in SOLVE_SHOT for step in STAGES[name]]
+OPENS = 2  # the frame where the jaw opens
+
+
+@pytest.fixture(scope="module")
+def opening(demo_rig, tmp_path_factory):
+    """The jaw stays at 0.1 and opens in one frame alone, with a blink: all frames solved right, that one posed right by the artist."""
+    truth = performance(demo_rig, 15)[np.arange(5) + 5]
+    truth.weights[:] = 0.0
+    keys = [demo_rig.names.index(name) for name in ("jawOpen", "eyeBlink_L", "eyeBlink_R")]
+    truth.weights[:, keys] = 0.1, 0.0, 0.0
+    truth.weights[OPENS, keys] = 0.6, 0.9, 0.9
+    made = write_shot(
+        tmp_path_factory.mktemp("opening"), demo_rig, truth, (camera("A", 5, (0.1, -0.95, 0.02), drift=0.003),)
+    )
+    posed = {"rotation": truth.rotation.reshape(5, 9), "translation": truth.translation, "weights": truth.weights}
+    initial = {name: values.tolist() for name, values in posed.items()}
+    locked = [{"frame": START + OPENS, **{name: values[OPENS] for name, values in initial.items()}}]
+    shot = load_shot(changed(made, made.folder / "posed", initial=initial, locked=locked))
+    return solving.prepare_context(shot, lambda _done, _total: True), keys
+
+
+@pytest.mark.parametrize("vouched", [True, False])
+def test_what_only_one_frame_shows_is_not_carried_into_its_neighbours(opening, vouched):
+    """The shipped stages see it in the plate as the artist does, locked or sent as a neighbour: there is no difference to carry over."""
+    context, keys = opening
+    shot = context.shot if vouched else replace(context.shot, locked=(), neighbours=(START + OPENS,))
+    after = replace(context, shot=shot, pose=context.pose.copy(), known=context.seen)
+    join(after, SHIPPED, DisFlow())
+    change = np.abs(after.pose.weights[:, keys] - context.pose.weights[:, keys])
+    assert change[:, 0].max() < 0.15  # of 0.5 that stand beside each other
+    assert not change[:, 1:].any()
+    assert after.pose.weights[OPENS].tobytes() == context.pose.weights[OPENS].tobytes()
+
+
+def test_the_step_that_answers_moves_the_head_and_all_that_any_step_moves(opening):
+    context, _ = opening
+    assert widest(context, SHIPPED) == STAGES["dense"][3]
+    few, lids = Fit(iterations=5), Deep(rounds=1, keys=(EYELIDS,), head=False)
+    assert widest(context, [few, Deep(rounds=1, keys=(ALL,)), Deep(rounds=1, keys=("mouth",)), lids]) == Deep(
+        rounds=1, keys=(ALL,)
+    )
+    assert widest(context, [lids]) is None
+    assert widest(context, []) is None
