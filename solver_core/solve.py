@@ -12,7 +12,7 @@ import numpy as np
 
 from solver_core import protocol
 from solver_core.appearance import Appearance, albedo_of
-from solver_core.arrays import Floats, Ints
+from solver_core.arrays import Bools, Floats, Ints
 from solver_core.errors import FaceSolveError
 from solver_core.flow import FlowNetwork
 from solver_core.journal import Journal
@@ -110,7 +110,7 @@ def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
 def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Solution:
     """Solve a shot.
 
-    A cancelled solve returns what is done. Frames where no camera sees the face are marked failed with the reason. What is to be drawn
+    A cancelled solve returns what is done; nothing is told of frames that it did not come to. Frames where no camera sees the face are marked failed with the reason. What is to be drawn
     over the plate is added to the overlay.
 
     Raises:
@@ -135,6 +135,9 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
         "shot": str(shot.folder.resolve()),
     }
     run = _Run(context, solution, listener, progress, flow, np.full(len(shot.frames), math.nan))
+    if listener.cancelled():  # while faces were looked for: nothing is known of any frame
+        run.keep(shot.held_mask)
+        return solution
     for sentence in _notes(context):
         listener.warning(sentence)
     run.mark_frames(stages)
@@ -188,7 +191,7 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
 
     Args:
         shot: whose frames are looked at.
-        step: told how many plates of how many are done; false stops.
+        step: told how many plates of how many are done; false stops, and what is left out by that is no context to solve with.
 
     Raises:
         FaceSolveError: weights absent, an unknown network, no face in the rig.
@@ -199,14 +202,18 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
     tie = tie_landmarks(actor, network, detector)
     count = len(shot.frames)
     views = []
+    going = True
+
     for number, camera in enumerate(shot.cameras):
 
         def looked(done: int, before: int = number * count) -> bool:
-            return step(before + done, count * len(shot.cameras))
+            nonlocal going
+            going = going and step(before + done, count * len(shot.cameras))
+            return going
 
         views.append(observe(camera, count, network, detector, looked))
     albedo = albedo_of(shot.rig)
-    shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles)
+    shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles) if going else None
     nowhere = np.zeros(count, bool)
     return Context(
         shot, network, network.layout, tie, views, Renderer(shot.rig.triangles, albedo, shadow), Appearance(albedo), shot.start(),
@@ -250,9 +257,12 @@ class _Run:
             context.known = context.seen | shot.held_mask
         if any(isinstance(step, Refine | Smooth) for step in steps) and not shot.settings.refinement:
             self.listener.warning("The amount of temporal refinement is 0: it changes nothing.")
-        # what stays as it is, is in the solution without a word to the listener
-        for i in np.flatnonzero(shot.held_mask if self.solving else context.known):
-            self.solution.status[i] = protocol.LOCKED if shot.locked_mask[i] else protocol.SOLVED
+        self.keep(shot.held_mask if self.solving else context.known)
+
+    def keep(self, stays: Bools) -> None:
+        """What stays as it is [N], is in the solution without a word to the listener."""
+        for i in np.flatnonzero(stays):
+            self.solution.status[i] = protocol.LOCKED if self.context.shot.locked_mask[i] else protocol.SOLVED
             self.solution.reason[i] = ""
 
     def refuse_unseen(self) -> None:
@@ -263,12 +273,12 @@ class _Run:
         for i in np.flatnonzero(~context.known & ~context.fill) if self.solving else []:
             reason = next(view.reasons[i] for view in context.views)
             self._tell(int(i), protocol.FRAME_FAILED, math.nan, "detection", reason)
-        if not context.known.any() and not self.listener.cancelled():
+        if not context.known.any():
             raise no_face(context.views)
 
     def stage(self, name: str, steps: tuple[Step, ...]) -> None:
-        """Run a stage's steps in order and tell its results."""
-        self.context.begun = self.context.pose.copy()
+        """Run a stage's steps in order and tell its results; of a stage that was stopped, those that it has come to."""
+        begun = self.context.begun = self.context.pose.copy()
         done, total = 0, sum(len(self._frames(step)) * _passes(step) for step in steps)
         if not total:
             return
@@ -277,7 +287,10 @@ class _Run:
             self.progress.step(name, done, total)
             if self.listener.cancelled():
                 break
-        for i in np.unique(np.concatenate([self._frames(step) for step in steps])):
+        frames = np.unique(np.concatenate([self._frames(step) for step in steps]))
+        if self.listener.cancelled():
+            frames = frames[self.context.pose[frames].differs(begun[frames])]
+        for i in frames:
             filled = self.context.filled.get(int(i))
             if filled is not None:
                 self._tell(int(i), filled.status, math.nan, name, filled.reason)
@@ -298,10 +311,10 @@ class _Run:
             if not len(self._frames(step)):
                 continue
             if isinstance(step, Fit):
-                self.errors = fit(self.context, step)
+                self.errors = fit(self.context, step, self.listener.cancelled)
                 yield self.context.solvable
             elif isinstance(step, Fill):
-                yield from infill(self.context, step, self.flow)
+                yield from infill(self.context, step, self.flow, self.listener.cancelled)
             elif isinstance(step, Refine):
                 yield from refine(self.context, step, self.flow)
             elif isinstance(step, Smooth):
@@ -317,11 +330,18 @@ class _Run:
     def join(self, stages: dict[str, tuple[Step, ...]]) -> None:
         """Let the solved frames lead to those that stay as they are, once."""
         if self.solving and not self.joined and len(self.context.solvable):
-            join(self.context, [step for steps in stages.values() for step in steps], self.flow)
+            join(
+                self.context, [step for steps in stages.values() for step in steps], self.flow, self.listener.cancelled
+            )
             self.joined = True
 
     def judge(self, overlay: Overlay | None, with_flow: bool) -> None:
-        """Measure every frame's landmark error on a last render (Section 9.1's E1 as RMS pixels), and keep what it shows."""
+        """Measure every frame's landmark error on a last render (Section 9.1's E1 as RMS pixels), and keep what it shows.
+
+        Stopped, it leaves the other frames with the error that their last stage told.
+        """
+        if self.listener.cancelled():
+            return
         context = self.context
         flow = self.flow if overlay is not None and with_flow else None
         witness = None if overlay is None else partial(overlay.add, context)
@@ -336,6 +356,8 @@ class _Run:
             for i, error in zip(index, errors, strict=True):
                 self._tell(int(i), self.solution.status[i], float(error), "judging", self.solution.reason[i])
             self.progress.step("judging", min(start + CHUNK, len(wanted)), len(wanted))
+            if self.listener.cancelled():
+                return
 
     def _tell(self, i: int, status: str, error: float, stage: str, reason: str = "") -> None:
         self.told.add(i)

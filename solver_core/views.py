@@ -94,13 +94,13 @@ def observe(
     count: int,
     network: LandmarkNetwork,
     detector: FaceDetector,
-    step: Callable[[int], bool],  # told how many frames are done; false stops
+    step: Callable[[int], bool],  # told how many frames are done, before each and after the last; false stops
 ) -> View:
     """Find the face in every plate of a camera (Section 5: detector, crop, network).
 
     A frame where it is not found, or whose plate cannot be read, carries the reason; nothing is guessed.
     """
-    filmed = any(number is not None for number in camera.plate["frames"])
+    filmed = any(number is not None for number in camera.plate["frames"]) and step(0)
     plate = open_plate(camera.plate, size=(camera.width, camera.height)) if filmed else None
     crops: list[Crop | None] = [None] * count
     points = np.full((count, network.count, 2), np.nan)
@@ -108,6 +108,8 @@ def observe(
     notes: list[str] = []
     thumbnails = np.full((count, HEIGHT, WIDTH), np.nan, np.float32)
     for i, number in enumerate(camera.plate["frames"]):
+        if not step(i):
+            break
         reasons[i] = ""
         if number is None or plate is None:
             reasons[i] = f"the plate of camera {camera.name} has no picture here"
@@ -129,8 +131,8 @@ def observe(
                             notes.append(found.note)
                 else:
                     reasons[i] = f"camera {camera.name}: {found.reason.rstrip('.')}"
-        if not step(i + 1):
-            break
+    else:
+        step(count)
     return View(camera, plate, crops, points, reasons, find_cuts(thumbnails), notes)
 
 

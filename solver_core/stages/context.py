@@ -20,7 +20,7 @@ from solver_core.stages.catalog import ALL, EYELIDS, JAW_BONE
 from solver_core.tie import Tie
 from solver_core.views import View
 
-CHUNK = 8  # frames in memory at a time
+CHUNK = 2  # frames between two looks at whether the artist has stopped: about a second of one core
 CLOSES_EYE = re.compile(r"blink|(eye|lid)s?[ _.-]*clos|clos[a-z]*[ _.-]*(eye|lid)|au[ _.-]*45(?!\d)", re.IGNORECASE)
 
 

@@ -6,7 +6,7 @@ difference is carried into the frames around it and fades out over a few of them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,13 +24,16 @@ REACH = 6  # frames over which a difference fades out: a quarter of a second of 
 ROUNDS = 3  # of the deep energies: an anchor's answer starts at its neighbour's, which is nearly its own
 
 
-def join(context: Context, steps: Sequence[Step], flow: FlowNetwork) -> Ints:
+def join(
+    context: Context, steps: Sequence[Step], flow: FlowNetwork, cancelled: Callable[[], bool] = lambda: False
+) -> Ints:
     """Let the solved frames lead smoothly to the anchors beside them; context.pose changes, at the anchors not by a bit.
 
     Args:
         context: after its stages.
         steps: what the frames were solved with; the one that answers at the anchors (`widest`) says what may be changed.
         flow: the network for it.
+        cancelled: asked while the anchors are; true stops, and nothing moves.
 
     Returns:
         Indices of the frames that were moved.
@@ -42,7 +45,9 @@ def join(context: Context, steps: Sequence[Step], flow: FlowNetwork) -> Ints:
     anchors = anchors[context.seen[anchors]]
     if not len(anchors) or last is None:
         return anchors[:0]
-    own = answers(context, anchors, solved, last, flow)
+    own = answers(context, anchors, solved, last, flow, cancelled)
+    if cancelled():
+        return anchors[:0]
     change = context.pose[anchors].step_from(own)
     change = limited(change, departure(context.shot.frames, context.pose, anchors, solved))
     free = freed(context, last)
@@ -88,14 +93,16 @@ def beside(frames: Ints, held: Bools, solved: Bools) -> Ints:  # [N] each
     return np.flatnonzero(held & (left | right))
 
 
-def answers(context: Context, anchors: Ints, solved: Bools, last: Fit | Deep, flow: FlowNetwork) -> Pose:
+def answers(
+    context: Context, anchors: Ints, solved: Bools, last: Fit | Deep, flow: FlowNetwork, cancelled: Callable[[], bool]
+) -> Pose:
     """[A] what the solver itself would say at the anchors, beginning where the solved frame beside each is."""
     neighbours = [i + 1 if i + 1 < len(solved) and solved[i + 1] else i - 1 for i in anchors]
     asked = replace(context, pose=context.pose.copy(), asked=anchors)
     asked.pose.assign(anchors, context.pose[np.array(neighbours)])
     lights, albedo = list(context.appearance.lights), context.renderer.albedo
     if isinstance(last, Fit):
-        fit(asked, last)
+        fit(asked, last, cancelled)
     else:
         # a key that only the anchor moves does not seem to move while the anchor stands where its neighbour does
         last = replace(last, sparse=False)
@@ -103,6 +110,10 @@ def answers(context: Context, anchors: Ints, solved: Bools, last: Fit | Deep, fl
             own = asked.pose[anchors]
             for chunk in deep_round(asked, last, flow):
                 own.assign(np.searchsorted(anchors, chunk), asked.pose[chunk])
+                if cancelled():
+                    break
+            if cancelled():
+                break
             # where a round with the skin takes back what all frames moved in common, it takes back what is asked here
             asked.pose.assign(anchors, own)
     context.appearance.lights, context.renderer.albedo = lights, albedo
