@@ -39,6 +39,18 @@ def find_cuts(thumbnails: Floats) -> Bools:  # [N,h,w], NaN where there is no pi
     return cuts
 
 
+def common_cuts(cuts: Bools, pictured: Bools) -> Bools:  # [C,N-1] and [C,N] of C cameras
+    """[N-1] true where the plates of all cameras cut that can say so: those with a picture on both sides.
+
+    Where there is none, those that have a picture again decide, because a cut among frames without a picture lies before the next that has one.
+    """
+    both = pictured[:, :-1] & pictured[:, 1:]
+    again = np.logical_or.accumulate(pictured[:, :-1], axis=1) & pictured[:, 1:]
+    counts = np.where(both.any(0), both, again)
+    common: Bools = counts.any(0) & (cuts | ~counts).all(0)
+    return common
+
+
 def _likeness(first: Floats, second: Floats) -> Floats:
     """[a,b] correlations of two sets of thumbnails."""
     centred = [(one - one.mean((1, 2), keepdims=True)).reshape(len(one), -1) for one in (first, second)]

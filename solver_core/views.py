@@ -32,6 +32,7 @@ class View:
     points: Floats  # [N,L,2] plate pixels, NaN where no face was found
     reasons: list[str]  # N; why there is no face, empty where there is one
     cuts: Bools  # [N-1] true where a cut in the plate lies between a frame and the next
+    pictured: Bools | None = None  # [N] true where the plate has a picture; None: everywhere, if there is a plate
     notes: list[str] = field(default_factory=list)  # what the artist should know of what was found, each sentence once
     _kept: dict[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
 
@@ -39,6 +40,11 @@ class View:
     def seen(self) -> Bools:
         """[N] frames where the face was found."""
         return np.array([crop is not None for crop in self.crops])
+
+    @property
+    def filmed(self) -> Bools:
+        """[N] frames where the plate has a picture."""
+        return np.full(len(self.crops), self.plate is not None) if self.pictured is None else self.pictured
 
     def unit(self, index: Ints) -> Floats:
         """[b] the size in plate pixels of one pixel of the reference crop."""
@@ -133,7 +139,8 @@ def observe(
                     reasons[i] = f"camera {camera.name}: {found.reason.rstrip('.')}"
     else:
         step(count)
-    return View(camera, plate, crops, points, reasons, find_cuts(thumbnails), notes)
+    pictured = np.isfinite(thumbnails).all((1, 2))
+    return View(camera, plate, crops, points, reasons, find_cuts(thumbnails), pictured, notes)
 
 
 def _outside(points: Floats, camera: Camera) -> float:

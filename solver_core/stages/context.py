@@ -9,6 +9,7 @@ import numpy as np
 
 from solver_core.appearance import Appearance
 from solver_core.arrays import Bools, Floats, Ints
+from solver_core.cuts import common_cuts
 from solver_core.energies.energy import Free
 from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.networks.regions import Layout
@@ -84,9 +85,8 @@ class Context:
 
     @property
     def cuts(self) -> Bools:
-        """[N-1] true where the plates of all cameras cut between a frame and the next."""
-        filming = [view.cuts for view in self.views if view.plate is not None]
-        return np.all(filming, axis=0) if filming else np.zeros(len(self.pose) - 1, bool)
+        """[N-1] true where the plates of all cameras that film there cut between a frame and the next."""
+        return common_cuts(np.stack([view.cuts for view in self.views]), np.stack([view.filmed for view in self.views]))
 
     def free(self, keys: tuple[str, ...], *, rotation: bool = True, translation: bool = True) -> Free:
         """The parameters that a step frees; keys that the artist excluded never are.
