@@ -50,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, required=True, metavar="DIR")
     report.add_argument("--shot", type=Path, metavar="SHOT_DIR", help="default: the folder that the solution names")
     report.add_argument("--truth", type=Path, metavar="TRUTH.npz", help="the known answer, where there is one")
+    recover = commands.add_parser("recover", help="make a solution of what a solve that was ended had finished")
+    recover.add_argument("solution", type=Path, metavar="SOLUTION.npz", help="the --out of that solve")
+    recover.add_argument("--out", type=Path, metavar="OTHER.npz", help="write there (default: SOLUTION.npz itself)")
     worker = commands.add_parser("worker", help="serve the add-on over standard input and output")
     worker.add_argument("--log", default="", help="file for messages and errors")
     commands.add_parser("stages", help="print the built-in stages as a stage file")
@@ -81,7 +84,25 @@ def _run(arguments: argparse.Namespace) -> int:
 
         print(report(arguments.solution, arguments.out, arguments.shot, arguments.truth))
         return 0
+    if arguments.command == "recover":
+        return _recover(arguments.solution, arguments.out or arguments.solution)
     return _fit_rig(arguments) if arguments.command == "fit-rig" else _solve(arguments)
+
+
+def _recover(solution: Path, out: Path) -> int:
+    from solver_core.journal import journal_path, recover
+
+    found = recover(solution)
+    if found is None:
+        raise FaceSolveError(
+            f"No solve of {solution} left anything: there is no frame in {journal_path(solution)}.",
+            "Name the file that the solve was to write; one that ended by itself is in that file already.",
+        )
+    if out.exists():
+        raise FaceSolveError(f"{out} is there already, from another solve.", "Name another file with --out.")
+    found.save(out)
+    print(f"{len(found.frames)} frames recovered, {found.frames[0]} to {found.frames[-1]}: {out}")
+    return 0
 
 
 def _fit_rig(arguments: argparse.Namespace) -> int:

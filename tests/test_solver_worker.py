@@ -17,7 +17,8 @@ from little_shot import START, changed
 
 from solver_core import protocol
 from solver_core.cli import main
-from solver_core.journal import journal_path, recover
+from solver_core.journal import Journal, journal_path, recover
+from solver_core.listener import FrameResult, Silent
 from solver_core.solution import load_solution
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -201,6 +202,30 @@ def test_a_killed_command_leaves_its_frames(little_shot, tmp_path):
     left = recover(out)
     assert left.status.count("solved") >= 2
     assert left.names == little_shot.rig.names
+
+
+def test_the_command_line_recovers_what_a_killed_solve_had_finished(tmp_path, capsys):
+    """A torn last line is dropped; a solution that is there is not replaced; where nothing is left, that is said."""
+    out = tmp_path / "out.npz"
+    assert main(["recover", str(out)]) == 1
+    assert "left anything" in capsys.readouterr().err
+    journal = Journal(out, ("jawOpen",), Silent())
+    for frame in (7, 8, 7):
+        weights = np.array([frame / 10 + len(journal_path(out).read_text()) / 1e4])
+        journal.frame(FrameResult(frame, "solved", 1.5, np.eye(3), np.arange(3.0), weights, "rigid"))
+    journal.close(remove=False)
+    with journal_path(out).open("a") as file:
+        file.write('{"frame": 9, "stat')
+    assert main(["recover", str(out)]) == 0
+    assert "2 frames recovered, 7 to 8" in capsys.readouterr().out
+    left = load_solution(out)
+    assert left.frames.tolist() == [7, 8]
+    assert left.pose.weights[0] == weights
+    assert left.status == ["solved"] * 2
+    assert main(["recover", str(out)]) == 1
+    assert "--out" in capsys.readouterr().err
+    assert main(["recover", str(out), "--out", str(tmp_path / "again.npz")]) == 0
+    assert load_solution(tmp_path / "again.npz").frames.tolist() == [7, 8]
 
 
 def test_absent_weights_are_said_with_the_remedy(start, little_shot, tmp_path):
