@@ -328,10 +328,20 @@ def test_the_command_line_says_what_is_wrong_in_a_sentence(tmp_path, capsys):
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("frames", ["a-b", "1001-", "1001-1002-1003", "-5"])
+@pytest.mark.parametrize("frames", ["a-b", "1001-", "1001-1002-1003", "--5", "-", "5-1", "0-99999999999", "1-2000000"])
 def test_a_range_that_is_none_is_refused(tmp_path, capsys, frames):
     assert main(["solve", str(tmp_path), "--out", str(tmp_path / "out.npz"), f"--frames={frames}"]) == 1
     assert frames in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("frames", "said"), [("-5-10", "-5 to 10"), ("-10--5", "-10 to -5"), ("-5", "-5 to -5"), ("7", "7 to 7")]
+)
+@pytest.mark.parametrize("joined", [True, False])
+def test_negative_frames_are_frames(little_shot, tmp_path, capsys, frames, said, joined):
+    asked = [f"--frames={frames}"] if joined else ["--frames", frames]
+    assert main(["solve", str(little_shot.folder), "--out", str(tmp_path / "out.npz"), *asked]) == 1
+    assert f"not from {said}" in capsys.readouterr().err
 
 
 def test_the_command_line_solves_a_range(little_shot, tmp_path, capsys):
