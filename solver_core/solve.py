@@ -120,24 +120,26 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
     flow = flow_network(shot.settings.flow, shot.settings.device)
     for sentence in [*shot.notes, *(unknown_keys(stages, shot.rig) if shot.stage_file else [])]:
         listener.warning(sentence)
-    progress = Progress(listener, _shares(stages))
-
-    def seeing(done: int, total: int) -> bool:
-        progress.step("detection", done, total)
-        return not listener.cancelled()
-
-    context = prepare_context(shot, seeing)
-    solution = empty_solution(shot.frames, context.pose, shot.rig.names)
+    solution = empty_solution(shot.frames, shot.start(), shot.rig.names)
     solution.settings = {
         **asdict(shot.settings),
         "stages": list(stages),
         "stage_file": str(shot.stage_file or ""),
         "shot": str(shot.folder.resolve()),
     }
-    run = _Run(context, solution, listener, progress, flow, np.full(len(shot.frames), math.nan))
-    if listener.cancelled():  # while faces were looked for: nothing is known of any frame
-        run.keep(shot.held_mask)
+    keep(solution, shot, shot.held_mask)
+    progress = Progress(listener, _shares(stages))
+
+    def seeing(done: int, total: int) -> bool:
+        progress.step("detection", done, total)
+        return not listener.cancelled()
+
+    if listener.cancelled():
         return solution
+    context = prepare_context(shot, seeing)
+    if listener.cancelled():  # while faces were looked for: nothing is known of any frame
+        return solution
+    run = _Run(context, solution, listener, progress, flow, np.full(len(shot.frames), math.nan))
     for sentence in _notes(context):
         listener.warning(sentence)
     run.mark_frames(stages)
@@ -152,6 +154,13 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
         run.join(stages)
     run.judge(overlay, measures_flow(stages))
     return solution
+
+
+def keep(solution: Solution, shot: Shot, stays: Bools) -> None:
+    """What stays as it is [N], is in the solution without a word to the listener."""
+    for i in np.flatnonzero(stays):
+        solution.status[i] = protocol.LOCKED if shot.locked_mask[i] else protocol.SOLVED
+        solution.reason[i] = ""
 
 
 def _notes(context: Context) -> Iterator[str]:
@@ -257,13 +266,8 @@ class _Run:
             context.known = context.seen | shot.held_mask
         if any(isinstance(step, Refine | Smooth) for step in steps) and not shot.settings.refinement:
             self.listener.warning("The amount of temporal refinement is 0: it changes nothing.")
-        self.keep(shot.held_mask if self.solving else context.known)
-
-    def keep(self, stays: Bools) -> None:
-        """What stays as it is [N], is in the solution without a word to the listener."""
-        for i in np.flatnonzero(stays):
-            self.solution.status[i] = protocol.LOCKED if self.context.shot.locked_mask[i] else protocol.SOLVED
-            self.solution.reason[i] = ""
+        if not self.solving:
+            keep(self.solution, shot, context.known)
 
     def refuse_unseen(self) -> None:
         """Mark frames without a face, with the first camera's reason; say so if there is none at all."""
