@@ -47,8 +47,7 @@ def common_cuts(cuts: Bools, pictured: Bools) -> Bools:  # [C,N-1] and [C,N] of 
     both = pictured[:, :-1] & pictured[:, 1:]
     again = np.logical_or.accumulate(pictured[:, :-1], axis=1) & pictured[:, 1:]
     counts = np.where(both.any(0), both, again)
-    common: Bools = counts.any(0) & (cuts | ~counts).all(0)
-    return common
+    return np.asarray(counts.any(0) & (cuts | ~counts).all(0))
 
 
 def _likeness(first: Floats, second: Floats) -> Floats:

@@ -139,7 +139,7 @@ def observe(
                     reasons[i] = f"camera {camera.name}: {found.reason.rstrip('.')}"
     else:
         step(count)
-    pictured = np.isfinite(thumbnails).all((1, 2))
+    pictured = np.asarray(np.isfinite(thumbnails).all((1, 2)))
     return View(camera, plate, crops, points, reasons, find_cuts(thumbnails), pictured, notes)
 
 
