@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solver_core.arrays import Bools, Floats, Ints
+from solver_core.cache import remembered
 from solver_core.camera import Camera
 from solver_core.crop import Crop
 from solver_core.cuts import HEIGHT, WIDTH, find_cuts, thumbnail
@@ -17,7 +18,7 @@ from solver_core.networks.landmarks import Found, LandmarkNetwork, locate
 from solver_core.plates import Plate, PlateFrameError, open_plate
 
 REFERENCE_CROP = 256.0  # residuals are counted in pixels of a face crop of this size, so that no weight depends on the plate's resolution
-KEPT = 2000  # crops, 0.3 MB each
+KEPT_BYTES = 96 * 2**20  # of a camera's crops, 0.3 MB each
 NOT_LOOKED_AT = "not looked at"  # the solve was stopped before
 OUT_OF_PICTURE = 0.25  # share of the landmarks that may lie outside the plate
 
@@ -64,13 +65,12 @@ class View:
 
     def _image(self, i: int, size: int) -> npt.NDArray[np.uint8]:
         """Cropped once and kept, 8 bits a channel: rounds come back to every frame."""
-        kept = self._kept.get((i, size))
-        if kept is None:
+
+        def cropped() -> npt.NDArray[np.uint8]:
             sampled = self.crop(i, size).sample(self._footage().read_display(self._number(i)))
-            kept = (np.clip(sampled, 0, 1) * 255 + 0.5).astype(np.uint8)
-            if len(self._kept) < KEPT:
-                self._kept[i, size] = kept
-        return kept
+            return (np.clip(sampled, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+        return remembered(self._kept, (i, size), cropped, KEPT_BYTES, rounds=True)
 
     def linear_images(self, index: Ints, size: int) -> Floats:
         """[b,size,size,3] the plate in its crops, linear Rec.709, float32."""
