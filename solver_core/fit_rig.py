@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from solver_core.arrays import Floats, Ints
 from solver_core.errors import FaceSolveError
+from solver_core.files import replacing
 from solver_core.listener import Listener, Progress
 from solver_core.networks.flow.registry import flow_network
 from solver_core.networks.registry import face_detector
@@ -47,14 +48,13 @@ class FittedRig:
     settings: dict[str, Any]
 
     def save(self, path: Path) -> None:
-        """Write FITTED.npz (docs/shot_format.md).
+        """Write FITTED.npz (docs/shot_format.md) beside its place and move it there.
 
         Raises:
             FaceSolveError: where it cannot be written.
         """
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
+            with replacing(path) as file:
                 np.savez_compressed(
                     file, names=np.array(self.names, np.str_), weights=self.weights, cameras=np.array(self.cameras, np.str_),
                     focal=self.focal, frames=self.frames, error_px=np.array(self.error_px), settings=np.array(json.dumps(self.settings)))  # fmt: skip

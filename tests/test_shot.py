@@ -6,6 +6,7 @@ import copy
 import errno
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from solver_core import journal as journals
 from solver_core import protocol
 from solver_core.errors import FaceSolveError
+from solver_core.fit_rig import FittedRig
 from solver_core.journal import Journal, journal_path, recover
 from solver_core.listener import FrameResult, Progress, Silent
 from solver_core.pose import Pose
@@ -178,12 +180,18 @@ def test_a_full_disk_leaves_the_old_solution(tmp_path, monkeypatch):
     path = tmp_path / "SOLUTION.npz"
     old = a_solution(seed=1)
     old.save(path)
+    fitted = FittedRig(("wide",), np.ones(1), ("A",), np.ones(1), np.array([1]), (2.0, 1.0), {})
+    fitted.save(tmp_path / "FITTED.npz")
+    whole = (tmp_path / "FITTED.npz").read_bytes()
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(FaceSolveError, match="No space left") as caught:
         a_solution(seed=2).save(path)
     assert "space" in caught.value.remedy
     same(load_solution(path), old)
-    assert os.listdir(tmp_path) == ["SOLUTION.npz"]
+    with pytest.raises(FaceSolveError, match="No space left"):
+        replace(fitted, weights=np.zeros(1)).save(tmp_path / "FITTED.npz")
+    assert (tmp_path / "FITTED.npz").read_bytes() == whole
+    assert sorted(os.listdir(tmp_path)) == ["FITTED.npz", "SOLUTION.npz"]
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
