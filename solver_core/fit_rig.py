@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,13 +100,17 @@ def fit_rig(shot: Shot, listener: Listener, *, focal: bool = False, frames: Sequ
         progress.step(stage, done, total)
         return not listener.cancelled()
 
-    context = prepare_context(shot, lambda done, total: step("detection", done, total))
-    if listener.cancelled():
-        return None
+    with contextlib.closing(prepare_context(shot, lambda done, total: step("detection", done, total))) as context:
+        return None if listener.cancelled() else _fitted(context, step, focal=focal, given=bool(len(frames)))
+
+
+def _fitted(context: Context, step: Callable[[str, int, int], bool], *, focal: bool, given: bool) -> FittedRig | None:
+    """Fit to what is seen of the frames, all of them where they are `given`; None where a step says stop."""
+    shot = context.shot
     if not len(context.solvable):
         raise no_face(context.views)
     _run(context, STAGES["rigid"])
-    context = _only(context, context.solvable if frames else choose(context))
+    context = _only(context, context.solvable if given else choose(context))
     before = _run(context, STAGES["expression"])
     zoom = solve_together(context, hear_landmarks(context), np.zeros(len(context.views)), HOLD_LANDMARKS, focal=focal)
     if not step("landmarks", 1, 1):

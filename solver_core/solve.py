@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -94,7 +95,7 @@ def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
     """The stages that the shot asks for, of its stage file where it has one.
 
     Raises:
-        FaceSolveError: an unknown stage, or what is wrong in the stage file, with its line.
+        FaceSolveError: an unknown stage or one named twice, or what is wrong in the stage file, with its line.
     """
     own = read_stages(shot.stage_file, landmark_layout(shot.settings.landmarks)) if shot.stage_file else None
     wanted = shot.stages
@@ -104,14 +105,19 @@ def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
             *(["infill"] if shot.infill_ranges else []),
             *(["refinement"] if shot.settings.refinement else []),
         )
+    twice = next((name for name in wanted or () if (wanted or ()).count(name) > 1), None)
+    if twice is not None:
+        raise FaceSolveError(
+            f"The stage {twice} is named twice.", "Name each stage once; a stage file may give its steps twice."
+        )
     return chosen(wanted, own)
 
 
 def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Solution:
     """Solve a shot.
 
-    A cancelled solve returns what is done; nothing is told of frames that it did not come to. Frames where no camera sees the face are marked failed with the reason. What is to be drawn
-    over the plate is added to the overlay.
+    A cancelled solve returns what is done; nothing is told of frames that it did not come to. Frames where no camera sees the face are
+    marked failed with the reason. What is to be drawn over the plate is added to the overlay.
 
     Raises:
         FaceSolveError: weights or device absent, an unknown stage or network, no face in the rig or in any plate.
@@ -136,23 +142,11 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
 
     if listener.cancelled():
         return solution
-    context = prepare_context(shot, seeing)
-    if listener.cancelled():  # while faces were looked for: nothing is known of any frame
-        return solution
-    run = _Run(context, solution, listener, progress, flow, np.full(len(shot.frames), math.nan))
-    for sentence in _notes(context):
-        listener.warning(sentence)
-    run.mark_frames(stages)
-    run.refuse_unseen()
-    for name, steps in stages.items():
-        # what is carried over from solved frames, or smooths them, begins when they lead to the frames that stay
-        if not listener.cancelled() and any(isinstance(step, Fill | Refine | Smooth) for step in steps):
-            run.join(stages)
-        if not listener.cancelled():
-            run.stage(name, steps)
-    if not listener.cancelled():
-        run.join(stages)
-    run.judge(overlay, measures_flow(stages))
+    with contextlib.closing(prepare_context(shot, seeing)) as context:
+        if not listener.cancelled():  # else while faces were looked for: nothing is known of any frame
+            for sentence in _notes(context):
+                listener.warning(sentence)
+            _Run(context, solution, listener, progress, flow, np.full(len(shot.frames), math.nan)).run(stages, overlay)
     return solution
 
 
@@ -251,6 +245,20 @@ class _Run:
     solving: bool = True  # whether frames are solved one by one; else what is known stays as it is
     joined: bool = False
     told: set[int] = field(default_factory=set)  # indices of the frames that the listener has heard of
+
+    def run(self, stages: dict[str, tuple[Step, ...]], overlay: Overlay | None) -> None:
+        """All of it, until the artist stops it."""
+        self.mark_frames(stages)
+        self.refuse_unseen()
+        for name, steps in stages.items():
+            # what is carried over from solved frames, or smooths them, begins when they lead to the frames that stay
+            if not self.listener.cancelled() and any(isinstance(step, Fill | Refine | Smooth) for step in steps):
+                self.join(stages)
+            if not self.listener.cancelled():
+                self.stage(name, steps)
+        if not self.listener.cancelled():
+            self.join(stages)
+        self.judge(overlay, measures_flow(stages))
 
     def mark_frames(self, stages: dict[str, tuple[Step, ...]]) -> None:
         """Say which frames infill is to fill; a run that only fills keeps the others as they are, and does not tell of them."""

@@ -42,6 +42,12 @@ class View:
         """[N] frames where the face was found."""
         return np.array([crop is not None for crop in self.crops])
 
+    def close(self) -> None:
+        """Let go of the plate's files and memory."""
+        self._kept.clear()
+        if self.plate is not None:
+            self.plate.close()
+
     @property
     def filmed(self) -> Bools:
         """[N] frames where the plate has a picture."""

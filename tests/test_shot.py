@@ -123,6 +123,14 @@ WRONG = {
     "a list for a camera": (at("cameras", 0), [1, 2], "malformed"),
     "a list for settings": (at("settings"), [1], "malformed"),
     "frames that are a word": (at("frames"), "all", "malformed"),
+    "too much refinement": (at("settings", "refinement"), 7, "settings.refinement is 7"),
+    "refinement below nothing": (at("settings", "refinement"), -0.1, "settings.refinement"),
+    "refinement that is not a number": (at("settings", "refinement"), float("nan"), "settings.refinement"),
+    "refinement in words": (at("settings", "refinement"), "strong", "settings.refinement"),
+    "a switch for refinement": (at("settings", "refinement"), True, "settings.refinement"),
+    "a number for a network": (at("settings", "landmarks"), 68, "settings.landmarks"),
+    "time that stands": (at("fps"), 0, "fps"),
+    "time that is not a number": (at("fps"), float("nan"), "fps"),
 }
 
 

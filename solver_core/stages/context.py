@@ -51,6 +51,11 @@ class Context:
     begun: Pose | None = None  # the poses when the stage began
     asked: Ints | None = None  # frames to solve although they are held, and no others; None: all that are not
 
+    def close(self) -> None:
+        """Let go of the plates' files and memory."""
+        for view in self.views:
+            view.close()
+
     @property
     def rig(self) -> Rig:
         """The head."""

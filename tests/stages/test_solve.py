@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import numpy as np
@@ -15,6 +16,7 @@ from solver_core.journal import journal_path
 from solver_core.listener import Silent
 from solver_core.networks.regions import PARTITION
 from solver_core.overlay import overlay_path
+from solver_core.plates.footage import Footage
 from solver_core.report.compare import face_of, measure
 from solver_core.shot import load_shot
 from solver_core.solution import load_solution
@@ -295,6 +297,18 @@ def test_a_plate_without_any_face_is_refused(little_shot, tmp_path):
     assert not (tmp_path / "out.npz").exists()
 
 
+@pytest.mark.parametrize("frame", [START, START + 3])
+def test_plates_are_closed_however_a_solve_ends(little_shot, tmp_path, monkeypatch, frame):
+    """Where a face was found, and where none was."""
+    closed = []
+    monkeypatch.setattr(Footage, "close", lambda footage: closed.append(footage))
+    with contextlib.suppress(FaceSolveError):
+        solve_folder(
+            little_shot.folder, tmp_path / "out.npz", Silent(), Overrides(stages=("rigid",), frames=(frame, frame))
+        )
+    assert len(closed) == 1
+
+
 def test_an_absent_plate_fails_its_frame_alone(little_shot, tmp_path):
     document = json.loads((little_shot.folder / "shot.json").read_text())
     document["cameras"][0]["plate"]["frames"][1] = 4711
@@ -310,6 +324,7 @@ def test_an_absent_plate_fails_its_frame_alone(little_shot, tmp_path):
     ("overrides", "words"),
     [
         (Overrides(stages=("rigid", "hair")), "no stage hair"),
+        (Overrides(stages=("rigid", "expression", "rigid")), "rigid is named twice"),
         (Overrides(frames=(1, 2)), "not from 1 to 2"),
         (Overrides(landmarks="eyes_only"), "eyes_only"),
     ],
