@@ -27,7 +27,7 @@ class Solution:
     pose: Pose  # N poses, K weights
     names: tuple[str, ...]  # K
     status: list[str]  # N of protocol.FRAME_STATUSES
-    error_px: Floats  # [N] plate pixels, NaN where failed
+    error_px: Floats  # [N] plate pixels, NaN where failed or where no camera sees the face
     reason: list[str]  # N, why a frame failed
     settings: dict[str, Any] = field(default_factory=dict)
 
