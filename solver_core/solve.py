@@ -214,7 +214,7 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
             going = going and step(before + done, count * len(shot.cameras))
             return going
 
-        views.append(observe(camera, count, network, detector, looked))
+        views.append(observe(camera, count, network, detector, looked, shot.fps))
     albedo = albedo_of(shot.rig)
     shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles) if going else None
     nowhere = np.zeros(count, bool)

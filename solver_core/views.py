@@ -107,6 +107,7 @@ def observe(
     network: LandmarkNetwork,
     detector: FaceDetector,
     step: Callable[[int], bool],  # told how many frames are done, before each and after the last; false stops
+    fps: float,
 ) -> View:
     """Find the face in every plate of a camera (Section 5: detector, crop, network).
 
@@ -146,7 +147,7 @@ def observe(
     else:
         step(count)
     pictured = np.asarray(np.isfinite(thumbnails).all((1, 2)))
-    return View(camera, plate, crops, points, reasons, find_cuts(thumbnails), pictured, notes)
+    return View(camera, plate, crops, points, reasons, find_cuts(thumbnails, fps), pictured, notes)
 
 
 def _outside(points: Floats, camera: Camera) -> float:

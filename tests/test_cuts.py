@@ -40,6 +40,14 @@ def test_what_comes_back_was_only_covered(length):
     assert places(whole) == []
 
 
+@pytest.mark.parametrize(("fps", "found"), [(24.0, [5, 45]), (60.0, [])])
+def test_how_long_something_may_cover_it_is_a_time(fps, found):
+    """Forty frames are most of two seconds of film, and less than one at 60 frames a second."""
+    whole = scene(0, 60, drift=0.001)
+    whole[5:45] = scene(3, 40)
+    assert np.flatnonzero(find_cuts(whole, fps) & np.isin(np.arange(59), [4, 44])).tolist() == [i - 1 for i in found]
+
+
 def test_duplicated_and_constant_frames_are_no_cuts():
     assert places(np.repeat(scene(0, 5), 3, axis=0)) == []
     assert places(np.full((6, 36, 48), 0.4, np.float32)) == []

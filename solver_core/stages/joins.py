@@ -20,7 +20,7 @@ from solver_core.stages.context import Context
 from solver_core.stages.deep import deep_round
 from solver_core.stages.fit import fit
 
-REACH = 6  # frames over which a difference fades out: a quarter of a second of film
+REACH = 0.25  # seconds over which a difference fades out
 ROUNDS = 3  # of the deep energies: an anchor's answer starts at its neighbour's, which is nearly its own
 
 
@@ -56,7 +56,7 @@ def join(
     # a blink is there or it is not: an anchor's lids say nothing of the frames beside it
     wanted[RIGID + context.free((EYELIDS,)).keys] = False
     change[:, ~wanted] = 0.0
-    step = faded(context.shot.frames, anchors, change, solved)
+    step = faded(context.shot.frames, anchors, change, solved, reach_of(context.shot.fps))
     moved = np.flatnonzero(np.any(step != 0.0, axis=1))
     pose = context.pose[moved].stepped(step[moved])
     keys = free.keys[free.keys < len(context.rig.names)]
@@ -151,24 +151,30 @@ def limited(change: Floats, jump: Floats) -> Floats:
     return np.where(agree, np.sign(change) * np.minimum(np.abs(change), np.abs(jump)), 0.0)
 
 
-def faded(frames: Ints, anchors: Ints, change: Floats, solved: Bools) -> Floats:
-    """[N,P] each anchor's change at the solved frames on both its sides, falling to nothing over `REACH` frames or before the next anchor.
+def reach_of(fps: float) -> int:
+    """How many frames a difference fades out over: six of film, at least one."""
+    return max(1, round(REACH * fps))
+
+
+def faded(frames: Ints, anchors: Ints, change: Floats, solved: Bools, reach: int) -> Floats:
+    """[N,P] each anchor's change at the solved frames on both its sides, falling to nothing over some frames or before the next anchor.
 
     Args:
         frames: [N] scene frames.
         anchors: [A] indices.
         change: [A,P].
         solved: [N] frames that may be moved; a change ends at the first frame that may not.
+        reach: frames.
     """
     step = np.zeros((len(frames), change.shape[1]))
     for anchor, own in zip(anchors, change, strict=True):
         for side in (-1, 1):
             run = [anchor]
-            while len(run) <= REACH + 1 and _goes_on(frames, solved, run[-1], side):
+            while len(run) <= reach + 1 and _goes_on(frames, solved, run[-1], side):
                 run.append(run[-1] + side)
-            ends = len(run) <= REACH + 1  # something that stays, or the shot's end, comes before the change has faded
+            ends = len(run) <= reach + 1  # something that stays, or the shot's end, comes before the change has faded
             stays = ends and 0 <= run[-1] + side < len(frames)
-            length = len(run) if stays else REACH + 1
+            length = len(run) if stays else reach + 1
             for distance, i in enumerate(run[1:], 1):
                 step[i] += _ease(1.0 - distance / length) * own
     return step

@@ -15,8 +15,9 @@ from solver_core.listener import Silent
 from solver_core.pose import Pose
 from solver_core.shot import load_shot
 from solver_core.stages.catalog import ALL, EYELIDS, SOLVE_SHOT, STAGES, Deep, Fit
-from solver_core.stages.joins import REACH, beside, departure, faded, join, limited, widest
+from solver_core.stages.joins import beside, departure, faded, join, limited, reach_of, widest
 
+REACH = 6  # frames
 numbers = st.floats(-10.0, 10.0, allow_nan=False)
 
 
@@ -56,24 +57,31 @@ def test_a_change_fades_from_its_anchor_and_stops_at_what_stays(anchors, failed)
     frames = np.arange(40) + 1001
     solved = ~np.isin(np.arange(40), [*anchors, *failed])
     at = beside(frames, np.isin(np.arange(40), list(anchors)), solved)
-    step = faded(frames, at, np.ones((len(at), 2)), solved)
+    step = faded(frames, at, np.ones((len(at), 2)), solved, REACH)
     assert np.all(step[~solved] == 0.0)
     assert np.all(step >= 0.0)
     for i in np.flatnonzero(solved):
         reaching = [a for a in at if abs(i - a) <= REACH and solved[min(a, i) : max(a, i) + 1].sum() == abs(i - a)]
         assert bool(step[i].any()) == bool(reaching)
     for a in at:  # alone, a change falls from frame to frame
-        alone = faded(frames, np.array([a]), np.ones((1, 1)), solved)[:, 0]
+        alone = faded(frames, np.array([a]), np.ones((1, 1)), solved, REACH)[:, 0]
         for side in (alone[a + 1 :], alone[:a][::-1]):
             run = side[: np.argmin(side > 0.0)] if (side == 0.0).any() else side
             assert np.all(np.diff(run) < 0.0)
             assert not len(run) or run[0] > 0.4
 
 
+def test_a_change_takes_the_same_time_at_any_rate():
+    assert [reach_of(fps) for fps in (0.5, 24.0, 25.0, 60.0)] == [1, REACH, REACH, 15]
+    frames = np.arange(40)
+    step = faded(frames, np.array([0]), np.ones((1, 1)), frames > 0, reach_of(60.0))[:, 0]
+    assert np.flatnonzero(step).tolist() == list(range(1, 16))
+
+
 def test_frames_that_are_not_there_end_a_change():
     frames = np.array([1, 2, 3, 10, 11])
     solved = np.array([False, True, True, True, True])
-    step = faded(frames, np.array([0]), np.ones((1, 1)), solved)[:, 0]
+    step = faded(frames, np.array([0]), np.ones((1, 1)), solved, REACH)[:, 0]
     assert step[1] > step[2] > 0.0
     assert not step[3:].any()
     assert list(beside(frames, ~solved, solved)) == [0]
