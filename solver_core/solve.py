@@ -270,12 +270,16 @@ class _Run:
             context.fill, context.known = marks.fill, marks.known
             for note in marks.notes:
                 self.listener.warning(note)
-        else:
+        elif self.solving:
             context.known = context.seen | shot.held_mask
+        else:
+            context.take_up()
         if any(isinstance(step, Refine | Smooth) for step in steps) and not shot.settings.refinement:
             self.listener.warning("The amount of temporal refinement is 0: it changes nothing.")
         if not self.solving:
             keep(self.solution, shot, context.known)
+            for i, filled in context.filled.items():
+                self.solution.status[i], self.solution.reason[i] = filled.status, filled.reason
 
     def refuse_unseen(self) -> None:
         """Mark frames without a face, with the first camera's reason; say so if there is none at all."""

@@ -21,7 +21,7 @@ from solver_core.fit_rig import FittedRig
 from solver_core.journal import Journal, journal_path, recover
 from solver_core.listener import FrameResult, Progress, Silent
 from solver_core.pose import Pose
-from solver_core.shot import load_shot
+from solver_core.shot import Earlier, load_shot
 from solver_core.solution import Solution, empty_solution, load_solution
 
 N, K = 3, 2
@@ -79,6 +79,15 @@ def test_locked_frames_are_where_the_solve_starts(tmp_path, document):
     np.testing.assert_array_equal(shot.initial.weights[1], document["initial"]["weights"][1])
 
 
+def test_what_the_last_solve_made_of_frames_may_be_said(tmp_path, document):
+    assert load(tmp_path, document).earlier == {}
+    document["earlier"] = [
+        {"frame": 1002, "status": "interpolated", "reason": "dark"},
+        {"frame": 1005, "status": "solved"},
+    ]
+    assert load(tmp_path, document).earlier == {1002: Earlier("interpolated", "dark"), 1005: Earlier("solved")}
+
+
 def test_a_range_keeps_frames_cameras_and_locks_together(tmp_path, document):
     part = load(tmp_path, document).between(1002, 1100)
     assert part.frames.tolist() == [1002, 1005]
@@ -129,6 +138,7 @@ WRONG = {
     "refinement in words": (at("settings", "refinement"), "strong", "settings.refinement"),
     "a switch for refinement": (at("settings", "refinement"), True, "settings.refinement"),
     "a number for a network": (at("settings", "landmarks"), 68, "settings.landmarks"),
+    "a status that is none": (at("earlier"), [{"frame": 1001, "status": "fine"}], "earlier.status"),
     "time that stands": (at("fps"), 0, "fps"),
     "time that is not a number": (at("fps"), float("nan"), "fps"),
 }

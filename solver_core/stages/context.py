@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from solver_core import protocol
 from solver_core.appearance import Appearance
 from solver_core.arrays import Bools, Floats, Ints
 from solver_core.cuts import common_cuts
@@ -55,6 +56,18 @@ class Context:
         """Let go of the plates' files and memory."""
         for view in self.views:
             view.close()
+
+    def take_up(self) -> None:
+        """Begin where the last solve ended: frames that it has filled are filled, those that failed are not known. `fill`, `known`, `filled` change."""
+        self.known = self.seen | self.held
+        for i, frame in enumerate(self.shot.frames):
+            earlier = self.shot.earlier.get(int(frame))
+            if earlier is None or self.held[i]:
+                continue
+            if earlier.status in {protocol.INFILLED, protocol.INTERPOLATED}:
+                self.filled[i] = Filled(earlier.status, earlier.reason)
+            self.fill[i] = i in self.filled or earlier.status == protocol.FRAME_FAILED
+            self.known[i] = not self.fill[i]
 
     @property
     def rig(self) -> Rig:
