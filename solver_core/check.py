@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -30,7 +31,16 @@ def check(listener: Listener | None = None, device: str = "cpu") -> tuple[list[s
     lines = [f"Face Solve {__version__}, Python {platform.python_version()} on {platform.machine()}."]
     try:
         import torch
-
+    except OSError as error:  # its libraries want others of the system
+        remedy = (
+            "Install Microsoft's Visual C++ Redistributable (x64), then check again."
+            if sys.platform == "win32"
+            else "Install the solver again."
+        )
+        return [*lines, f"PyTorch is here but cannot load its libraries: {error}. {remedy}"], False
+    except ImportError as error:
+        return [*lines, f"PyTorch is missing: {error}. Install the solver again."], False
+    try:
         cuda = f"CUDA on {torch.cuda.get_device_name(0)}" if torch.cuda.is_available() else "no CUDA device"
         threads = torch.get_num_threads()
         lines.append(f"PyTorch {torch.__version__}, {threads} thread{'s' if threads > 1 else ''}, {cuda}.")

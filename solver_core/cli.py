@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Self
 from solver_core import __version__
 from solver_core.errors import FaceSolveError
 from solver_core.listener import FrameResult
+
+FARTHEST = 1_048_574  # Blender's frames go so far, to both sides
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -21,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
             from solver_core.networks.weights import main as weights
 
             return weights(arguments[1:])
-        return _run(_parser().parse_args(arguments))
+        return _run(_parser().parse_args(_with_negative_frames(arguments)))
     except FaceSolveError as error:
         print(f"face-solve: {error}", file=sys.stderr)
         return 1
@@ -50,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, required=True, metavar="DIR")
     report.add_argument("--shot", type=Path, metavar="SHOT_DIR", help="default: the folder that the solution names")
     report.add_argument("--truth", type=Path, metavar="TRUTH.npz", help="the known answer, where there is one")
+    recover = commands.add_parser("recover", help="make a solution of what a solve that was ended had finished")
+    recover.add_argument("solution", type=Path, metavar="SOLUTION.npz", help="the --out of that solve")
+    recover.add_argument("--out", type=Path, metavar="OTHER.npz", help="write there (default: SOLUTION.npz itself)")
     worker = commands.add_parser("worker", help="serve the add-on over standard input and output")
     worker.add_argument("--log", default="", help="file for messages and errors")
     commands.add_parser("stages", help="print the built-in stages as a stage file")
@@ -81,7 +87,25 @@ def _run(arguments: argparse.Namespace) -> int:
 
         print(report(arguments.solution, arguments.out, arguments.shot, arguments.truth))
         return 0
+    if arguments.command == "recover":
+        return _recover(arguments.solution, arguments.out or arguments.solution)
     return _fit_rig(arguments) if arguments.command == "fit-rig" else _solve(arguments)
+
+
+def _recover(solution: Path, out: Path) -> int:
+    from solver_core.journal import journal_path, recover
+
+    found = recover(solution)
+    if found is None:
+        raise FaceSolveError(
+            f"No solve of {solution} left anything: there is no frame in {journal_path(solution)}.",
+            "Name the file that the solve was to write; one that ended by itself is in that file already.",
+        )
+    if out.exists():
+        raise FaceSolveError(f"{out} is there already, from another solve.", "Name another file with --out.")
+    found.save(out)
+    print(f"{len(found.frames)} frames recovered, {found.frames[0]} to {found.frames[-1]}: {out}")
+    return 0
 
 
 def _fit_rig(arguments: argparse.Namespace) -> int:
@@ -101,11 +125,31 @@ def _fit_rig(arguments: argparse.Namespace) -> int:
 
 
 def _range(option: str, text: str) -> tuple[int, int]:
-    """The first and the last frame of "1001-1048" or "1001"."""
-    first, dash, last = text.partition("-")
-    if not (first.isdigit() and (last.isdigit() or not dash)):
+    """The first and the last frame of "1001-1048" or "1001"; the hyphen behind a digit parts them, any other is a sign: "-10--5", "-5-10", "-5".
+
+    Raises:
+        FaceSolveError: where it is none, goes backward, or beyond the frames that Blender has.
+    """
+    match = re.fullmatch(r"(-?[0-9]{1,9})(?:-(-?[0-9]{1,9}))?", text)
+    if match is None:
         raise FaceSolveError(f"{option} {text} is no range.", "Write it as 1001-1048.")
-    return int(first), int(last or first)
+    first, last = int(match[1]), int(match[2] or match[1])
+    if last < first:
+        raise FaceSolveError(f"{option} {text} ends before it starts.", "Give the first frame first.")
+    if max(-first, last) > FARTHEST:
+        raise FaceSolveError(f"{option} {text} goes beyond frame {FARTHEST}.", "Give frames of the shot.")
+    return first, last
+
+
+def _with_negative_frames(arguments: list[str]) -> list[str]:
+    """The same with "--frames -5-10" as one word: a word that begins with a hyphen is taken for an option."""
+    joined: list[str] = []
+    for word in arguments:
+        if joined and joined[-1] == "--frames" and re.match(r"-[0-9]", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _solve(arguments: argparse.Namespace) -> int:

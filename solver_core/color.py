@@ -30,13 +30,6 @@ def srgb_decode(encoded: npt.ArrayLike) -> npt.NDArray[np.floating]:
     return np.where(x <= _ENCODED_END, x / 12.92, power).astype(x.dtype, copy=False)
 
 
-def srgb_encode_derivative(linear: npt.ArrayLike) -> npt.NDArray[np.floating]:
-    """The slope of `srgb_encode` at `linear`, same shape and type."""
-    x = _floating(linear)
-    power = (1.055 / 2.4) * np.maximum(x, _LINEAR_END) ** (1 / 2.4 - 1)
-    return np.where(x <= _LINEAR_END, 12.92, power).astype(x.dtype, copy=False)
-
-
 def _floating(values: npt.ArrayLike) -> npt.NDArray[np.floating]:
     array = np.asarray(values)
     return array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from solver_core.arrays import Floats, Ints
 from solver_core.errors import FaceSolveError
+from solver_core.files import replacing
 from solver_core.listener import Listener, Progress
 from solver_core.networks.flow.registry import flow_network
 from solver_core.networks.registry import face_detector
@@ -47,14 +49,13 @@ class FittedRig:
     settings: dict[str, Any]
 
     def save(self, path: Path) -> None:
-        """Write FITTED.npz (docs/shot_format.md).
+        """Write FITTED.npz (docs/shot_format.md) beside its place and move it there.
 
         Raises:
             FaceSolveError: where it cannot be written.
         """
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
+            with replacing(path) as file:
                 np.savez_compressed(
                     file, names=np.array(self.names, np.str_), weights=self.weights, cameras=np.array(self.cameras, np.str_),
                     focal=self.focal, frames=self.frames, error_px=np.array(self.error_px), settings=np.array(json.dumps(self.settings)))  # fmt: skip
@@ -99,13 +100,17 @@ def fit_rig(shot: Shot, listener: Listener, *, focal: bool = False, frames: Sequ
         progress.step(stage, done, total)
         return not listener.cancelled()
 
-    context = prepare_context(shot, lambda done, total: step("detection", done, total))
-    if listener.cancelled():
-        return None
+    with contextlib.closing(prepare_context(shot, lambda done, total: step("detection", done, total))) as context:
+        return None if listener.cancelled() else _fitted(context, step, focal=focal, given=bool(len(frames)))
+
+
+def _fitted(context: Context, step: Callable[[str, int, int], bool], *, focal: bool, given: bool) -> FittedRig | None:
+    """Fit to what is seen of the frames, all of them where they are `given`; None where a step says stop."""
+    shot = context.shot
     if not len(context.solvable):
         raise no_face(context.views)
     _run(context, STAGES["rigid"])
-    context = _only(context, context.solvable if frames else choose(context))
+    context = _only(context, context.solvable if given else choose(context))
     before = _run(context, STAGES["expression"])
     zoom = solve_together(context, hear_landmarks(context), np.zeros(len(context.views)), HOLD_LANDMARKS, focal=focal)
     if not step("landmarks", 1, 1):

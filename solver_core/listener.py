@@ -17,7 +17,7 @@ class FrameResult:
 
     frame: int
     status: str  # of protocol.FRAME_STATUSES
-    error_px: float  # NaN where failed
+    error_px: float  # NaN where failed or where no camera sees the face
     rotation: Floats  # [3,3]
     translation: Floats  # [3]
     weights: Floats  # [K]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from solver_core.arrays import Floats
 from solver_core.errors import FaceSolveError
+from solver_core.files import replacing
 from solver_core.flow_colors import middlebury
 from solver_core.networks.regions import PARTITION, Layout
 from solver_core.stages.context import Context
@@ -48,15 +48,10 @@ class Overlay:
         Raises:
             FaceSolveError: where the folder cannot be written or the disk is full.
         """
-        beside = path.with_name(path.name + ".writing")
         try:
-            with beside.open("wb") as file:
+            with replacing(path) as file:
                 np.savez_compressed(file, **self._arrays)  # type: ignore[arg-type]
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
         except OSError as error:
-            beside.unlink(missing_ok=True)
             raise FaceSolveError(
                 f"The overlays cannot be written to {path}: {error.strerror or error}.", "Free some space there."
             ) from error

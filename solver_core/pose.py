@@ -46,6 +46,14 @@ class Pose:
         if self.jaw is not None and other.jaw is not None:
             self.jaw.assign(index, other.jaw)
 
+    def differs(self, other: Pose) -> Bools:  # other B poses
+        """[B] whether any bit of a frame's parameters is another."""
+        pairs = [(self.rotation, other.rotation), (self.translation, other.translation), (self.weights, other.weights)]
+        if self.jaw is not None and other.jaw is not None:
+            pairs += [(self.jaw.rotation, other.jaw.rotation), (self.jaw.translation, other.jaw.translation)]
+        differ: Bools = np.any([(a != b).reshape(len(self), -1).any(1) for a, b in pairs], axis=0)
+        return differ
+
     def step_from(self, other: Pose) -> Floats:  # other B poses
         """[B,6+K] or [B,6+K+6] the step that leads from the others here: `other.stepped(self.step_from(other))` is this pose."""
         parts = [_turn(self.rotation, other.rotation), self.translation - other.translation, self.weights - other.weights]  # fmt: skip

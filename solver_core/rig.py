@@ -205,8 +205,8 @@ def check_rig(rig: Rig) -> None:
     """Refuse what cannot be solved, in the artist's words.
 
     Raises:
-        FaceSolveError: no shape keys, values that are not numbers, enormous values, contradictory slider ranges, a negative
-            strength, a scale of zero.
+        FaceSolveError: no shape keys, values that are not numbers, enormous values, contradictory slider ranges of keys that are
+            solved or fitted, a negative strength, a scale of zero.
     """
     if not rig.names:
         raise FaceSolveError("The face has no shape keys.", "Choose the mesh that carries the expressions.")
@@ -229,10 +229,14 @@ def check_rig(rig: Rig) -> None:
         raise FaceSolveError("A vertex colour of the face is not a number.", "Repair or delete the colour attribute.")
     if rig.jaw is not None:
         _check_jaw(rig.jaw)
-    for name, low, high in zip(rig.names, rig.minimum, rig.maximum, strict=True):
-        if not low < high:
+    moved = rig.solved.copy()
+    moved[rig.fittable] = True
+    for name, low, high, moves in zip(rig.names, rig.minimum, rig.maximum, moved, strict=True):
+        if np.isnan(low + high) or (moves and not low < high):
             raise FaceSolveError(
-                f"The slider of shape key {name} goes from {low:g} to {high:g}.", "Give it a range, or exclude the key.")  # fmt: skip
+                f"The slider of shape key {name} goes from {low:g} to {high:g}.",
+                "Give it a range, or exclude the key." if moves else "Give it a range.",
+            )
 
 
 def _check_jaw(jaw: JawBone) -> None:

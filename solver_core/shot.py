@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from solver_core.distortion import COEFFICIENTS, Distortion
 from solver_core.errors import FaceSolveError
 from solver_core.jaw import JawMotion, at_rest
 from solver_core.pose import Pose
-from solver_core.protocol import SHOT_SCHEMA_VERSION
+from solver_core.protocol import FRAME_STATUSES, SHOT_SCHEMA_VERSION
 from solver_core.rig import Rig, load_rig
 from solver_core.texture import Texture, painted, read_layout
 
@@ -36,6 +37,14 @@ class LockedFrame:
     def pose(self) -> Pose:
         """The frame's pose."""
         return Pose(self.rotation[None], self.translation[None], self.weights[None], self.jaw)
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What the last solve made of a frame."""
+
+    status: str  # of protocol.FRAME_STATUSES
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,7 @@ class Shot:
     neighbours: tuple[int, ...] = ()  # scene frames beside the part to solve, kept at their initial poses
     infill_ranges: tuple[tuple[int, int], ...] = ()
     settings: Settings = field(default_factory=Settings)
+    earlier: Mapping[int, Earlier] = field(default_factory=dict)  # scene frame -> what the last solve made of it
     stages: tuple[str, ...] | None = None
     stage_file: Path | None = None  # a studio's own stages
     notes: tuple[str, ...] = ()  # what the artist should know of what was read
@@ -160,26 +170,49 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         for item in document.get("locked", [])
         if int(item["frame"]) in set(frames.tolist())
     )
-    known = Settings.__dataclass_fields__
-    settings = Settings(**{key: value for key, value in document.get("settings", {}).items() if key in known})
-    settings = replace(settings, reference_frames=tuple(int(frame) for frame in settings.reference_frames))
     stages = document.get("stages")
     return Shot(
         name=str(document.get("name", folder.name)),
         folder=folder,
         frames=frames,
-        fps=float(document.get("fps", 24.0)),
+        fps=_between(document.get("fps", 24.0), 1e-3, 1e4, "fps"),
         cameras=tuple(_camera(item, count) for item in document["cameras"]),
         rig=rig,
         initial=pose,
         locked=locked,
         neighbours=tuple(int(frame) for frame in document.get("neighbours", [])),
         infill_ranges=tuple((int(r["frame_start"]), int(r["frame_end"])) for r in document.get("infill_ranges", [])),
-        settings=settings,
+        settings=_settings(document.get("settings", {})),
+        earlier={int(item["frame"]): _earlier(item) for item in document.get("earlier", [])},
         stages=None if stages is None else tuple(str(stage) for stage in stages),
         stage_file=folder / str(document["stage_file"]) if document.get("stage_file") else None,
         notes=tuple(notes),
     )
+
+
+def _earlier(item: dict[str, Any]) -> Earlier:
+    if item["status"] not in FRAME_STATUSES:
+        raise ValueError(f"earlier.status is {item['status']!r}, expected one of {', '.join(FRAME_STATUSES)}")
+    return Earlier(str(item["status"]), str(item.get("reason", "")))
+
+
+def _settings(document: dict[str, Any]) -> Settings:
+    """The settings that this version knows; others are left aside."""
+    given = {key: value for key, value in document.items() if key in Settings.__dataclass_fields__}
+    for name in ("landmarks", "detector", "flow", "device"):
+        if not isinstance(given.get(name, ""), str):
+            raise TypeError(f"settings.{name} is {given[name]!r}, expected a name")
+    if "refinement" in given:
+        given["refinement"] = _between(given["refinement"], 0.0, 1.0, "settings.refinement")
+    if "reference_frames" in given:
+        given["reference_frames"] = tuple(int(frame) for frame in given["reference_frames"])
+    return Settings(**given)
+
+
+def _between(value: object, low: float, high: float, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(f"{name} is {value!r}, expected a number from {low:g} to {high:g}")
+    return float(value)
 
 
 def _rig(path: Path, folder: Path, textures: list[dict[str, Any]]) -> tuple[Rig, list[str]]:

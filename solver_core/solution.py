@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import platform
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 from solver_core import __version__
 from solver_core.arrays import Floats, Ints, Strings
 from solver_core.errors import FaceSolveError
+from solver_core.files import replacing
 from solver_core.jaw import JawMotion
 from solver_core.pose import Pose
 from solver_core.protocol import FRAME_FAILED, FRAME_STATUSES
@@ -28,7 +27,7 @@ class Solution:
     pose: Pose  # N poses, K weights
     names: tuple[str, ...]  # K
     status: list[str]  # N of protocol.FRAME_STATUSES
-    error_px: Floats  # [N] plate pixels, NaN where failed
+    error_px: Floats  # [N] plate pixels, NaN where failed or where no camera sees the face
     reason: list[str]  # N, why a frame failed
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -43,10 +42,8 @@ class Solution:
         moved: dict[str, Any] = (
             {} if jaw is None else {"jaw_rotation": jaw.rotation, "jaw_translation": jaw.translation}
         )
-        beside = path.with_name(path.name + ".writing")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with beside.open("wb") as file:
+            with replacing(path) as file:
                 np.savez_compressed(
                     file,
                     frames=self.frames,
@@ -61,12 +58,7 @@ class Solution:
                     settings=np.array(json.dumps(self.settings)),
                     versions=np.array(json.dumps(versions)),
                 )
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
         except OSError as error:
-            with contextlib.suppress(OSError):  # where the folder cannot even be made, there is nothing to take away
-                beside.unlink()
             raise FaceSolveError(
                 f"The solution cannot be written to {path}: {error.strerror or error}.",
                 "Free some space or choose a folder that can be written; the frames that arrived are on the timeline.",

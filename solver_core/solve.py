@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -12,7 +13,7 @@ import numpy as np
 
 from solver_core import protocol
 from solver_core.appearance import Appearance, albedo_of
-from solver_core.arrays import Floats, Ints
+from solver_core.arrays import Bools, Floats, Ints
 from solver_core.errors import FaceSolveError
 from solver_core.flow import FlowNetwork
 from solver_core.journal import Journal
@@ -96,7 +97,7 @@ def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
     """The stages that the shot asks for, of its stage file where it has one.
 
     Raises:
-        FaceSolveError: an unknown stage, or what is wrong in the stage file, with its line.
+        FaceSolveError: an unknown stage or one named twice, or what is wrong in the stage file, with its line.
     """
     own = read_stages(shot.stage_file, landmark_layout(shot.settings.landmarks)) if shot.stage_file else None
     wanted = shot.stages
@@ -106,14 +107,19 @@ def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
             *(["infill"] if shot.infill_ranges else []),
             *(["refinement"] if shot.settings.refinement else []),
         )
+    twice = next((name for name in wanted or () if (wanted or ()).count(name) > 1), None)
+    if twice is not None:
+        raise FaceSolveError(
+            f"The stage {twice} is named twice.", "Name each stage once; a stage file may give its steps twice."
+        )
     return chosen(wanted, own)
 
 
 def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Solution:
     """Solve a shot.
 
-    A cancelled solve returns what is done. Frames where no camera sees the face are marked failed with the reason. What is to be drawn
-    over the plate is added to the overlay.
+    A cancelled solve returns what is done; nothing is told of frames that it did not come to. Frames where no camera sees the face are
+    marked failed with the reason. What is to be drawn over the plate is added to the overlay.
 
     Raises:
         FaceSolveError: weights or device absent, an unknown stage or network, no face in the rig or in any plate.
@@ -122,35 +128,35 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
     flow = flow_network(shot.settings.flow, shot.settings.device)
     for sentence in [*shot.notes, *(unknown_keys(stages, shot.rig) if shot.stage_file else [])]:
         listener.warning(sentence)
-    progress = Progress(listener, _shares(stages))
-
-    def seeing(done: int, total: int) -> bool:
-        progress.step("detection", done, total)
-        return not listener.cancelled()
-
-    context = prepare_context(shot, seeing)
-    solution = empty_solution(shot.frames, context.pose, shot.rig.names)
+    solution = empty_solution(shot.frames, shot.start(), shot.rig.names)
     solution.settings = {
         **asdict(shot.settings),
         "stages": list(stages),
         "stage_file": str(shot.stage_file or ""),
         "shot": str(shot.folder.resolve()),
     }
-    run = _Run(context, solution, listener, progress, flow, np.full(len(shot.frames), math.nan))
-    for sentence in _notes(context):
-        listener.warning(sentence)
-    run.mark_frames(stages)
-    run.refuse_unseen()
-    for name, steps in stages.items():
-        # what is carried over from solved frames, or smooths them, begins when they lead to the frames that stay
-        if not listener.cancelled() and any(isinstance(step, Fill | Refine | Smooth) for step in steps):
-            run.join(stages)
-        if not listener.cancelled():
-            run.stage(name, steps)
-    if not listener.cancelled():
-        run.join(stages)
-    run.judge(overlay, measures_flow(stages))
+    keep(solution, shot, shot.held_mask)
+    progress = Progress(listener, _shares(stages))
+
+    def seeing(done: int, total: int) -> bool:
+        progress.step("detection", done, total)
+        return not listener.cancelled()
+
+    if listener.cancelled():
+        return solution
+    with contextlib.closing(prepare_context(shot, seeing)) as context:
+        if not listener.cancelled():  # else while faces were looked for: nothing is known of any frame
+            for sentence in _notes(context):
+                listener.warning(sentence)
+            _Run(context, solution, listener, progress, flow, np.full(len(shot.frames), math.nan)).run(stages, overlay)
     return solution
+
+
+def keep(solution: Solution, shot: Shot, stays: Bools) -> None:
+    """What stays as it is [N], is in the solution without a word to the listener."""
+    for i in np.flatnonzero(stays):
+        solution.status[i] = protocol.LOCKED if shot.locked_mask[i] else protocol.SOLVED
+        solution.reason[i] = ""
 
 
 def _notes(context: Context) -> Iterator[str]:
@@ -190,7 +196,7 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
 
     Args:
         shot: whose frames are looked at.
-        step: told how many plates of how many are done; false stops.
+        step: told how many plates of how many are done; false stops, and what is left out by that is no context to solve with.
 
     Raises:
         FaceSolveError: weights absent, an unknown network, no face in the rig.
@@ -201,14 +207,18 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
     tie = tie_landmarks(actor, network, detector)
     count = len(shot.frames)
     views = []
+    going = True
+
     for number, camera in enumerate(shot.cameras):
 
         def looked(done: int, before: int = number * count) -> bool:
-            return step(before + done, count * len(shot.cameras))
+            nonlocal going
+            going = going and step(before + done, count * len(shot.cameras))
+            return going
 
-        views.append(observe(camera, count, network, detector, looked))
+        views.append(observe(camera, count, network, detector, looked, shot.fps))
     albedo = albedo_of(shot.rig)
-    shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles)
+    shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles) if going else None
     nowhere = np.zeros(count, bool)
     return Context(
         shot, network, network.layout, tie, views, Renderer(shot.rig.triangles, albedo, shadow), Appearance(albedo), shot.start(),
@@ -238,6 +248,20 @@ class _Run:
     joined: bool = False
     told: set[int] = field(default_factory=set)  # indices of the frames that the listener has heard of
 
+    def run(self, stages: dict[str, tuple[Step, ...]], overlay: Overlay | None) -> None:
+        """All of it, until the artist stops it."""
+        self.mark_frames(stages)
+        self.refuse_unseen()
+        for name, steps in stages.items():
+            # what is carried over from solved frames, or smooths them, begins when they lead to the frames that stay
+            if not self.listener.cancelled() and any(isinstance(step, Fill | Refine | Smooth) for step in steps):
+                self.join(stages)
+            if not self.listener.cancelled():
+                self.stage(name, steps)
+        if not self.listener.cancelled():
+            self.join(stages)
+        self.judge(overlay, measures_flow(stages))
+
     def mark_frames(self, stages: dict[str, tuple[Step, ...]]) -> None:
         """Say which frames infill is to fill; a run that only fills keeps the others as they are, and does not tell of them."""
         context, shot = self.context, self.context.shot
@@ -248,14 +272,16 @@ class _Run:
             context.fill, context.known = marks.fill, marks.known
             for note in marks.notes:
                 self.listener.warning(note)
-        else:
+        elif self.solving:
             context.known = context.seen | shot.held_mask
+        else:
+            context.take_up()
         if any(isinstance(step, Refine | Smooth) for step in steps) and not shot.settings.refinement:
             self.listener.warning("The amount of temporal refinement is 0: it changes nothing.")
-        # what stays as it is, is in the solution without a word to the listener
-        for i in np.flatnonzero(shot.held_mask if self.solving else context.known):
-            self.solution.status[i] = protocol.LOCKED if shot.locked_mask[i] else protocol.SOLVED
-            self.solution.reason[i] = ""
+        if not self.solving:
+            keep(self.solution, shot, context.known)
+            for i, filled in context.filled.items():
+                self.solution.status[i], self.solution.reason[i] = filled.status, filled.reason
 
     def refuse_unseen(self) -> None:
         """Mark frames without a face, with the first camera's reason; say so if there is none at all."""
@@ -265,12 +291,12 @@ class _Run:
         for i in np.flatnonzero(~context.known & ~context.fill) if self.solving else []:
             reason = next(view.reasons[i] for view in context.views)
             self._tell(int(i), protocol.FRAME_FAILED, math.nan, "detection", reason)
-        if not context.known.any() and not self.listener.cancelled():
+        if not context.known.any():
             raise no_face(context.views)
 
     def stage(self, name: str, steps: tuple[Step, ...]) -> None:
-        """Run a stage's steps in order and tell its results."""
-        self.context.begun = self.context.pose.copy()
+        """Run a stage's steps in order and tell its results; of a stage that was stopped, those that it has come to."""
+        begun = self.context.begun = self.context.pose.copy()
         done, total = 0, sum(len(self._frames(step)) * _passes(step) for step in steps)
         if not total:
             return
@@ -279,7 +305,10 @@ class _Run:
             self.progress.step(name, done, total)
             if self.listener.cancelled():
                 break
-        for i in np.unique(np.concatenate([self._frames(step) for step in steps])):
+        frames = np.unique(np.concatenate([self._frames(step) for step in steps]))
+        if self.listener.cancelled():
+            frames = frames[self.context.pose[frames].differs(begun[frames])]
+        for i in frames:
             filled = self.context.filled.get(int(i))
             if filled is not None:
                 self._tell(int(i), filled.status, math.nan, name, filled.reason)
@@ -300,10 +329,10 @@ class _Run:
             if not len(self._frames(step)):
                 continue
             if isinstance(step, Fit):
-                self.errors = fit(self.context, step)
+                self.errors = fit(self.context, step, self.listener.cancelled)
                 yield self.context.solvable
             elif isinstance(step, Fill):
-                yield from infill(self.context, step, self.flow)
+                yield from infill(self.context, step, self.flow, self.listener.cancelled)
             elif isinstance(step, Refine):
                 yield from refine(self.context, step, self.flow)
             elif isinstance(step, Smooth):
@@ -321,11 +350,18 @@ class _Run:
     def join(self, stages: dict[str, tuple[Step, ...]]) -> None:
         """Let the solved frames lead to those that stay as they are, once."""
         if self.solving and not self.joined and len(self.context.solvable):
-            join(self.context, [step for steps in stages.values() for step in steps], self.flow)
+            join(
+                self.context, [step for steps in stages.values() for step in steps], self.flow, self.listener.cancelled
+            )
             self.joined = True
 
     def judge(self, overlay: Overlay | None, with_flow: bool) -> None:
-        """Measure every frame's landmark error on a last render (Section 9.1's E1 as RMS pixels), and keep what it shows."""
+        """Measure every frame's landmark error on a last render (Section 9.1's E1 as RMS pixels), and keep what it shows.
+
+        Stopped, it leaves the other frames with the error that their last stage told.
+        """
+        if self.listener.cancelled():
+            return
         context = self.context
         flow = self.flow if overlay is not None and with_flow else None
         witness = None if overlay is None else partial(overlay.add, context)
@@ -340,6 +376,8 @@ class _Run:
             for i, error in zip(index, errors, strict=True):
                 self._tell(int(i), self.solution.status[i], float(error), "judging", self.solution.reason[i])
             self.progress.step("judging", min(start + CHUNK, len(wanted)), len(wanted))
+            if self.listener.cancelled():
+                return
 
     def _tell(self, i: int, status: str, error: float, stage: str, reason: str = "") -> None:
         self.told.add(i)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solver_core.arrays import Bools, Floats, Ints
+from solver_core.cache import remembered
 from solver_core.camera import Camera
 from solver_core.crop import Crop
 from solver_core.cuts import HEIGHT, WIDTH, find_cuts, thumbnail
@@ -17,7 +18,7 @@ from solver_core.networks.landmarks import Found, LandmarkNetwork, locate
 from solver_core.plates import Plate, PlateFrameError, open_plate
 
 REFERENCE_CROP = 256.0  # residuals are counted in pixels of a face crop of this size, so that no weight depends on the plate's resolution
-KEPT = 2000  # crops, 0.3 MB each
+KEPT_BYTES = 96 * 2**20  # of a camera's crops, 0.3 MB each
 NOT_LOOKED_AT = "not looked at"  # the solve was stopped before
 OUT_OF_PICTURE = 0.25  # share of the landmarks that may lie outside the plate
 
@@ -32,6 +33,7 @@ class View:
     points: Floats  # [N,L,2] plate pixels, NaN where no face was found
     reasons: list[str]  # N; why there is no face, empty where there is one
     cuts: Bools  # [N-1] true where a cut in the plate lies between a frame and the next
+    pictured: Bools | None = None  # [N] true where the plate has a picture; None: everywhere, if there is a plate
     notes: list[str] = field(default_factory=list)  # what the artist should know of what was found, each sentence once
     _kept: dict[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
 
@@ -39,6 +41,17 @@ class View:
     def seen(self) -> Bools:
         """[N] frames where the face was found."""
         return np.array([crop is not None for crop in self.crops])
+
+    def close(self) -> None:
+        """Let go of the plate's files and memory."""
+        self._kept.clear()
+        if self.plate is not None:
+            self.plate.close()
+
+    @property
+    def filmed(self) -> Bools:
+        """[N] frames where the plate has a picture."""
+        return np.full(len(self.crops), self.plate is not None) if self.pictured is None else self.pictured
 
     def unit(self, index: Ints) -> Floats:
         """[b] the size in plate pixels of one pixel of the reference crop."""
@@ -58,13 +71,12 @@ class View:
 
     def _image(self, i: int, size: int) -> npt.NDArray[np.uint8]:
         """Cropped once and kept, 8 bits a channel: rounds come back to every frame."""
-        kept = self._kept.get((i, size))
-        if kept is None:
+
+        def cropped() -> npt.NDArray[np.uint8]:
             sampled = self.crop(i, size).sample(self._footage().read_display(self._number(i)))
-            kept = (np.clip(sampled, 0, 1) * 255 + 0.5).astype(np.uint8)
-            if len(self._kept) < KEPT:
-                self._kept[i, size] = kept
-        return kept
+            return (np.clip(sampled, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+        return remembered(self._kept, (i, size), cropped, KEPT_BYTES, rounds=True)
 
     def linear_images(self, index: Ints, size: int) -> Floats:
         """[b,size,size,3] the plate in its crops, linear Rec.709, float32."""
@@ -94,13 +106,14 @@ def observe(
     count: int,
     network: LandmarkNetwork,
     detector: FaceDetector,
-    step: Callable[[int], bool],  # told how many frames are done; false stops
+    step: Callable[[int], bool],  # told how many frames are done, before each and after the last; false stops
+    fps: float,
 ) -> View:
     """Find the face in every plate of a camera (Section 5: detector, crop, network).
 
     A frame where it is not found, or whose plate cannot be read, carries the reason; nothing is guessed.
     """
-    filmed = any(number is not None for number in camera.plate["frames"])
+    filmed = any(number is not None for number in camera.plate["frames"]) and step(0)
     plate = open_plate(camera.plate, size=(camera.width, camera.height)) if filmed else None
     crops: list[Crop | None] = [None] * count
     points = np.full((count, network.count, 2), np.nan)
@@ -108,6 +121,8 @@ def observe(
     notes: list[str] = []
     thumbnails = np.full((count, HEIGHT, WIDTH), np.nan, np.float32)
     for i, number in enumerate(camera.plate["frames"]):
+        if not step(i):
+            break
         reasons[i] = ""
         if number is None or plate is None:
             reasons[i] = f"the plate of camera {camera.name} has no picture here"
@@ -129,9 +144,10 @@ def observe(
                             notes.append(found.note)
                 else:
                     reasons[i] = f"camera {camera.name}: {found.reason.rstrip('.')}"
-        if not step(i + 1):
-            break
-    return View(camera, plate, crops, points, reasons, find_cuts(thumbnails), notes)
+    else:
+        step(count)
+    pictured = np.asarray(np.isfinite(thumbnails).all((1, 2)))
+    return View(camera, plate, crops, points, reasons, find_cuts(thumbnails, fps), pictured, notes)
 
 
 def _outside(points: Floats, camera: Camera) -> float:

@@ -29,8 +29,10 @@ class Worker:
     def __init__(self, commands: BinaryIO, answers: BinaryIO, log: str = "") -> None:
         self._commands, self._answers, self._log = commands, answers, log
         self._lock = threading.Lock()
-        self._queue: queue.Queue[Message] = queue.Queue()
+        self._queue: queue.Queue[tuple[Message, threading.Event]] = queue.Queue()
+        # each request has its own word to stop, from when it arrives: a cancel right behind it finds it still waiting
         self._cancel = threading.Event()
+        self._latest = self._cancel
         self._quit = threading.Event()
 
     def run(self) -> int:
@@ -42,7 +44,7 @@ class Worker:
             "python": platform.python_version(), "device": "cpu", "pid": os.getpid(),
         })  # fmt: skip
         while True:
-            message = self._queue.get()
+            message, self._cancel = self._queue.get()
             if message["type"] == protocol.QUIT:
                 return 0
             self._answer(message)
@@ -82,12 +84,10 @@ class Worker:
     def _check(self, device: str) -> None:
         from solver_core.check import check
 
-        self._cancel.clear()
         lines, ok = check(self, device)
         self._send({"type": protocol.CHECKED, "lines": lines, "ok": ok, "weights": _listed() if ok else []})
 
     def _weights(self, name: str) -> None:
-        self._cancel.clear()
         if name:
             from solver_core.networks import sources, weights
 
@@ -123,7 +123,6 @@ class Worker:
 
     def _start(self) -> float:
         """A new request begins; the time."""
-        self._cancel.clear()
         self._send({"type": protocol.PROGRESS, "stage": "loading", "done": 0, "total": 1, "fraction": 0.0, "seconds_left": None})  # fmt: skip
         return time.monotonic()
 
@@ -160,13 +159,15 @@ class Worker:
                 continue
             if message["type"] == protocol.CANCEL:
                 self._cancel.set()
+                self._latest.set()
             elif message["type"] == protocol.QUIT:
                 break
             else:
-                self._queue.put(message)
+                self._latest = threading.Event()
+                self._queue.put((message, self._latest))
         # end of input: the add-on has quit, or died
         self._quit.set()
-        self._queue.put({"type": protocol.QUIT})
+        self._queue.put(({"type": protocol.QUIT}, self._latest))
 
     def _beat(self) -> None:
         gone_for = 0.0
@@ -183,7 +184,7 @@ class Worker:
             try:
                 self._answers.write(data)
                 self._answers.flush()
-            except (BrokenPipeError, ValueError):
+            except (OSError, ValueError):  # a closed pipe is a BrokenPipeError, on Windows an OSError of another number
                 self._quit.set()
 
 

@@ -186,6 +186,19 @@ def test_a_wrong_rig_is_refused_with_the_name_of_what_is_wrong(tmp_path, arrays,
     assert caught.value.remedy
 
 
+def test_excluding_a_key_mends_its_slider(tmp_path, arrays):
+    """As the remedy says: its value stays, so its range is nobody's business. One that fit-rig may set is another matter."""
+    arrays["minimum"][1] = arrays["maximum"][1]
+    with pytest.raises(FaceSolveError, match="smile_L") as caught:
+        load(tmp_path, arrays)
+    assert "exclude" in caught.value.remedy
+    arrays["solved"][1] = False
+    assert load(tmp_path, arrays).minimum[1] == arrays["maximum"][1]
+    arrays["identity"] = np.arange(K) == 1
+    with pytest.raises(FaceSolveError, match="smile_L"):
+        load(tmp_path, arrays)
+
+
 def test_a_strength_of_zero_holds_its_key_without_dividing_by_it(tmp_path, arrays):
     arrays["strength"][1] = 0
     strength = load(tmp_path, arrays).strength

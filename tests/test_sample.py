@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
+import sys
 import tempfile
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 
 from solver_core.check import check
 from solver_core.sample import FRAMES, HEIGHT, WIDTH, sample_rig, sample_shot
@@ -75,3 +78,20 @@ def test_the_check_solves_the_sample_says_its_time_and_leaves_no_file(tmp_path, 
     assert stopped[-1] == "The test solve was stopped."
     assert ok
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("system", "remedy"), [("win32", "Visual C++ Redistributable"), ("linux", "solver again")])
+def test_a_torch_that_cannot_load_its_libraries_is_said_with_a_remedy(monkeypatch, system, remedy):
+    load = builtins.__import__
+
+    def broken(name, *rest, **more):
+        if name == "torch":
+            raise OSError(126, "The specified module could not be found")
+        return load(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", broken)
+    monkeypatch.setattr(sys, "platform", system)
+    lines, ok = check()
+    assert not ok
+    assert "The specified module could not be found" in lines[-1]
+    assert remedy in lines[-1]

@@ -6,6 +6,7 @@ import copy
 import errno
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,10 +17,11 @@ from scipy.spatial.transform import Rotation
 from solver_core import journal as journals
 from solver_core import protocol
 from solver_core.errors import FaceSolveError
+from solver_core.fit_rig import FittedRig
 from solver_core.journal import Journal, journal_path, recover
 from solver_core.listener import FrameResult, Progress, Silent
 from solver_core.pose import Pose
-from solver_core.shot import load_shot
+from solver_core.shot import Earlier, load_shot
 from solver_core.solution import Solution, empty_solution, load_solution
 
 N, K = 3, 2
@@ -77,6 +79,15 @@ def test_locked_frames_are_where_the_solve_starts(tmp_path, document):
     np.testing.assert_array_equal(shot.initial.weights[1], document["initial"]["weights"][1])
 
 
+def test_what_the_last_solve_made_of_frames_may_be_said(tmp_path, document):
+    assert load(tmp_path, document).earlier == {}
+    document["earlier"] = [
+        {"frame": 1002, "status": "interpolated", "reason": "dark"},
+        {"frame": 1005, "status": "solved"},
+    ]
+    assert load(tmp_path, document).earlier == {1002: Earlier("interpolated", "dark"), 1005: Earlier("solved")}
+
+
 def test_a_range_keeps_frames_cameras_and_locks_together(tmp_path, document):
     part = load(tmp_path, document).between(1002, 1100)
     assert part.frames.tolist() == [1002, 1005]
@@ -121,6 +132,15 @@ WRONG = {
     "a list for a camera": (at("cameras", 0), [1, 2], "malformed"),
     "a list for settings": (at("settings"), [1], "malformed"),
     "frames that are a word": (at("frames"), "all", "malformed"),
+    "too much refinement": (at("settings", "refinement"), 7, "settings.refinement is 7"),
+    "refinement below nothing": (at("settings", "refinement"), -0.1, "settings.refinement"),
+    "refinement that is not a number": (at("settings", "refinement"), float("nan"), "settings.refinement"),
+    "refinement in words": (at("settings", "refinement"), "strong", "settings.refinement"),
+    "a switch for refinement": (at("settings", "refinement"), True, "settings.refinement"),
+    "a number for a network": (at("settings", "landmarks"), 68, "settings.landmarks"),
+    "a status that is none": (at("earlier"), [{"frame": 1001, "status": "fine"}], "earlier.status"),
+    "time that stands": (at("fps"), 0, "fps"),
+    "time that is not a number": (at("fps"), float("nan"), "fps"),
 }
 
 
@@ -178,12 +198,18 @@ def test_a_full_disk_leaves_the_old_solution(tmp_path, monkeypatch):
     path = tmp_path / "SOLUTION.npz"
     old = a_solution(seed=1)
     old.save(path)
+    fitted = FittedRig(("wide",), np.ones(1), ("A",), np.ones(1), np.array([1]), (2.0, 1.0), {})
+    fitted.save(tmp_path / "FITTED.npz")
+    whole = (tmp_path / "FITTED.npz").read_bytes()
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(FaceSolveError, match="No space left") as caught:
         a_solution(seed=2).save(path)
     assert "space" in caught.value.remedy
     same(load_solution(path), old)
-    assert os.listdir(tmp_path) == ["SOLUTION.npz"]
+    with pytest.raises(FaceSolveError, match="No space left"):
+        replace(fitted, weights=np.zeros(1)).save(tmp_path / "FITTED.npz")
+    assert (tmp_path / "FITTED.npz").read_bytes() == whole
+    assert sorted(os.listdir(tmp_path)) == ["FITTED.npz", "SOLUTION.npz"]
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from solver_core import protocol
 from solver_core.cli import main
 from solver_core.journal import journal_path, recover
 from solver_core.solution import load_solution
+from solver_core.worker import Worker
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -146,6 +148,35 @@ def test_a_conversation(start, little_shot, tmp_path):
 
     worker.say(type=protocol.QUIT)
     assert worker.process.wait(PATIENCE) == 0
+
+
+def test_a_cancel_right_behind_a_request_is_heard(start, little_shot, tmp_path):
+    """Both come before the worker has begun with the first; the next request is not stopped by it."""
+    worker = start()
+    worker.wait(protocol.HELLO)
+    for number in range(3):
+        before, out = len(worker.heard), tmp_path / f"{number}.npz"
+        solve = {"type": protocol.SOLVE, "shot": str(little_shot.folder), "out": str(out)}
+        worker.write(protocol.encode(solve) + protocol.encode({"type": protocol.CANCEL}))
+        assert worker.wait(*END, after=before)["type"] == protocol.CANCELLED
+        assert set(load_solution(out).reason) == {"not reached"}
+        stages = {m["stage"] for _, m in worker.heard[before:] if m["type"] == protocol.PROGRESS}
+        assert stages <= {"loading", "detection"}
+    short = changed(little_shot, tmp_path / "short", stages=["rigid"])
+    before = len(worker.heard)
+    worker.say(type=protocol.SOLVE, shot=str(short), out=str(tmp_path / "whole.npz"))
+    assert worker.wait(*END, after=before)["type"] == protocol.FINISHED
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "gone"), OSError(22, "Invalid argument"), ValueError("closed")])
+def test_a_pipe_that_is_gone_ends_it_whatever_the_system_calls_that(error):
+    class Gone(io.BytesIO):
+        def write(self, _data):
+            raise error
+
+    worker = Worker(io.BytesIO(), Gone())
+    worker.warning("is anybody there?")
+    assert worker.cancelled()
 
 
 def test_the_end_of_its_input_ends_it(start):
@@ -294,30 +325,6 @@ def test_an_unknown_command_is_answered(start):
     failed = worker.wait(protocol.FAILED)
     assert "levitate" in failed["message"]
     assert "Update" in failed["remedy"]
-
-
-def test_the_command_line_says_what_is_wrong_in_a_sentence(tmp_path, capsys):
-    assert main(["solve", str(tmp_path), "--out", str(tmp_path / "out.npz")]) == 1
-    said = capsys.readouterr().err
-    assert "no shot.json" in said
-    assert "Traceback" not in said
-
-
-@pytest.mark.parametrize("frames", ["a-b", "1001-", "1001-1002-1003", "-5"])
-def test_a_range_that_is_none_is_refused(tmp_path, capsys, frames):
-    assert main(["solve", str(tmp_path), "--out", str(tmp_path / "out.npz"), f"--frames={frames}"]) == 1
-    assert frames in capsys.readouterr().err
-
-
-def test_the_command_line_solves_a_range(little_shot, tmp_path, capsys):
-    out = tmp_path / "out.npz"
-    wanted = ["--stages", "rigid", "--frames", f"{START + 2}-{START + 3}"]
-    assert main(["solve", str(little_shot.folder), "--out", str(out), *wanted]) == 0
-    said = capsys.readouterr().out
-    assert "1 of 2 frames solved" in said
-    assert f"failed: {START + 3}" in said
-    assert load_solution(out).frames.tolist() == [START + 2, START + 3]
-    assert json.loads(str(np.load(out)["settings"]))["stages"] == ["rigid"]
 
 
 def test_a_fit_of_the_rig(start, little_shot, tmp_path, capsys):

@@ -169,6 +169,11 @@ def write_shot(
         _write_atomically(folder / "rig.npz", lambda path: write_npz(path, {**rig.arrays, **albedo.arrays}))
         document = _document(scene, frames, cameras, plates, sizes, samples, locked, stages, device)
         document["neighbours"] = sorted(neighbours)
+        document["earlier"] = [
+            {"frame": item.frame, "status": item.status, "reason": item.reason}
+            for item in sorted(settings.results, key=lambda item: item.frame)
+            if item.frame in frames and item.status in protocol.FRAME_STATUSES
+        ]
         document["infill_ranges"] = [
             {"frame_start": start, "frame_end": end} for start, end in spans_of(within(wanted, spans))
         ]

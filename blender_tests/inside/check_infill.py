@@ -81,6 +81,9 @@ def check_one_range_or_all_are_solved_and_nothing_else_moves():
     assert shot["stages"] == ["infill"]
     assert shot["infill_ranges"] == [{"frame_start": 6, "frame_end": 7}]
     assert shot["neighbours"] == [1, 3, 4, 5, 8, 9, 11, 12]  # 2 and 10 failed: no pose to bridge from
+    assert [(one["frame"], one["status"]) for one in shot["earlier"]] == [
+        (frame, results[frame][0]) for frame in sorted({6, 7, *shot["neighbours"]})
+    ]
     after = _values(face)
     assert any(a.get(6) != b.get(6) or a[7] != b[7] for a, b in zip(before, after, strict=True))
     for was, now in zip(before, after, strict=True):

@@ -312,9 +312,14 @@ def _pip_download(what: str, asked: list[str], folder: Path, pattern: str, repor
     """The one file of that pattern that `pip download` brings."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     # pip says nothing of how far it is: its own temporary files, kept in the same folder, do.
-    own = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
+    own = {**os.environ, "PYTHONIOENCODING": "utf-8", **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
     with subprocess.Popen(
-        [*command, f"--dest={folder}", *asked], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=own
+        [*command, f"--dest={folder}", *asked],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        env=own,
     ) as process:
         said = None
         while said is None:
@@ -338,6 +343,6 @@ def _size(folder: Path) -> int:
     total = 0
     for parent, _, names in os.walk(folder):  # passes over folders that have gone; Path.rglob raises there
         for name in names:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # on Windows a file that is being deleted is refused
                 total += (Path(parent) / name).stat().st_size
     return total

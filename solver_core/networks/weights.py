@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from safetensors import safe_open
 
 from solver_core.errors import FaceSolveError
+from solver_core.files import replacing
 from solver_core.networks import tflite
 from solver_core.networks.graph import Graph, serialise
 from solver_core.networks.sources import ByHand, PublishedFile, Report, SdistMember, Source, WheelMember, silent
@@ -276,7 +277,8 @@ def _convert(wanted: WeightFile) -> None:
             f"The weights of the network '{wanted.name}' were converted into something unexpected.",
             "Reinstall the solver's Python packages and fetch the weights again.",
         )
-    _write(_read_file(wanted.name), data)
+    with replacing(_read_file(wanted.name)) as file:
+        file.write(data)
 
 
 def _download(wanted: WeightFile, say: Callable[[str], None], report: Report) -> None:
@@ -300,7 +302,8 @@ def _download(wanted: WeightFile, say: Callable[[str], None], report: Report) ->
                             f"The downloaded weights of the network '{other.name}' are not the expected file.",
                             "Nothing was installed; fetch the weights again.",
                         )
-                    _write(_source(other.name), data)
+                    with replacing(_source(other.name)) as file:
+                        file.write(data)
         finally:
             archive.unlink()
 
@@ -338,19 +341,6 @@ def _file_digest(file: Path, _mtime_ns: int, _size: int) -> str:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _write(file: Path, data: bytes) -> None:
-    """Writes all of the file or nothing: a run that is killed leaves no half file behind."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=file.name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        Path(temporary).replace(file)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def main(argv: Sequence[str]) -> int:

@@ -88,8 +88,3 @@ def shadow_transfer(
     cosine = np.maximum(normals @ ways.T, 0)  # [V,D]
     taken = (cosine * stopped.T) @ sh_basis(ways) * (4 * np.pi / directions)
     return -taken / COSINE_LOBE
-
-
-def ambient_occlusion(shadow: npt.ArrayLike) -> Float64:
-    """The cosine-weighted share [V] of the sky that each vertex sees, 0..1, from its shadow transfer [V,9]."""
-    return 1 + np.asarray(shadow, np.float64)[..., 0] / sh_basis(np.array([0.0, 0.0, 1.0]))[0]

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from solver_core import protocol
 from solver_core.appearance import Appearance
 from solver_core.arrays import Bools, Floats, Ints
+from solver_core.cuts import common_cuts
 from solver_core.energies.energy import Free
 from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.networks.regions import Layout
@@ -20,7 +22,7 @@ from solver_core.stages.catalog import ALL, EYELIDS, JAW_BONE
 from solver_core.tie import Tie
 from solver_core.views import View
 
-CHUNK = 8  # frames in memory at a time
+CHUNK = 2  # frames between two looks at whether the artist has stopped: about a second of one core
 CLOSES_EYE = re.compile(r"blink|(eye|lid)s?[ _.-]*clos|clos[a-z]*[ _.-]*(eye|lid)|au[ _.-]*45(?!\d)", re.IGNORECASE)
 
 
@@ -49,6 +51,23 @@ class Context:
     filled: dict[int, Filled] = field(default_factory=dict)  # what infill made of its frames, by index
     begun: Pose | None = None  # the poses when the stage began
     asked: Ints | None = None  # frames to solve although they are held, and no others; None: all that are not
+
+    def close(self) -> None:
+        """Let go of the plates' files and memory."""
+        for view in self.views:
+            view.close()
+
+    def take_up(self) -> None:
+        """Begin where the last solve ended: frames that it has filled are filled, those that failed are not known. `fill`, `known`, `filled` change."""
+        self.known = self.seen | self.held
+        for i, frame in enumerate(self.shot.frames):
+            earlier = self.shot.earlier.get(int(frame))
+            if earlier is None or self.held[i]:
+                continue
+            if earlier.status in {protocol.INFILLED, protocol.INTERPOLATED}:
+                self.filled[i] = Filled(earlier.status, earlier.reason)
+            self.fill[i] = i in self.filled or earlier.status == protocol.FRAME_FAILED
+            self.known[i] = not self.fill[i]
 
     @property
     def rig(self) -> Rig:
@@ -89,9 +108,8 @@ class Context:
 
     @property
     def cuts(self) -> Bools:
-        """[N-1] true where the plates of all cameras cut between a frame and the next."""
-        filming = [view.cuts for view in self.views if view.plate is not None]
-        return np.all(filming, axis=0) if filming else np.zeros(len(self.pose) - 1, bool)
+        """[N-1] true where the plates of all cameras that film there cut between a frame and the next."""
+        return common_cuts(np.stack([view.cuts for view in self.views]), np.stack([view.filmed for view in self.views]))
 
     def free(self, keys: tuple[str, ...], *, rotation: bool = True, translation: bool = True) -> Free:
         """The parameters that a step frees; keys that the artist excluded never are.

@@ -82,8 +82,10 @@ def measure(context: Context, view: View, light: Floats, index: Ints, flow: Flow
         shift, field = on_plate[b] - on_render[b], None
         evidence = [_landmarks(camera, crop, points, seen.triangle[b] >= 0, shift, pose[np.array([b])])]
         if flows is not None:
-            evidence.append(_flow(context, camera, crop, shown, b, plates[b], flows[0][b], flows[1][b]))
-            field = _flow_field(context, crop, shown, b, evidence[-1])
+            dense = _flow(context, camera, crop, shown, b, plates[b], flows[0][b], flows[1][b])
+            if dense is not None:
+                evidence.append(dense)
+                field = _flow_field(context, crop, shown, b, dense)
         error = float(np.sqrt((shift**2).sum(1).mean())) * crop.scale
         landmarks = crop.to_plate(np.stack([on_plate[b], on_render[b]]))
         testimonies.append(Testimony(tuple(evidence), error, landmarks, field))
@@ -120,10 +122,15 @@ def _landmarks(
 
 def _flow(
     context: Context, camera: Camera, crop: Crop, shown: Picture, b: int, plate: Floats, forward: Floats, backward: Floats
-) -> Evidence:  # fmt: skip
-    """Surface points should be where the flow from the render to the plate takes them: N(F, F*) driven to zero."""
+) -> Evidence | None:  # fmt: skip
+    """Surface points should be where the flow from the render to the plate takes them: N(F, F*) driven to zero.
+
+    None where no part of the head is in the crop.
+    """
     fragments, image = shown.rendering.fragments, shown.rendering.image[b]
     rows, columns = grid(trusted_surface(context, fragments.triangle[b]))
+    if not len(rows):
+        return None
     vectors = sample_vectors(forward, backward, np.minimum(structure_of(image), structure_of(plate)), rows, columns)
     there = np.clip(vectors.end.astype(int), 0, SIZE - 1)
     difference = np.abs(image[rows, columns] - plate[there[:, 1], there[:, 0]]).mean(1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from solver_core.arrays import Bools, Floats
+from solver_core.arrays import Bools, Floats, Ints
 from solver_core.energies.edge import EdgeEnergy
 from solver_core.energies.energy import Energy, FaceProblem
 from solver_core.energies.prior import PosePrior, WeightPrior, jaw_prior
@@ -24,29 +26,70 @@ STIFFNESS = 10.0
 PIXEL = 2 / REFERENCE_CROP  # radii, and radians
 
 
-def fit(context: Context, step: Fit) -> Floats:
-    """Run one step on all frames together; context.pose changes.
+PART = 64  # frames solved together: a thousand frames' Jacobians are gigabytes
+
+
+def fit(context: Context, step: Fit, cancelled: Callable[[], bool] = lambda: False) -> Floats:
+    """Run one step on all frames; context.pose changes.
+
+    Args:
+        context: the solve.
+        step: what is free, and by which landmarks.
+        cancelled: asked between iterations; true stops, and frames that were not reached stay.
 
     Returns:
         [N] RMS landmark distance in plate pixels, NaN where nothing was solved.
     """
-    rig, frames = context.rig, context.solvable
-    free = context.free(step.keys, rotation=step.rotation)
     weights = context.landmark_weights(dict(step.regions), step.elsewhere)
+    places = [_smoothed(context, view, step.smooth) if step.smooth else view.points for view in context.views]
+    frames = context.solvable
+    rms = np.full(len(context.pose), np.nan)
+    for start in range(0, len(frames), PART):
+        part = frames[start : start + PART]
+        points = _tied(context, len(part))
+        if not cancelled():
+            _fit(context, step, part, points, places, weights, cancelled)
+        rms[part] = _rms_pixels(context, part, points, weights > 0)
+    return rms
+
+
+def _tied(context: Context, count: int) -> SurfacePoints:
+    """[count,L] the landmarks' places on the rig."""
+    shape = (count, context.network.count)
+    tie = context.tie
+    return context.rig.sample(np.broadcast_to(tie.triangle, shape), np.broadcast_to(tie.barycentric, (*shape, 3)))
+
+
+def _fit(
+    context: Context,
+    step: Fit,
+    frames: Ints,
+    points: SurfacePoints,
+    places: list[Floats],
+    weights: Floats,
+    cancelled: Callable[[], bool],
+) -> None:
+    """Solve b frames.
+
+    Args:
+        context: the solve; its pose changes.
+        step: what is free.
+        frames: [b] indices.
+        points: [b,L] the landmarks on the rig.
+        places: of each camera [N,L,2] the landmarks in the plate, pixels.
+        weights: [L].
+        cancelled: asked between iterations.
+    """
+    rig = context.rig
+    free = context.free(step.keys, rotation=step.rotation)
     share = weights / weights.sum()
-    everywhere = np.arange(len(context.pose))
-    count = (len(frames), context.network.count)
-    points = rig.sample(
-        np.broadcast_to(context.tie.triangle, count), np.broadcast_to(context.tie.barycentric, (*count, 3))
-    )
     energies: list[Energy] = []
     first, second = np.array(context.layout.edges).T
     edges = np.sqrt(weights[first] * weights[second])
-    for view in context.views:
-        unit = view.unit(everywhere)[frames]
+    for view, seen_at in zip(context.views, places, strict=True):
+        unit = view.unit(frames)
         weight = np.where(view.seen[frames, None], share / np.nan_to_num(unit, nan=1.0)[:, None] ** 2, 0.0)
-        places = _smoothed(context, view, step.smooth) if step.smooth else view.points
-        landmarks = ReprojectionEnergy(view.camera[frames], points, places[frames], isotropic(weight))
+        landmarks = ReprojectionEnergy(view.camera[frames], points, seen_at[frames], isotropic(weight))
         energies.append(landmarks)
         if step.edges and edges.any():
             root = np.sqrt(step.edges * edges / edges.sum()) / unit[:, None]
@@ -58,9 +101,9 @@ def fit(context: Context, step: Fit) -> Floats:
         pixel = PIXEL / np.sqrt(step.near)
         start = pose if context.begun is None else context.begun[frames]
         energies.append(PosePrior(start.copy(), pixel, pixel * rig.radius))
-    outcome = dogleg(FaceProblem(energies, rig, free), pose, len(frames), Options(iterations=step.iterations))
+    options = Options(iterations=step.iterations)
+    outcome = dogleg(FaceProblem(energies, rig, free), pose, len(frames), options, cancelled)
     context.pose.assign(frames, outcome.state)
-    return _rms_pixels(context, points, weights > 0)
 
 
 def _smoothed(context: Context, view: View, period: float) -> Floats:
@@ -73,13 +116,12 @@ def _smoothed(context: Context, view: View, period: float) -> Floats:
     return places
 
 
-def _rms_pixels(context: Context, points: SurfacePoints, used: Bools) -> Floats:
-    frames = context.solvable
+def _rms_pixels(context: Context, frames: Ints, points: SurfacePoints, used: Bools) -> Floats:
+    """[b] RMS landmark distance of b frames over their cameras, plate pixels."""
     pose = context.pose[frames]
     squares = [
         ((view.camera[frames].project(points.world(pose))[0] - view.points[frames])[:, used] ** 2).sum(2)
         for view in context.views
     ]
-    rms = np.full(len(context.pose), np.nan)
-    rms[frames] = np.sqrt(np.nanmean(np.concatenate(squares, 1), 1))
+    rms: Floats = np.sqrt(np.nanmean(np.concatenate(squares, 1), 1))
     return rms

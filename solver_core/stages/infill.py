@@ -8,7 +8,7 @@ joins both ends without a seam. Where the plate shows nothing of the face, poses
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -35,16 +35,22 @@ SAMPLES = 200  # points of the surface whose motion is smoothed
 SWEEPS = 100  # at most; each costs a thousandth of the flow
 
 
-def infill(context: Context, step: Fill, flow: FlowNetwork) -> Iterator[Ints]:
-    """Fill every gap of the context; its pose and `filled` change.
+def infill(
+    context: Context, step: Fill, flow: FlowNetwork, cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[Ints]:
+    """Fill every gap of the context; its pose and `filled` change. Stopped by `cancelled`, it leaves the gap that it was at.
 
     Yields:
         [b] indices of the frames that have just been filled.
     """
     watching = trackers(context, flow, renders=step.renders)
     for gap in gaps_of(context.fill, context.known, context.cuts):
-        for index, filled in _fill(context, step, watching, gap).items():
-            context.filled[index] = filled
+        before = context.pose[gap.frames]
+        found = _fill(context, step, watching, gap, cancelled)
+        if cancelled():
+            context.pose.assign(gap.frames, before)
+            return
+        context.filled.update(found)
         yield gap.frames
 
 
@@ -58,7 +64,9 @@ def interpolated(context: Context, gap: Gap) -> Pose:
     return ends[0].toward(ends[1], (frames[gap.frames] - left) / (right - left))
 
 
-def _fill(context: Context, step: Fill, watching: list[Tracker], gap: Gap) -> dict[int, Filled]:
+def _fill(
+    context: Context, step: Fill, watching: list[Tracker], gap: Gap, cancelled: Callable[[], bool]
+) -> dict[int, Filled]:
     if not gap.anchors:
         reason = "no frame beside the range is known, so there is nothing to fill it from"
         return {int(i): Filled(protocol.FRAME_FAILED, reason) for i in gap.frames}
@@ -69,8 +77,8 @@ def _fill(context: Context, step: Fill, watching: list[Tracker], gap: Gap) -> di
     reached: set[int] = set()
     for _ in range(step.rounds):
         joint = Joint(context.rig, context.pose, gap.frames, keys)
-        reached = _reached(gap, _follow_all(context, watching, gap, joint))
-        if not reached:
+        reached = _reached(gap, _follow_all(context, watching, gap, joint, cancelled))
+        if not reached or cancelled():
             break
         for at, i in enumerate(map(int, gap.frames)):
             for prior in key_priors(context, start[at : at + 1], strength):
@@ -86,7 +94,9 @@ def key_priors(context: Context, pose: Pose, strength: Floats) -> list[Energy]: 
     return [WeightPrior(pose.weights, strength), *jaw_prior(context.rig, STIFFNESS, pose.jaw)]
 
 
-def _follow_all(context: Context, watching: list[Tracker], gap: Gap, joint: Joint) -> list[tuple[int, int]]:
+def _follow_all(
+    context: Context, watching: list[Tracker], gap: Gap, joint: Joint, cancelled: Callable[[], bool]
+) -> list[tuple[int, int]]:
     """Add the flow of all pairs of plates that can be followed; answers these pairs."""
     ends = [*gap.anchors[: gap.left is not None], *map(int, gap.frames), *gap.anchors[gap.left is not None :]]
     pairs = dict.fromkeys(itertools.pairwise(ends), 1.0)
@@ -96,7 +106,7 @@ def _follow_all(context: Context, watching: list[Tracker], gap: Gap, joint: Join
                 pairs[anchor, i] = FAR
     followed = []
     for (first, second), weight in pairs.items():
-        for tracker in watching:
+        for tracker in watching if not cancelled() else []:
             pair = follow(context, tracker, context.pose, first, second, weight)
             if pair is not None and pair.share >= FOLLOWED:
                 joint.add(pair.link)

@@ -23,7 +23,6 @@ from solver_core.stages.tracking import FOLLOWED, Tracker, follow, surface_in, t
 
 FLOW = 0.5  # weight of the plate's flow at the full amount, where a frame's own evidence has 1: more, and the errors of flow add up over frames
 STEADY = 0.001  # of the head's radius: second difference of the motion that costs one residual at the full amount
-HELD = 1.0  # how firmly shape keys keep their values, in units of what holds them at zero in a solve
 
 
 def refine(context: Context, step: Refine, flow: FlowNetwork) -> Iterator[Ints]:

@@ -12,7 +12,7 @@ from solver_core.stages.gaps import stretches
 from solver_core.stages.infill import bridge_again
 from solver_core.stages.refine import followed_frames
 
-PERIOD = 12.0  # frames: at the full amount a swing of half a second of film keeps half of its size
+PERIOD = 0.5  # seconds: at the full amount so long a swing keeps half of its size
 
 
 def smooth(context: Context, step: Smooth) -> None:
@@ -25,7 +25,7 @@ def smooth(context: Context, step: Smooth) -> None:
     if not len(moving):
         return
     moves = np.isin(np.arange(len(context.pose)), moving)
-    period = PERIOD * context.shot.settings.refinement
+    period = PERIOD * context.shot.fps * context.shot.settings.refinement
     keys = context.free(step.keys).keys
     freed = np.r_[np.arange(RIGID) if step.head else np.arange(0), RIGID + keys].astype(int)
     weights = keys[keys < len(context.rig.names)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from solver_core.arrays import Floats, Ints
+from solver_core.cache import remembered
 from solver_core.camera import Camera
 from solver_core.crop import Crop
 from solver_core.energies.flow import FlowLink
@@ -37,7 +38,7 @@ from solver_core.stages.evidence import (
 from solver_core.stages.light import estimate_lights
 from solver_core.views import View
 
-KEPT = 400  # flow fields in memory, 0.8 MB each
+KEPT_BYTES = 160 * 2**20  # of a camera's flow fields, 0.8 MB each, and structures, 1.2 MB each
 CONSISTENT = 1.0  # crop pixels: forward and backward flow that disagree by more do not follow anything
 FOLLOWED = 0.3  # share of the face's vectors that must be consistent and alike for a pair of plates to say anything
 EMPTY = 0.02  # mean worth of a vector below which a plate shows nothing that could be followed
@@ -51,8 +52,7 @@ class Tracker:
     view: View
     flow: FlowNetwork
     light: Floats | None = None  # [9,3] of renders to compare the plate's flow with; None: with the mesh's exact motion
-    _flows: dict[tuple[int, int], Floats] = field(default_factory=dict)
-    _structures: dict[int, Floats] = field(default_factory=dict)
+    _kept: dict[tuple[int, ...], Floats] = field(default_factory=dict)  # by two indices flow, by one a structure
 
     def comparable(self, first: int, second: int) -> bool:
         """Whether both plates show the place where the head should be, without a cut between them."""
@@ -61,20 +61,20 @@ class Tracker:
 
     def between(self, first: int, second: int) -> Floats:
         """[S,S,2] crop pixels: where the first crop's pixels are in the second crop."""
-        found = self._flows.get((first, second))
-        if found is None:
+
+        def followed() -> Floats:
             images = self.view.images(np.array([first, second]), SIZE)
-            found = self.flow(images[:1], images[1:])[0]
-            while len(self._flows) >= KEPT:
-                self._flows.pop(next(iter(self._flows)))
-            self._flows[first, second] = found
-        return found
+            return self.flow(images[:1], images[1:])[0]
+
+        return remembered(self._kept, (first, second), followed, KEPT_BYTES)
 
     def structure(self, index: int) -> Floats:
         """[S,S,3] of a crop."""
-        if index not in self._structures:
-            self._structures[index] = structure_of(self.view.images(np.array([index]), SIZE)[0])
-        return self._structures[index]
+
+        def seen() -> Floats:
+            return structure_of(self.view.images(np.array([index]), SIZE)[0])
+
+        return remembered(self._kept, (index,), seen, KEPT_BYTES)
 
 
 def trackers(context: Context, flow: FlowNetwork, *, renders: bool = False) -> list[Tracker]:
@@ -102,7 +102,7 @@ def with_crops(view: View) -> View:
         except PlateFrameError:
             continue
         crops[i] = _crop_between(view, known, int(i))
-    return replace(view, crops=crops, _kept={})
+    return replace(view, crops=crops)  # with the same pictures kept
 
 
 def _crop_between(view: View, known: Ints, i: int) -> Crop:

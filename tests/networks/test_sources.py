@@ -11,6 +11,7 @@ import sys
 import tarfile
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -145,6 +146,30 @@ def test_a_folder_that_goes_while_it_is_measured_is_passed_over(tmp_path, monkey
     monkeypatch.setattr(os, "scandir", clear_first)
     assert sources._size(tmp_path) == 1000
     assert not (tmp_path / "gone").exists()
+
+
+def test_a_file_that_may_not_be_looked_at_is_passed_over(tmp_path, monkeypatch):
+    """As Windows does with a file that waits for its deletion."""
+    (tmp_path / "archive").write_bytes(bytes(1000))
+    (tmp_path / "waits").write_bytes(bytes(10))
+    look = Path.stat
+
+    def refuse(path, **options):
+        if path.name == "waits":
+            raise PermissionError(13, "Access is denied")
+        return look(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert sources._size(tmp_path) == 1000
+
+
+def test_what_pip_says_is_read_whatever_its_letters(tmp_path, monkeypatch):
+    launcher = tmp_path / "python"
+    launcher.write_bytes(b"#!/bin/sh\nprintf 'ERROR: na\\303\\257ve \\377\\n' >&2\nexit 1\n")
+    launcher.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(launcher))
+    with pytest.raises(FaceSolveError, match="ERROR: na\u00efve \ufffd"):
+        sources._pip_download("it", ["it"], tmp_path, "*.whl", sources.silent)
 
 
 def test_a_server_that_knows_no_ranges_begins_again(server, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 from render_fixtures import rotation, sphere
 
-from solver_core.color import srgb_decode, srgb_encode, srgb_encode_derivative
+from solver_core.color import srgb_decode, srgb_encode
 from solver_core.render.shading import (
     COSINE_LOBE,
     irradiance,
@@ -99,10 +99,7 @@ def test_normal_tangents_are_finite_differences() -> None:
         np.testing.assert_allclose(tangents[0, p], (ahead - back) / (2 * step), atol=2e-5)
 
 
-def test_srgb_is_its_own_inverse_meets_known_values_and_has_its_slope() -> None:
+def test_srgb_is_its_own_inverse_and_meets_known_values() -> None:
     x = np.linspace(-0.1, 1.5, 999)
     np.testing.assert_allclose(srgb_decode(srgb_encode(x)), x, atol=1e-7)  # the standard's two branches meet to 1e-8
     np.testing.assert_allclose(srgb_encode([0, 0.0031308, 0.18, 1]), [0, 0.04045, 0.461356, 1], atol=1e-6)
-    inner = x[np.abs(x - 0.0031308) > 1e-3]
-    slopes = (srgb_encode(inner + 1e-7) - srgb_encode(inner - 1e-7)) / 2e-7
-    np.testing.assert_allclose(srgb_encode_derivative(inner), slopes, rtol=1e-5)

@@ -1,19 +1,23 @@
 """Joins: solved frames lead to those that stay without a jump, and nothing else moves."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from little_shot import START, Rotation, changed
+from little_shot import START, Rotation, camera, changed, performance, write_shot
 
 from solver_core import solve as solving
+from solver_core.flow import DisFlow
 from solver_core.listener import Silent
 from solver_core.pose import Pose
 from solver_core.shot import load_shot
-from solver_core.stages.joins import REACH, beside, departure, faded, limited
+from solver_core.stages.catalog import ALL, EYELIDS, SOLVE_SHOT, STAGES, Deep, Fit
+from solver_core.stages.joins import beside, departure, faded, join, limited, reach_of, widest
 
+REACH = 6  # frames
 numbers = st.floats(-10.0, 10.0, allow_nan=False)
 
 
@@ -53,24 +57,31 @@ def test_a_change_fades_from_its_anchor_and_stops_at_what_stays(anchors, failed)
     frames = np.arange(40) + 1001
     solved = ~np.isin(np.arange(40), [*anchors, *failed])
     at = beside(frames, np.isin(np.arange(40), list(anchors)), solved)
-    step = faded(frames, at, np.ones((len(at), 2)), solved)
+    step = faded(frames, at, np.ones((len(at), 2)), solved, REACH)
     assert np.all(step[~solved] == 0.0)
     assert np.all(step >= 0.0)
     for i in np.flatnonzero(solved):
         reaching = [a for a in at if abs(i - a) <= REACH and solved[min(a, i) : max(a, i) + 1].sum() == abs(i - a)]
         assert bool(step[i].any()) == bool(reaching)
     for a in at:  # alone, a change falls from frame to frame
-        alone = faded(frames, np.array([a]), np.ones((1, 1)), solved)[:, 0]
+        alone = faded(frames, np.array([a]), np.ones((1, 1)), solved, REACH)[:, 0]
         for side in (alone[a + 1 :], alone[:a][::-1]):
             run = side[: np.argmin(side > 0.0)] if (side == 0.0).any() else side
             assert np.all(np.diff(run) < 0.0)
             assert not len(run) or run[0] > 0.4
 
 
+def test_a_change_takes_the_same_time_at_any_rate():
+    assert [reach_of(fps) for fps in (0.5, 24.0, 25.0, 60.0)] == [1, REACH, REACH, 15]
+    frames = np.arange(40)
+    step = faded(frames, np.array([0]), np.ones((1, 1)), frames > 0, reach_of(60.0))[:, 0]
+    assert np.flatnonzero(step).tolist() == list(range(1, 16))
+
+
 def test_frames_that_are_not_there_end_a_change():
     frames = np.array([1, 2, 3, 10, 11])
     solved = np.array([False, True, True, True, True])
-    step = faded(frames, np.array([0]), np.ones((1, 1)), solved)[:, 0]
+    step = faded(frames, np.array([0]), np.ones((1, 1)), solved, REACH)[:, 0]
     assert step[1] > step[2] > 0.0
     assert not step[3:].any()
     assert list(beside(frames, ~solved, solved)) == [0]
@@ -119,3 +130,49 @@ def test_the_artists_turn_is_followed_on_both_sides_and_no_jump_is_left(fixed):
     assert jump(apart) > 0.03
     assert jump(joined) < 0.6 * jump(apart)
     assert json.dumps(joined.settings) == json.dumps(apart.settings)
+
+
+SHIPPED = [step for name in SOLVE_SHOT for step in STAGES[name]]
+OPENS = 2  # the frame where the jaw opens
+
+
+@pytest.fixture(scope="module")
+def opening(demo_rig, tmp_path_factory):
+    """The jaw stays at 0.1 and opens in one frame alone, with a blink: all frames solved right, that one posed right by the artist."""
+    truth = performance(demo_rig, 15)[np.arange(5) + 5]
+    truth.weights[:] = 0.0
+    keys = [demo_rig.names.index(name) for name in ("jawOpen", "eyeBlink_L", "eyeBlink_R")]
+    truth.weights[:, keys] = 0.1, 0.0, 0.0
+    truth.weights[OPENS, keys] = 0.6, 0.9, 0.9
+    made = write_shot(
+        tmp_path_factory.mktemp("opening"), demo_rig, truth, (camera("A", 5, (0.1, -0.95, 0.02), drift=0.003),)
+    )
+    posed = {"rotation": truth.rotation.reshape(5, 9), "translation": truth.translation, "weights": truth.weights}
+    initial = {name: values.tolist() for name, values in posed.items()}
+    locked = [{"frame": START + OPENS, **{name: values[OPENS] for name, values in initial.items()}}]
+    shot = load_shot(changed(made, made.folder / "posed", initial=initial, locked=locked))
+    return solving.prepare_context(shot, lambda _done, _total: True), keys
+
+
+@pytest.mark.parametrize("vouched", [True, False])
+def test_what_only_one_frame_shows_is_not_carried_into_its_neighbours(opening, vouched):
+    """The shipped stages see it in the plate as the artist does, locked or sent as a neighbour: there is no difference to carry over."""
+    context, keys = opening
+    shot = context.shot if vouched else replace(context.shot, locked=(), neighbours=(START + OPENS,))
+    after = replace(context, shot=shot, pose=context.pose.copy(), known=context.seen)
+    join(after, SHIPPED, DisFlow())
+    change = np.abs(after.pose.weights[:, keys] - context.pose.weights[:, keys])
+    assert change[:, 0].max() < 0.15  # of 0.5 that stand beside each other
+    assert not change[:, 1:].any()
+    assert after.pose.weights[OPENS].tobytes() == context.pose.weights[OPENS].tobytes()
+
+
+def test_the_step_that_answers_moves_the_head_and_all_that_any_step_moves(opening):
+    context, _ = opening
+    assert widest(context, SHIPPED) == STAGES["dense"][3]
+    few, lids = Fit(iterations=5), Deep(rounds=1, keys=(EYELIDS,), head=False)
+    assert widest(context, [few, Deep(rounds=1, keys=(ALL,)), Deep(rounds=1, keys=("mouth",)), lids]) == Deep(
+        rounds=1, keys=(ALL,)
+    )
+    assert widest(context, [lids]) is None
+    assert widest(context, []) is None

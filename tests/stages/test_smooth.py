@@ -43,9 +43,9 @@ def noisy(pose, size=1.0, seed=0):
     return Pose(turns @ pose.rotation, pose.translation + 1e-3 * size * shifts, pose.weights + 0.03 * size * weights)
 
 
-def prepared(context, pose, *, amount=1.0, kept=(), **changes):
+def prepared(context, pose, *, amount=1.0, rate=24.0, kept=(), **changes):
     shot = replace(
-        context.shot, neighbours=tuple(int(context.shot.frames[i]) for i in kept),
+        context.shot, fps=rate, neighbours=tuple(int(context.shot.frames[i]) for i in kept),
         settings=replace(context.shot.settings, refinement=amount))  # fmt: skip
     known = np.ones(COUNT, bool)
     return replace(context, **{"shot": shot, "pose": pose.copy(), "fill": ~known, "known": known, "filled": {}, **changes})  # fmt: skip
@@ -95,6 +95,15 @@ def test_noise_shrinks_with_the_amount(context):
     assert np.all(np.diff(errors, axis=0) < 0)
     assert np.all(np.divide(errors[2], errors[0]) < 0.75)
     same(run(context, before, amount=0.0), before)
+
+
+def test_a_swing_is_as_long_in_seconds_at_any_rate(context):
+    """At 48 frames a second half the amount reaches over as many frames as the full amount at 24."""
+    before = noisy(steady(context))
+    whole = run(context, before)
+    same(run(context, before, amount=0.5, rate=48.0), whole)
+    with pytest.raises(AssertionError):
+        same(run(context, before, rate=48.0), whole)
 
 
 def test_twice_is_the_same_to_the_bit(context):

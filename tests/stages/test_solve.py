@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import numpy as np
@@ -9,15 +10,18 @@ import pytest
 from little_shot import START, Rotation, camera, changed, performance, write_shot
 
 from demo import head as heads
+from solver_core import solve as solving
 from solver_core.errors import FaceSolveError
 from solver_core.journal import journal_path
 from solver_core.listener import Silent
 from solver_core.networks.regions import PARTITION
 from solver_core.overlay import overlay_path
+from solver_core.plates.footage import Footage
 from solver_core.report.compare import face_of, measure
 from solver_core.shot import load_shot
 from solver_core.solution import load_solution
 from solver_core.solve import Overrides, solve_folder
+from solver_core.stages.context import CHUNK
 
 LANDMARKS = ("rigid", "expression")
 
@@ -226,16 +230,83 @@ def test_a_cancelled_solve_keeps_what_is_done(little_shot, tmp_path, stop):
     assert "expression" not in {step[0] for step in notes.steps}
     read = load_solution(tmp_path / "out.npz")
     np.testing.assert_array_equal(read.frames, little_shot.frames[:3])
-    if stop[0] == "detection":
-        assert all(status == "failed" for status in solution.status[2:])
+    if stop[0] == "detection":  # an earlier solve of these frames stands
+        assert notes.frames == []
+        assert solution.reason == ["not reached"] * 3
     else:
         assert solution.status[0] == "solved"
+
+
+class Impatient(Silent):
+    """Says stop when it is asked for the given time after a stage has begun, and counts the questions from then on."""
+
+    def __init__(self, stage, after):
+        self.stage, self.left, self.heard, self.asked = stage, after, [], 0
+
+    def progress(self, stage, done, total, fraction, seconds_left):
+        self.heard.append((stage, done))
+
+    def frame(self, result):
+        self.heard.append((result.stage, result.frame))
+
+    def cancelled(self):
+        if self.stage in {stage for stage, _ in self.heard}:
+            self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize("cameras", [1, 2])
+def test_nothing_more_is_looked_at_after_a_stop(little_shot, tmp_path, monkeypatch, cameras):
+    """Neither another plate nor the head's shadows, and nothing is rendered to judge what was not solved."""
+    monkeypatch.setattr(solving, "shadow_transfer", lambda *_: pytest.fail("began the shadows"))
+    monkeypatch.setattr(solving, "estimate_lights", lambda *_: pytest.fail("began to judge"))
+    both = json.loads((little_shot.folder / "shot.json").read_text())["cameras"] * cameras
+    ear = Impatient("detection", 1)
+    solution = solve_folder(changed(little_shot, tmp_path / "shot", cameras=both), tmp_path / "out.npz", ear)
+    assert solution.reason == ["not reached"] * 5
+    assert max(done for _, done in ear.heard) <= 2
+    assert (tmp_path / "out.npz").exists()
+
+
+def test_a_stop_while_judging_leaves_the_rest_of_it(little_shot, tmp_path):
+    """Frames that are not judged keep the error of their last stage."""
+    ear = Impatient("judging", 0)
+    solution = solve_folder(little_shot.folder, tmp_path / "out.npz", ear, Overrides(stages=LANDMARKS))
+    assert len([stage for stage, _ in ear.heard if stage == "judging"]) == CHUNK + 1
+    assert solution.status.count("solved") == 4
+    assert np.isfinite(solution.error_px[SEEN]).all()
+
+
+def test_of_a_stage_that_was_stopped_only_what_it_moved_is_told(little_shot, tmp_path, monkeypatch):
+    ear = Impatient("moved", 0)
+
+    def moves_one(context, _step, _cancelled):
+        context.pose.translation[1] += 0.01
+        ear.heard.append(("moved", 0))
+        return np.full(len(context.pose), 3.0)
+
+    monkeypatch.setattr(solving, "fit", moves_one)
+    solution = solve_folder(little_shot.folder, tmp_path / "out.npz", ear, Overrides(stages=LANDMARKS))
+    assert solution.status == ["failed", "solved", "failed", "failed", "failed"]
+    assert {frame for stage, frame in ear.heard if stage in LANDMARKS and frame > 5} == {START + 1}
 
 
 def test_a_plate_without_any_face_is_refused(little_shot, tmp_path):
     with pytest.raises(FaceSolveError, match="No frame of the plate shows a face"):
         solve_folder(little_shot.folder, tmp_path / "out.npz", Silent(), Overrides(frames=(START + 3, START + 3)))
     assert not (tmp_path / "out.npz").exists()
+
+
+@pytest.mark.parametrize("frame", [START, START + 3])
+def test_plates_are_closed_however_a_solve_ends(little_shot, tmp_path, monkeypatch, frame):
+    """Where a face was found, and where none was."""
+    closed = []
+    monkeypatch.setattr(Footage, "close", lambda footage: closed.append(footage))
+    with contextlib.suppress(FaceSolveError):
+        solve_folder(
+            little_shot.folder, tmp_path / "out.npz", Silent(), Overrides(stages=("rigid",), frames=(frame, frame))
+        )
+    assert len(closed) == 1
 
 
 def test_an_absent_plate_fails_its_frame_alone(little_shot, tmp_path):
@@ -253,6 +324,7 @@ def test_an_absent_plate_fails_its_frame_alone(little_shot, tmp_path):
     ("overrides", "words"),
     [
         (Overrides(stages=("rigid", "hair")), "no stage hair"),
+        (Overrides(stages=("rigid", "expression", "rigid")), "rigid is named twice"),
         (Overrides(frames=(1, 2)), "not from 1 to 2"),
         (Overrides(landmarks="eyes_only"), "eyes_only"),
     ],
