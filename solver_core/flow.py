@@ -60,8 +60,13 @@ def _dis_of_brightness(first: Floats, second: Floats) -> Floats:
 
 
 def _dis_of_details(first: Floats, second: Floats) -> Floats:
-    # details alone do not lead across large motions: they start from the picture's motion as a whole
-    whole = np.median(_dis_of_brightness(first, second), (0, 1))
+    # details alone do not lead across large motions: they start from the picture's motion as a whole, which half the resolution shows
+    whole = 2 * np.median(
+        _dis(
+            *(cv2.resize(grey(image), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for image in (first, second))
+        ),
+        (0, 1),
+    )
     return _dis(details(first), details(second), np.broadcast_to(whole, (*first.shape[:2], 2)).copy())
 
 

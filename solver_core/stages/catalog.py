@@ -102,8 +102,8 @@ STAGES: dict[str, tuple[Step, ...]] = {
         Fit(iterations=30, keys=(ALL,)),
     ),
     "dense": (
-        Deep(rounds=2, flow=True),
-        Deep(rounds=1, keys=(ALL,), flow=True),
+        Deep(rounds=1, flow=True),
+        Deep(rounds=2, keys=(ALL,), flow=True),
         Deep(rounds=1, keys=(ALL,), flow=True, skin=True),
         Deep(rounds=2, keys=(ALL,), flow=True, sparse=True, skin=True, stiffness=0.4),
         # a blink is rare, quick and small: beside the whole head it looks like nothing, in the picture of the eye it is plain

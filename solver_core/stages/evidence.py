@@ -25,7 +25,8 @@ SIZE = 320  # pixels of the crop in which flow is measured
 STEP = 3  # pixels between flow vectors
 MARGIN = 1  # pixels at the outline that are left out: the outline itself is good evidence
 FLOW_TOTAL = 400.0  # flow vectors are strongly correlated: all of them weigh as much as this many independent points
-LANDMARK_TOTAL = 40.0  # likewise one network's landmarks
+LANDMARK_TOTAL = 10.0  # likewise one network's landmarks: where flow sees, their bias between render and plate does more harm than they help
+TIED_TOTAL = 40.0  # landmarks without a render, which nothing stands beside
 FLOW_TAIL, LANDMARK_TAIL = 1.0, 3.0  # reference pixels: a point that far from its place counts half
 LOOKS_ALIKE = 0.1  # display-referred difference at which a vector counts half: hair, glasses, a hand before the face
 LEAST_SHARE = 0.05  # of the points: evidence that is nearly all distrusted does not gain weight by being scaled up
@@ -98,7 +99,7 @@ def tied_landmarks(context: Context, view: View, index: int) -> Evidence:
     points = context.rig.sample(context.tie.triangle[None], context.tie.barycentric[None])
     root = np.broadcast_to(to_reference(view.crop(index, SIZE)), (count, 2, 2))
     camera = view.camera[np.array([index])]
-    return Evidence(camera, points, view.points[index], root, np.ones(count), np.ones(count), LANDMARK_TAIL, LANDMARK_TOTAL)  # fmt: skip
+    return Evidence(camera, points, view.points[index], root, np.ones(count), np.ones(count), LANDMARK_TAIL, TIED_TOTAL)  # fmt: skip
 
 
 def landmarks_of(network: LandmarkNetwork, images: Floats) -> Floats:  # [b,S,S,3]
