@@ -61,11 +61,11 @@ def check_a_locked_frame_is_kept_to_the_bit():
     assert bpy.ops.face_solve.unlock_frame() == {"FINISHED"}
 
 
-def check_a_solve_cancelled_while_it_looks_for_faces_changes_no_key():
+def check_a_solve_cancelled_while_it_looks_for_faces_changes_no_key_and_no_status():
     scene = bpy.context.scene
     settings = scene.face_solve
     scene.frame_end = settings.frame_end = shot.START + shot.FRAMES - 1  # time enough to be stopped in
-    before = keys_to_the_bit(settings.face)
+    before, told = keys_to_the_bit(settings.face), _told(scene)
     running, session = start_without_waiting(), harness.module("session")
 
     def looking():
@@ -79,6 +79,7 @@ def check_a_solve_cancelled_while_it_looks_for_faces_changes_no_key():
     assert session.last_problem() is None, session.last_problem()
     assert "Stopped after" in settings.last_result, settings.last_result
     assert keys_to_the_bit(settings.face) == before
+    assert {frame: _told(scene)[frame] for frame in told} == told
     refused(bpy.ops.face_solve.cancel, "No solve is running")
 
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from solver_core.arrays import Floats
+from solver_core.arrays import Floats, Ints
 from solver_core.energies.energy import FaceProblem, Free
 from solver_core.optimise.box import box_minimum
 from solver_core.optimise.dogleg import Quadratic
-from solver_core.pose import RIGID
+from solver_core.pose import RIGID, Pose
 from solver_core.stages.context import Context
 
 QUIET = 0.1  # activity of a key that is held as strongly as it would be without this
@@ -31,23 +31,25 @@ def few_keys(context: Context, models: Mapping[int, Quadratic], free: Free, stre
         free: those parameters.
         strength: [K] how hard each key is held at zero before its activity is known.
     """
-    frames = np.array(sorted(models))
-    gradient = np.concatenate([models[i].gradient for i in frames])
-    hessian = np.concatenate([models[i].hessian for i in frames])
-    start, problem = context.pose[frames], FaceProblem([], context.rig, free)
-    low, high = problem.bounds(start)
-    shape = np.flatnonzero(free.keys < len(context.rig.names))
-    columns, keys = RIGID + shape, free.keys[shape]
-    own, diagonal = start.weights[:, keys], hessian[:, columns, columns].copy()
-    everywhere = context.pose.weights.copy()
+    problem = FaceProblem([], context.rig, free)
+    keys = free.keys[free.keys < len(context.rig.names)]
+    weights, solved = context.pose.weights.copy(), {}
     for _ in range(PASSES):
-        held = strength[keys] * relevance(everywhere[context.trusted])[keys]
-        hessian[:, columns, columns] = diagonal + held
-        slope = gradient.copy()
-        slope[:, columns] += held * own
-        after = problem.stepped(start, box_minimum(hessian, slope, low, high))
-        everywhere[frames] = after.weights
-    context.pose.assign(frames, after)
+        held = strength[keys] * relevance(weights[context.trusted])[keys]
+        solved = {i: _held(context.pose[np.array([i])], model, problem, keys, held) for i, model in models.items()}
+        for i, pose in solved.items():
+            weights[i] = pose.weights[0]
+    for i, pose in solved.items():
+        context.pose.assign(np.array([i]), pose)
+
+
+def _held(pose: Pose, model: Quadratic, problem: FaceProblem, keys: Ints, held: Floats) -> Pose:
+    """One frame's answer to its evidence's quadratic around `pose`, its shape keys [k] held at zero by `held` [k]."""
+    columns = RIGID + np.flatnonzero(problem.free.keys < pose.weights.shape[1])
+    hessian, gradient = model.hessian.copy(), model.gradient.copy()
+    hessian[:, columns, columns] += held
+    gradient[:, columns] += held * pose.weights[:, keys]
+    return problem.stepped(pose, box_minimum(hessian, gradient, *problem.bounds(pose)))
 
 
 def relevance(weights: Floats) -> Floats:  # [F,K] over the shot
