@@ -28,7 +28,7 @@ from solver_core.stages.smooth import smooth
 
 AMOUNTS = 0.25, 0.5, 1.0
 LIPS = 13, 14  # FaceMesh's landmarks in the middle of the upper and the lower lip, inside
-CLOSED = 0.35  # of the widest opening: a lower dip between two openings is a plosive
+CLOSED = 0.25  # of the way from the narrowest opening to the widest: a lower dip between two openings is a plosive
 
 
 class Quiet:
@@ -56,7 +56,8 @@ def row(name: str, context: Context, pose: Pose, truth: Pose, rig: Rig, seconds:
     lids = [i for i, key in enumerate(rig.names) if CLOSES_EYE.search(key)]
     blinks = truth.weights[:, lids] > 0.8
     true, gap = opening(context, truth), opening(context, pose)
-    dips = 1 + np.flatnonzero((true[1:-1] < true[:-2]) & (true[1:-1] <= true[2:]) & (true[1:-1] < CLOSED * true.max()))
+    low = true.min() + CLOSED * np.ptp(true)
+    dips = 1 + np.flatnonzero((true[1:-1] < true[:-2]) & (true[1:-1] <= true[2:]) & (true[1:-1] < low))
     blink = pose.weights[:, lids][blinks].mean() if blinks.any() else np.nan
     return (
         f"| {name} | {jitter(pose, truth, face):.2f} | {np.median(errors['rotation_deg']):.3f} | {np.median(errors['shape_mm']):.3f} "
