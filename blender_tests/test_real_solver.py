@@ -36,7 +36,7 @@ def report(inside, folder):
 CHECKS = (
     "check_a_solve_is_on_the_timeline",
     "check_a_locked_frame_is_kept_to_the_bit",
-    "check_a_solve_cancelled_while_it_looks_for_faces_changes_no_key",
+    "check_a_solve_cancelled_while_it_looks_for_faces_changes_no_key_and_no_status",
 )
 
 
