@@ -37,12 +37,13 @@ def scan(context: Context, step: Scan) -> Iterator[Ints]:
     context.renderer.albedo = bake(context)
     keys = context.free(step.keys).keys
     apart = _apart(context, keys[keys < len(context.rig.names)])
+    moved = [_moved(context, together) for together in apart]
     frames = context.solvable
     for start in range(0, len(frames), CHUNK):
         chunk = frames[start : start + CHUNK]
-        for together in apart:
+        for together, own in zip(apart, moved, strict=True):
             values = np.linspace(context.rig.minimum[together], context.rig.maximum[together], VALUES)
-            best = _best(values, _differences(context, chunk, together, values))
+            best = _best(values, _differences(context, chunk, together, values, own))
             context.pose.weights[np.ix_(chunk, together)] = best
         yield chunk
 
@@ -70,10 +71,11 @@ def _moved(context: Context, keys: Ints) -> Bools:
     return moved
 
 
-def _differences(context: Context, frames: Ints, keys: Ints, values: Floats) -> Floats:  # [v,k]
+def _differences(
+    context: Context, frames: Ints, keys: Ints, values: Floats, moved: Bools
+) -> Floats:  # values [v,k], moved [k,T]
     """[b,k,v] mean squared difference of render and plate where each key moves the surface, over the cameras; NaN where none sees it."""
     total, count = np.zeros((len(frames), len(keys), len(values))), np.zeros((len(frames), len(keys), 1))
-    moved = _moved(context, keys)
     for view, light in zip(context.views, context.appearance.lights, strict=True):
         seen = np.flatnonzero(view.seen[frames])
         if len(seen):
