@@ -17,8 +17,8 @@ from bpy.types import Object, PropertyGroup
 from .overlay_settings import FaceSolveOverlays
 
 
-def _has_shape_keys(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
-    return candidate.type == "MESH" and candidate.data.shape_keys is not None
+def _is_mesh(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
+    return candidate.type == "MESH"
 
 
 def _is_camera(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
@@ -115,7 +115,10 @@ class FaceSolveSettings(PropertyGroup):
     """`scene.face_solve`."""
 
     face: PointerProperty(
-        name="Face", type=Object, poll=_has_shape_keys, description="The head: a mesh with shape keys"
+        name="Face",
+        type=Object,
+        poll=_is_mesh,
+        description="The head: a mesh with shape keys; without any, only its motion is solved",
     )
     jaw_bone: StringProperty(
         name="Jaw Bone",

@@ -43,12 +43,15 @@ class Rig:
     @property
     def fittable(self) -> Ints:
         """Indices of the keys that fit_rig may set."""
-        grouped = np.array([group == IDENTITY for group in self.groups])
-        return np.flatnonzero(grouped if self.identity is None else self.identity)
+        return np.flatnonzero(self.in_group(IDENTITY) if self.identity is None else self.identity)
+
+    def in_group(self, group: str) -> Bools:
+        """[K] which keys belong to a group."""
+        return np.array([own == group for own in self.groups], bool)
 
     def as_actor(self, weights: Floats) -> Rig:  # [K]
         """The head with its identity keys' shapes at these weights in its neutral: what a face at rest looks like."""
-        held = np.array([group == IDENTITY for group in self.groups])
+        held = self.in_group(IDENTITY)
         if not (weights[held] != 0).any():
             return self
         shape = np.tensordot(weights[held].astype(np.float32), self.deltas[held], 1)
@@ -56,7 +59,7 @@ class Rig:
 
     def local(self, weights: Floats, jaw: JawMotion | None = None) -> Floats:  # [B,K]
         """[B,V,3] vertices in metres before the rigid transform: x(w) of equation 1, the jaw bone after the shape keys."""
-        flat = weights.astype(np.float32) @ self.deltas.reshape(len(self.names), -1)
+        flat = weights.astype(np.float32) @ self.deltas.reshape(len(self.names), self.neutral.size)
         vertices: Floats = (self.neutral + flat.reshape(len(weights), -1, 3)) * self.scale.astype(np.float32)
         if self.jaw is None or jaw is None:
             return vertices
@@ -197,19 +200,17 @@ def load_rig(path: Path) -> Rig:
     except (KeyError, TypeError, ValueError) as error:
         raise FaceSolveError(f"The rig file {path} is malformed: {error}.", AGAIN) from error
     check_rig(rig)
-    by_bone = rig.jaw is not None and np.array(rig.groups) == "jaw"
-    return replace(rig, strength=np.maximum(np.where(by_bone, JAW_KEYS * rig.strength, rig.strength), WEAKEST))
+    corrects = rig.in_group("jaw") & (rig.jaw is not None)
+    return replace(rig, strength=np.maximum(np.where(corrects, JAW_KEYS * rig.strength, rig.strength), WEAKEST))
 
 
 def check_rig(rig: Rig) -> None:
     """Refuse what cannot be solved, in the artist's words.
 
     Raises:
-        FaceSolveError: no shape keys, values that are not numbers, enormous values, contradictory slider ranges of keys that are
+        FaceSolveError: two shape keys of one name, values that are not numbers, enormous values, contradictory slider ranges of keys that are
             solved or fitted, a negative strength, a scale of zero.
     """
-    if not rig.names:
-        raise FaceSolveError("The face has no shape keys.", "Choose the mesh that carries the expressions.")
     if len(set(rig.names)) < len(rig.names):
         twice = next(name for name in rig.names if rig.names.count(name) > 1)
         raise FaceSolveError(f"Two shape keys are called {twice}.", "Give every shape key its own name.")

@@ -216,16 +216,19 @@ def _between(value: object, low: float, high: float, name: str) -> float:
 
 
 def _rig(path: Path, folder: Path, textures: list[dict[str, Any]]) -> tuple[Rig, list[str]]:
-    """The rig, with its textures' colours at the vertices, and what is to be said of them."""
+    """The rig, with its textures' colours at the vertices, and what is to be said of it."""
     rig = load_rig(path)
+    moved = "head is" if rig.jaw is None else "head and its jaw bone are"
+    notes = [] if rig.names else [f"The face has no shape keys: only its {moved} solved."]
     layout = read_layout(path, len(rig.triangles)) if textures else None
     if layout is None:
-        return rig, []
+        return rig, notes
     images = [
         Texture(str(folder / item["path"]), str(item.get("colorspace", "sRGB")), str(item.get("extension", "repeat")))
         for item in textures
     ]
-    return painted(rig, layout, images)
+    rig, unread = painted(rig, layout, images)
+    return rig, notes + unread
 
 
 def _jaw(item: dict[str, Any], rig: Rig, count: int, name: str) -> JawMotion | None:

@@ -206,12 +206,22 @@ def test_a_strength_of_zero_holds_its_key_without_dividing_by_it(tmp_path, array
     assert strength[0] == 1
 
 
-def test_a_rig_without_shape_keys_is_refused(tmp_path, arrays):
+@pytest.mark.parametrize("kind", [np.str_, float])
+def test_a_rig_without_shape_keys_is_a_rigid_head(tmp_path, arrays, kind):
+    """Whatever kind of numbers an array of no names is."""
     for name in ("names", "minimum", "maximum", "groups", "solved", "strength"):
         arrays[name] = arrays[name][:0]
+    arrays["names"], arrays["groups"] = np.zeros(0, kind), np.zeros(0, kind)
     arrays["deltas"] = arrays["deltas"][:0]
-    with pytest.raises(FaceSolveError, match="no shape keys"):
-        load(tmp_path, arrays)
+    rig = load(tmp_path, arrays)
+    pose = Pose(np.eye(3)[None], np.ones((1, 3)), np.zeros((1, 0)))
+    here = rig.neutral * rig.scale + 1
+    np.testing.assert_allclose(rig.world(pose)[0], here, rtol=1e-6)
+    points = rig.every_vertex(1)
+    np.testing.assert_allclose(points.world(pose)[0], here, rtol=1e-6)
+    assert points.world_derivative(pose, np.zeros(0, int)).shape == (1, len(rig.neutral), 3, 6)
+    assert rig.as_actor(pose.weights[0]) is rig
+    assert not len(rig.fittable)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut off"])

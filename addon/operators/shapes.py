@@ -8,7 +8,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ..problem import FaceSolveProblem
-from ..scene.rig import check_face, solvable_keys
+from ..scene.rig import check_face, key_blocks, solvable_keys
 from ..scene.shape_groups import other_side
 from ..scene.shape_layout import complete, move
 from ..scene.shape_settings import active_key, fill_groups, read_layout, shown_keys, write_layout
@@ -94,7 +94,7 @@ class FACE_SOLVE_OT_switch_shape_keys(bpy.types.Operator):
         """Switch them."""
         settings = context.scene.face_solve
         check_face(settings.face)
-        blocks = settings.face.data.shape_keys.key_blocks
+        blocks = key_blocks(settings.face)
         names = {block.name for block, shown in zip(blocks, shown_keys(settings), strict=True) if shown}
         for group in settings.shape_groups:
             for key in group.keys:

@@ -37,7 +37,7 @@ def find_driven(
 ) -> Driven:
     """Ask Blender how driven keys answer to solved ones. Leaves the scene at another frame."""
     solved = {name for name, free in zip(rig.names, rig.solved, strict=True) if free}
-    reads = _reads(face, jaw)
+    reads = _reads(face, jaw) if rig.names else {}
     following = _reached(reads, {*solved, _HEAD})
     if not following:
         return Driven()

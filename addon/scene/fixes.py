@@ -50,7 +50,7 @@ def judge_keys(settings: bpy.types.PropertyGroup, face: bpy.types.Object) -> Tup
 def fixed_frames(settings: bpy.types.PropertyGroup) -> Set[int]:
     """Frames that the artist fixed by hand. Kept until a key changes: cheap enough for every redraw."""
     face = settings.face
-    if face is None or face.type != "MESH" or face.data.shape_keys is None or not settings.results:
+    if face is None or face.type != "MESH" or not settings.results:
         return set()
     place = (settings.id_data.name_full, face.name_full)
     if place not in _known:

@@ -9,6 +9,7 @@ import bpy
 from .. import protocol
 from ..problem import ERROR, INFO, WARNING, Problem
 from .prechecks import prechecks
+from .rig import solvable_keys
 
 _PLACED = (protocol.SOLVED, protocol.INFILLED, protocol.INTERPOLATED, protocol.LOCKED)
 _WHOLE = ("Solve Shot", "Solve Range")
@@ -27,11 +28,18 @@ def stage_needs(settings: bpy.types.PropertyGroup, stage: str) -> List[Problem]:
         return [Problem(ERROR, wrong[0].message, wrong[0].remedy + others, wrong[0].mend)]
     if stage in ("rigid_alignment", "solve_shot", "solve_range"):
         return []
+    rigid = not (solvable_keys(settings.face) or settings.jaw_bone)
+    if stage == "expression" and rigid:
+        return [Problem(INFO, f"{settings.face.name} has no shape keys: there is no expression to solve.")]
     if not any(item.status in _PLACED for item in settings.results):
         return [
             Problem(WARNING, "No frame has been aligned yet.", "Align the head first.", "face_solve.rigid_alignment")
         ]
-    if stage in ("dense_alignment", "temporal_refinement") and not _has_run(settings, "Expression", *_WHOLE):
+    if (
+        stage in ("dense_alignment", "temporal_refinement")
+        and not rigid
+        and not _has_run(settings, "Expression", *_WHOLE)
+    ):
         return [
             Problem(WARNING, "No expression has been solved yet.", "Solve it first.", "face_solve.expression"),
         ]

@@ -11,7 +11,7 @@ from . import infill
 from .frame_list import reference_frames
 from .jaw import bent, carrier_of, check_jaw, chosen_jaw
 from .plate import cameras_with_plate, missing_frames, read_plate
-from .rig import check_face, check_placed, face_candidates
+from .rig import check_face, check_placed, face_candidates, solvable_keys
 from .shape_settings import group_problems
 
 _SET_UP = "face_solve.setup_from_scene"
@@ -29,6 +29,9 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     try:
         _check_chosen(settings.face, scene)
         jaw = chosen_jaw(settings)
+        if not solvable_keys(settings.face):
+            moved = "head is" if jaw is None else "head and its jaw bone are"
+            problems.append(Problem(WARNING, f"{settings.face.name} has no shape keys: only its {moved} solved."))
         if jaw is not None:
             check_jaw(jaw)
             check_placed(carrier_of(settings.face, jaw))
@@ -81,7 +84,7 @@ def _check_chosen(face: Optional[bpy.types.Object], scene: bpy.types.Scene) -> N
     if face is None and not face_candidates(scene):
         raise FaceSolveProblem(
             "No face is chosen, and no mesh of the scene has shape keys.",
-            "Add the actor's head, with its expressions as shape keys, and press Set Up.",
+            "Add the actor's head, with its expressions as shape keys, and press Set Up; or choose a head without any, to have its motion solved.",
             _SET_UP,
         )
     check_face(face)

@@ -27,23 +27,28 @@ class Rig:
 _SET_UP = "face_solve.setup_from_scene"
 
 
+def key_blocks(face: bpy.types.Object) -> Sequence[bpy.types.ShapeKey]:
+    """The shape keys, the reference key among them; none of a mesh without."""
+    keys = face.data.shape_keys
+    return keys.key_blocks if keys else ()
+
+
 def solvable_keys(face: bpy.types.Object) -> List[str]:
     """The names of the shape keys, without the reference key, in the mesh's order."""
-    keys = face.data.shape_keys
-    return [block.name for block in keys.key_blocks if block != keys.reference_key]
+    return [block.name for block in key_blocks(face) if block != face.data.shape_keys.reference_key]
 
 
 def driven_keys(face: bpy.types.Object) -> Set[str]:
     """The names of the shape keys whose value a driver sets."""
-    data = face.data.shape_keys.animation_data
+    keys = face.data.shape_keys
+    data = keys.animation_data if keys else None
     paths = {driver.data_path for driver in data.drivers} if data else set()
-    return {block.name for block in face.data.shape_keys.key_blocks if block.path_from_id("value") in paths}
+    return {block.name for block in key_blocks(face) if block.path_from_id("value") in paths}
 
 
 def face_candidates(scene: bpy.types.Scene) -> List[bpy.types.Object]:
     """The meshes of a scene that carry expressions."""
-    meshes = (one for one in scene.objects if one.type == "MESH" and one.data.shape_keys)
-    return [one for one in meshes if len(one.data.shape_keys.key_blocks) > 1]
+    return [one for one in scene.objects if one.type == "MESH" and solvable_keys(one)]
 
 
 def check_face(face: bpy.types.Object) -> None:
@@ -56,12 +61,7 @@ def check_face(face: bpy.types.Object) -> None:
         raise FaceSolveProblem("No face is chosen.", "Choose the head's mesh, or press Set Up.", _SET_UP)
     if face.type != "MESH":
         raise FaceSolveProblem(f"{face.name} is not a mesh.", "Choose the head's mesh.")
-    keys = face.data.shape_keys
-    if keys is None or len(keys.key_blocks) < 2:
-        raise FaceSolveProblem(
-            f"{face.name} has no shape keys.", "Add a Basis and the expressions as shape keys, or choose another mesh."
-        )
-    if not keys.use_relative:
+    if solvable_keys(face) and not face.data.shape_keys.use_relative:
         raise FaceSolveProblem(
             f"The shape keys of {face.name} are absolute.", "Turn on Relative in the shape keys' panel."
         )
@@ -115,9 +115,9 @@ def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: S
         scale: the object's world scale, 3 numbers.
 
     Raises:
-        FaceSolveProblem: where the mesh has no faces or a shape key is not finite.
+        FaceSolveProblem: where the mesh has no faces, or the mesh or a shape key is not finite.
     """
-    mesh, keys = face.data, face.data.shape_keys
+    mesh = face.data
     if face.mode == "EDIT":
         face.update_from_editmode()
     count = len(mesh.vertices)
@@ -130,14 +130,17 @@ def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: S
     if scale[0] * scale[1] * scale[2] < 0.0:  # mirrored: seen from outside the corners run the other way
         triangles[0::3], triangles[1::3] = triangles[1::3], triangles[0::3]
 
-    places = {block.name: coordinates(block, count, face.name) for block in keys.key_blocks}
+    places = {block.name: coordinates(block, count, face.name) for block in key_blocks(face)}
+    neutral = (
+        places[mesh.shape_keys.reference_key.name] if places else _finite(mesh.vertices, count, f"The mesh {face.name}")
+    )
     group_names, excluded, strengths = _group_settings(settings)
     driven = driven_keys(face)
     names = solvable_keys(face)
     deltas = array("f")
     minimum, maximum, strength, solved, identity, groups = array("f"), array("f"), array("f"), [], [], []
     for name in names:
-        block = keys.key_blocks[name]
+        block = mesh.shape_keys.key_blocks[name]
         delta = array("f", map(operator.sub, places[name], places[block.relative_key.name]))
         if block.vertex_group:
             delta = masked(delta, face, block.vertex_group)
@@ -151,7 +154,7 @@ def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: S
         solved.append(free and groups[-1] != IDENTITY)
     size = len(names)
     arrays = {
-        "neutral": Array(places[keys.reference_key.name], (count, 3)),
+        "neutral": Array(neutral, (count, 3)),
         "triangles": Array(triangles, (len(triangles) // 3, 3)),
         "names": Array(names, (size,)),
         "deltas": Array(deltas, (size, count, 3)),
@@ -168,14 +171,18 @@ def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: S
 
 def coordinates(block: bpy.types.ShapeKey, count: int, face_name: str) -> array[float]:
     """The key's vertices, 3 numbers each, in the mesh's own space."""
+    return _finite(block.data, count, f"The shape key {block.name!r} of {face_name}")
+
+
+def _finite(vertices: bpy.types.bpy_prop_collection, count: int, what: str) -> array[float]:
     values = array("f", bytes(12 * count))
-    block.data.foreach_get("co", values)
+    vertices.foreach_get("co", values)
     # A sum of finite single-precision numbers is finite in double precision: one pass finds any that is not.
     if not math.isfinite(sum(values)):
         vertex = next(i for i, value in enumerate(values) if not math.isfinite(value)) // 3
         raise FaceSolveProblem(
-            f"The shape key {block.name!r} of {face_name} is broken: vertex {vertex} has a coordinate that is not a number.",
-            "Repair or delete the shape key.",
+            f"{what} is broken: vertex {vertex} has a coordinate that is not a number.",
+            f"Repair or delete {what[0].lower()}{what[1:]}.",
         )
     return values
 

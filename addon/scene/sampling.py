@@ -16,7 +16,7 @@ from .channels import Pose, Space, read_pose, read_space
 from .jaw import Jaw, carrier_of
 from .jaw_motion import head_matrix, near, read_motion, rest_in_head
 from .plate import Plate, backdrop
-from .rig import solvable_keys
+from .rig import key_blocks, solvable_keys
 
 
 @dataclass
@@ -67,11 +67,9 @@ def sample_scene(
         FaceSolveProblem: where a camera cannot be solved with, the head's scale changes, or the jaw bone stays behind.
     """
     samples = Samples(list(frames))
-    keys = face.data.shape_keys
-    names = solvable_keys(face)
-    order = [keys.key_blocks.find(name) for name in names]
-    values = array("f", bytes(4 * len(keys.key_blocks)))
-    muted = [False] * len(keys.key_blocks)
+    keys, count = face.data.shape_keys, len(key_blocks(face))
+    order = [keys.key_blocks.find(name) for name in solvable_keys(face)]
+    values, muted = array("f", bytes(4 * count)), [False] * count
     for camera in cameras:
         samples.intrinsics[camera.name], samples.extrinsics[camera.name] = [], []
     with current_frame_kept(scene):
@@ -88,9 +86,10 @@ def sample_scene(
             samples.spaces[frame] = head_space(face, jaw, graph)
             if jaw is not None:
                 _sample_jaw(jaw, graph, samples)
-            blocks = keys.evaluated_get(graph).key_blocks
-            blocks.foreach_get("value", values)
-            blocks.foreach_get("mute", muted)
+            if keys is not None:
+                blocks = keys.evaluated_get(graph).key_blocks
+                blocks.foreach_get("value", values)
+                blocks.foreach_get("mute", muted)
             samples.weights.append([0.0 if muted[i] else values[i] for i in order])
             for camera in cameras:
                 _sample_camera(scene, camera.evaluated_get(graph), camera, sizes[plates[camera.name].camera], samples)

@@ -31,22 +31,25 @@ def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[s
     said += _find_cameras(scene, settings)
     said.append(find_range(scene, settings))
     fill_groups(settings, afresh=False)
-    said.append(f"Shape keys in {len(settings.shape_groups)} groups.")
+    said += [f"Shape keys in {len(settings.shape_groups)} groups."] if solvable_keys(settings.face) else []
     return said
 
 
 def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active: Optional[bpy.types.Object]) -> str:
-    candidates = face_candidates(scene)
+    # a head without expressions looks like any other mesh: only the artist can say which it is
+    meant = [one for one in (active, settings.face) if one is not None and one.type == "MESH"]
+    candidates = face_candidates(scene) or meant[:1]
     if not candidates:
         raise FaceSolveProblem(
-            "No mesh with shape keys is in the scene.", "Add the actor's head, with its expressions as shape keys."
+            "No mesh with shape keys is in the scene.",
+            "Add the actor's head, with its expressions as shape keys; or select a head without any, to have its motion solved.",
         )
-    face = active if active in candidates else max(candidates, key=lambda one: len(one.data.shape_keys.key_blocks))
+    face = active if active in candidates else max(candidates, key=lambda one: len(solvable_keys(one)))
     settings.face = face
     check_face(face)
     others = [one.name for one in candidates if one != face]
     also = f" Others that could be: {', '.join(others[:4])}." if others else ""
-    why = "the active object" if face == active and others else f"{len(solvable_keys(face))} shape keys"
+    why = "the active object" if face == active and others else f"{len(solvable_keys(face)) or 'no'} shape keys"
     return f"Face: {face.name} ({why}).{also}"
 
 

@@ -7,7 +7,7 @@ from typing import List, Set
 import bpy
 
 from ..problem import WARNING, FaceSolveProblem, Problem
-from .rig import driven_keys, solvable_keys
+from .rig import driven_keys, key_blocks, solvable_keys
 from .shape_layout import Group, Layout, complete, faults, regroup
 
 _MEND = "face_solve.mend_groups"
@@ -57,7 +57,7 @@ def fill_groups(settings: bpy.types.PropertyGroup, *, afresh: bool) -> None:
 
 def group_problems(settings: bpy.types.PropertyGroup) -> List[Problem]:
     """Where the groups do not suit the face; a solve can start all the same."""
-    if settings.face is None or settings.face.data.shape_keys is None or not settings.shape_groups:
+    if settings.face is None or settings.face.type != "MESH" or not settings.shape_groups:
         return []
     found = faults(read_layout(settings), solvable_keys(settings.face))
     problems = []
@@ -88,8 +88,8 @@ def solved_keys(settings: bpy.types.PropertyGroup) -> Set[str]:
     left_out = {
         key.name for group in settings.shape_groups for key in group.keys if not (group.enabled and key.enabled)
     }
-    blocks = face.data.shape_keys.key_blocks
-    return {name for name in solvable_keys(face) if not blocks[name].mute} - left_out - driven_keys(face)
+    muted = {block.name for block in key_blocks(face) if block.mute}
+    return set(solvable_keys(face)) - muted - left_out - driven_keys(face)
 
 
 def shown_keys(settings: bpy.types.PropertyGroup) -> List[bool]:
@@ -99,13 +99,12 @@ def shown_keys(settings: bpy.types.PropertyGroup) -> List[bool]:
     groups = read_layout(settings).homes()
     group = active_group(settings) if settings.key_of_group else ""
     wanted = {"SOLVED": True, "LEFT_OUT": False}.get(settings.key_state)
-    keys = settings.face.data.shape_keys
     return [
-        block != keys.reference_key
+        block != settings.face.data.shape_keys.reference_key
         and all(word in block.name.lower() for word in words)
         and (not group or group in groups.get(block.name, ()))
         and (wanted is None or wanted == (block.name in solved))
-        for block in keys.key_blocks
+        for block in key_blocks(settings.face)
     ]
 
 
@@ -115,7 +114,7 @@ def active_key(settings: bpy.types.PropertyGroup) -> str:
     Raises:
         FaceSolveProblem: where there is none.
     """
-    blocks = settings.face.data.shape_keys.key_blocks if settings.face and settings.face.data.shape_keys else ()
+    blocks = key_blocks(settings.face) if settings.face else ()
     if not 0 < settings.key_index < len(blocks):
         raise FaceSolveProblem("No shape key of the list is active.", "Click one.")
     return blocks[settings.key_index].name

@@ -66,7 +66,7 @@ def unseen(
     if moved > _VISIBLE:
         names = ", ".join(modifier.name for modifier in _deforming(face))
         said.append(
-            f"The modifier {names} moves {face.name} after its shape keys, by up to {100 * moved:.1f} % of its size"
+            f"The modifier {names} moves {face.name}{' after its shape keys' if rig.names else ''}, by up to {100 * moved:.1f} % of its size"
             + (" beyond what the jaw bone does" if jaw else "")
             + ": the solver does not see that."
         )
@@ -90,7 +90,7 @@ def _moved_by_modifiers(
         for frame in frames:
             scene.frame_set(frame)
             graph = bpy.context.evaluated_depsgraph_get()
-            blocks = face.data.shape_keys.evaluated_get(graph).key_blocks
+            blocks = face.data.shape_keys.evaluated_get(graph).key_blocks if rig.names else {}
             expected = array("f", neutral)
             for k, name in enumerate(rig.names):
                 weight = 0.0 if blocks[name].mute else blocks[name].value

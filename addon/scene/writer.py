@@ -31,7 +31,7 @@ def find_actors(plan: Plan) -> Tuple[bpy.types.Scene, bpy.types.Object]:
     if scene is None:
         raise _gone(f"The scene {plan.scene}", "scene")
     face = scene.objects.get(plan.face)
-    if face is None or face.type != "MESH" or face.data.shape_keys is None:
+    if face is None or face.type != "MESH" or (plan.names and face.data.shape_keys is None):
         raise _gone(plan.face, "face")
     return scene, face
 

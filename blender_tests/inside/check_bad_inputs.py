@@ -28,7 +28,16 @@ def check_setup_without_a_face():
 def check_no_shape_keys():
     scene, _face, _camera = ready_scene()
     scene.face_solve.face = harness.make_face("Plain", keys=())
-    refused(solve, "Plain has no shape keys")
+    warned = [str(one) for one in harness.module("scene.prechecks").prechecks(scene.face_solve)]
+    assert "Plain has no shape keys: only its head is solved." in warned, warned
+    assert solve() == {"FINISHED"}
+
+
+def check_nan_in_a_mesh_without_shape_keys():
+    scene, _face, _camera = ready_scene()
+    scene.face_solve.face = plain = harness.make_face("Plain", keys=())
+    plain.data.vertices[5].co.x = float("nan")
+    refused(solve, "The mesh Plain is broken", "vertex 5", "Repair or delete the mesh")
 
 
 def check_absolute_shape_keys():

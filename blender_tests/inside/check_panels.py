@@ -107,6 +107,22 @@ def check_every_panel_is_drawn_before_and_after_a_solve():
         drawn(name)
 
 
+def check_every_panel_is_drawn_of_a_head_without_shape_keys():
+    scene, face, _camera = ready_scene()
+    face.shape_key_clear()
+    said = text(drawn("main"))
+    assert "Head has no shape keys: only its head is solved." in said, said
+    assert "The groups name 5 shape keys" in said, said
+    bpy.ops.face_solve.mend_groups()
+    assert not scene.face_solve.shape_groups
+    for _ in range(2):
+        for name in PANELS:
+            drawn(name)
+        bpy.ops.face_solve.rigid_alignment()
+    assert ("face_solve.expression", "Expression") in drawn("expression").off
+    assert ("face_solve.dense_alignment", "Dense Alignment") not in drawn("expression").off
+
+
 def check_missing_footage_is_said_before_a_solve():
     scene, _face, camera = ready_scene()
     assert "Ready to solve" in drawn("main").labels

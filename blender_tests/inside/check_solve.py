@@ -25,7 +25,7 @@ def _world_matches(scene, face, frames=range(1, 13), tolerance=2e-5):
             axes = [-axis for axis in axes]
         close([axes[c][r] for r in range(3) for c in range(3)], rotation, tolerance)
         close(world.translation, translation, tolerance)
-        for block in face.data.shape_keys.key_blocks[1:]:
+        for block in face.data.shape_keys.key_blocks[1:] if face.data.shape_keys else ():
             close(block.value, min(1.0, max(0.0, weight)), 1e-6)
 
 
@@ -119,6 +119,62 @@ def _teeth_match(scene, teeth):
         assert known_motion(frame)[2] > 0.0
         close(blocks["jawOpen"].value, known_motion(frame)[2], 1e-6)
         assert blocks["clench"].value == 0.0
+
+
+def check_a_head_without_shape_keys_is_placed():
+    """A scan without any, and one that has a Basis alone: set up, solved by each stage, fixed, exported and imported."""
+    for keys in (None, "Basis"):
+        scene = harness.empty_scene()
+        face, _camera = harness.make_face("Scan", keys=()), harness.make_camera()
+        if keys:
+            face.shape_key_add(name=keys)
+        bpy.ops.face_solve.setup_from_scene()
+        settings = scene.face_solve
+        assert settings.face == face
+        assert not settings.shape_groups
+        for stage in ("rigid_alignment", "dense_alignment", "solve_shot"):
+            assert getattr(bpy.ops.face_solve, stage)() == {"FINISHED"}
+            _world_matches(scene, face)
+        assert not harness.module("scene.needs").stage_needs(settings, "dense_alignment")
+        (said,) = harness.module("scene.needs").stage_needs(settings, "expression")
+        assert "no expression to solve" in said.message, said
+        scene.frame_set(5)
+        face.location.x += 0.1
+        face.keyframe_insert("location", frame=5)
+        harness.module("scene.fixes").forget()
+        assert harness.module("scene.fixes").fixed_frames(settings) == {5}
+        scene.frame_set(7)
+        bpy.ops.face_solve.lock_frame()
+        bpy.ops.face_solve.solve_shot()
+        assert {item.frame for item in settings.results if item.status == "locked"} == {5, 7}
+        for name in ("group_shape_keys", "mend_groups", "switch_shape_keys"):
+            assert getattr(bpy.ops.face_solve, name)() == {"FINISHED"}
+        refused(bpy.ops.face_solve.fit_rig, "no identity shape keys")
+        folder = harness.FOLDER / f"bare_{keys}"
+        bpy.ops.face_solve.export_shot(filepath=str(folder))
+        document = json.loads((folder / "shot.json").read_text())
+        assert document["initial"]["weights"] == [[]] * 12
+        path = folder / "SOLUTION.npz"
+        face.animation_data_clear()
+        other = harness.make_face("Like", keys=())
+        harness.module("scene.npz").write_npz(path, harness.solution_arrays(other))
+        bpy.ops.face_solve.import_solution(filepath=str(path))
+        _world_matches(scene, face, [frame for frame in range(1, 13) if frame != 7])
+
+
+def check_set_up_takes_a_head_without_shape_keys_only_where_it_is_meant():
+    scene = harness.empty_scene()
+    harness.make_camera()
+    scan = harness.make_face("Scan", keys=())
+    bpy.context.view_layer.objects.active = scene.camera
+    refused(bpy.ops.face_solve.setup_from_scene, "No mesh with shape keys", "select a head")
+    scene.face_solve.face = scan
+    bpy.ops.face_solve.setup_from_scene()
+    assert scene.face_solve.face == scan
+    face = harness.make_face()
+    bpy.context.view_layer.objects.active = scan
+    bpy.ops.face_solve.setup_from_scene()
+    assert scene.face_solve.face == face
 
 
 def check_pinned_shape_key_is_refused():

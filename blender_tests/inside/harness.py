@@ -153,7 +153,7 @@ def solution_arrays(face):
     """The arrays of a SOLUTION.npz that holds the known motion."""
     array_of = module("scene.npz").Array
     frames = list(range(1, 13))
-    names = [block.name for block in face.data.shape_keys.key_blocks[1:]]
+    names = [block.name for block in face.data.shape_keys.key_blocks[1:]] if face.data.shape_keys else []
     motion = [known_motion(frame) for frame in frames]
     return {
         "frames": array_of(array("q", frames), (12,)),

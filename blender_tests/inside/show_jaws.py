@@ -165,6 +165,11 @@ def driven_beside_it(head):
     drive(head, "browUp", "0.5 * a", a=value_of(head, "eyeBlink_L"))
 
 
+def of_a_head_without_shape_keys(head):
+    head.shape_key_clear()
+    posed(rig_jaw(head))
+
+
 def driven_by_it(head):
     """A correction that follows the bone, which no slope on a shape key can say."""
     rig = rig_jaw(head)
@@ -195,6 +200,7 @@ CASES = {
             followed,
             driven_beside_it,
             driven_by_it,
+            of_a_head_without_shape_keys,
             under_a_posed_head_bone,
             below_with_a_posed_head_bone,
             followed_under_a_posed_head_bone,

@@ -262,6 +262,20 @@ def followed(head):
     bpy.context.view_layer.objects.active = head
 
 
+def without_shape_keys(head):
+    head.shape_key_clear()
+
+
+def with_a_basis_alone(head):
+    head.shape_key_clear()
+    head.shape_key_add(name="Basis")
+
+
+def without_shape_keys_in_an_armature(head):
+    head.shape_key_clear()
+    at_rest_in_an_armature(head)
+
+
 CASES = {
     case.__name__: case
     for case in (
@@ -271,7 +285,7 @@ CASES = {
         *(driven_to_the_end_of_its_slider, driven_by_the_head_and_a_key, driven_differently_over_time),
         *(quaternion, axis_angle, parented, parented_to_a_bone, child_of, scaled),
         *(mirrored, deltas, delta_quaternion, subdivided, masked_away, at_rest_in_an_armature, moved_by_an_armature),
-        *(animated, followed),
+        *(animated, followed, without_shape_keys, with_a_basis_alone, without_shape_keys_in_an_armature),
     )
 }
 CASES.update({f"euler_{mode}": _euler(mode) for mode in EULERS})

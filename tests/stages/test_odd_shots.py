@@ -7,10 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from little_shot import START, camera, changed, performance, write_shot
+from little_shot import START, camera, changed, performance, with_jaw_bone, write_shot
+from scipy.spatial.transform import Rotation
 
+from solver_core.jaw import at_rest
 from solver_core.listener import Silent
+from solver_core.pose import Pose
 from solver_core.shot import load_shot
+from solver_core.solution import load_solution
 from solver_core.solve import Overrides, prepare_context, solve_folder
 from solver_core.stages.light import estimate_lights
 
@@ -93,6 +97,36 @@ def test_a_shot_of_one_frame_runs_every_stage(little_shot, first_frame, tmp_path
     found = solve_folder(folder, tmp_path / "one.npz", Silent())
     assert found.status == ["solved"]
     same_pose(found, first_frame, atol=0)
+
+
+def bare(rig):
+    """The same head as a scan without shape keys."""
+    none = np.zeros(0)
+    return replace(
+        rig, names=(), groups=(), deltas=rig.deltas[:0], minimum=none, maximum=none, solved=none.astype(bool), strength=none
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("bone", [False, True])
+def test_a_head_without_shape_keys_is_placed_by_every_stage(demo_rig, tmp_path, bone):
+    """A rigid scan that an actor's head is tracked with: its head, and the jaw bone if it has one, is all there is to solve."""
+    rig = bare(with_jaw_bone(demo_rig) if bone else demo_rig)
+    truth = performance(demo_rig, 9)[np.array([0, 3, 6])]
+    truth = Pose(truth.rotation, truth.translation, np.zeros((3, 0)), at_rest(3) if bone else None)
+    shot = write_shot(tmp_path / "bare", rig, truth, (camera("A", 3, (0.1, -0.95, 0.02)),))
+    document = json.loads((shot.folder / "shot.json").read_text())
+    changed(
+        shot, shot.folder, infill_ranges=[{"frame_start": START + 1, "frame_end": START + 1}],
+        settings={**document["settings"], "refinement": 0.3})  # fmt: skip
+    ear = Ear()
+    solve_folder(shot.folder, tmp_path / "out.npz", ear)
+    found = load_solution(tmp_path / "out.npz")
+    assert [one for one in ear.said if "no shape keys" in one and ("jaw bone" in one) == bone]
+    assert found.status == ["solved", "infilled", "solved"]
+    assert found.pose.weights.shape == (3, 0)
+    turn = Rotation.from_matrix(found.pose.rotation @ truth.rotation.swapaxes(1, 2)).magnitude()
+    assert np.degrees(turn).max() < 1.0
+    assert np.linalg.norm(found.pose.translation - truth.translation, axis=1).max() < 0.01
 
 
 @pytest.mark.parametrize("unit", [0.01, 100.0])
