@@ -21,6 +21,7 @@ from solver_core.rig import Rig, load_rig
 from solver_core.texture import Texture, painted, read_layout
 
 AGAIN = "Export the shot again from Blender."
+FILM = 24.0  # frames a second: of a shot that does not say, and of those that times counted in frames of film were measured on
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Shot:
     name: str
     folder: Path
     frames: Ints  # [N] scene frames, ascending
-    fps: float
+    fps: float  # frames a second
     cameras: tuple[Camera, ...]
     rig: Rig
     initial: Pose  # N poses
@@ -83,6 +84,11 @@ class Shot:
     def locked_mask(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """[N] true where the artist has posed the frame."""
         return np.isin(self.frames, [locked.frame for locked in self.locked])
+
+    @property
+    def pace(self) -> float:
+        """How many frames of this shot one frame of film lasts."""
+        return self.fps / FILM
 
     @property
     def held_mask(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -175,7 +181,7 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         name=str(document.get("name", folder.name)),
         folder=folder,
         frames=frames,
-        fps=_between(document.get("fps", 24.0), 1e-3, 1e4, "fps"),
+        fps=_between(document.get("fps", FILM), 1e-3, 1e4, "fps"),
         cameras=tuple(_camera(item, count) for item in document["cameras"]),
         rig=rig,
         initial=pose,

@@ -41,7 +41,8 @@ def fit(context: Context, step: Fit, cancelled: Callable[[], bool] = lambda: Fal
         [N] RMS landmark distance in plate pixels, NaN where nothing was solved.
     """
     weights = context.landmark_weights(dict(step.regions), step.elsewhere)
-    places = [_smoothed(context, view, step.smooth) if step.smooth else view.points for view in context.views]
+    period = step.smooth * context.shot.pace
+    places = [_smoothed(context, view, period) if period else view.points for view in context.views]
     frames = context.solvable
     rms = np.full(len(context.pose), np.nan)
     for start in range(0, len(frames), PART):
@@ -107,7 +108,7 @@ def _fit(
 
 
 def _smoothed(context: Context, view: View, period: float) -> Floats:
-    """[N,L,2] the plate's landmarks along smoothing splines, pixels; separate where no face is seen or the plate cuts."""
+    """[N,L,2] the plate's landmarks, pixels, along smoothing splines of a period in frames; separate where no face is seen or the plate cuts."""
     places = view.points.copy()
     for part in stretches(view.seen, view.cuts, LEAST):
         flat = places[part].reshape(len(part), -1)

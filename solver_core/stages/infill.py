@@ -28,11 +28,11 @@ from solver_core.stages.few_keys import relevance
 from solver_core.stages.gaps import Gap, gaps_of
 from solver_core.stages.tracking import FOLLOWED, Tracker, follow, trackers
 
-REACH = 24  # frames: flow over a longer time follows a face no more
+REACH = 24  # frames of film, a second: flow over a longer time follows a face no more
 FAR = 0.3  # weight of flow from an anchor that is not a neighbour: surer in the mean, coarser in itself
-SMOOTH = 0.002  # of the head's radius: second difference of its motion, from frame to frame, that costs one residual
+SMOOTH = 0.002  # of the head's radius: second difference of its motion over frames of film, an acceleration, that costs one residual
 SAMPLES = 200  # points of the surface whose motion is smoothed
-SWEEPS = 100  # at most; each costs a thousandth of the flow
+SWEEPS = 100  # at most, of film; each costs a thousandth of the flow
 
 
 def infill(
@@ -85,7 +85,7 @@ def _fill(
                 joint.add(Single(i, prior))
         for link in smoothing(context, reached, SMOOTH * context.rig.radius):
             joint.add(link)
-        joint.move(SWEEPS, only=reached)
+        joint.move(sweeps_of(context, SWEEPS), only=reached)
     return _bridge(context, gap, reached)
 
 
@@ -102,7 +102,7 @@ def _follow_all(
     pairs = dict.fromkeys(itertools.pairwise(ends), 1.0)
     for anchor in gap.anchors:
         for i in map(int, gap.frames):
-            if 1 < abs(i - anchor) <= REACH:
+            if 1 < abs(i - anchor) <= REACH * context.shot.pace:
                 pairs[anchor, i] = FAR
     followed = []
     for (first, second), weight in pairs.items():
@@ -122,9 +122,17 @@ def _reached(gap: Gap, followed: list[tuple[int, int]]) -> set[int]:
     return reached - set(gap.anchors)
 
 
-def smoothing(context: Context, moving: set[int], sigma: float) -> list[Link]:  # sigma in metres
-    """The moving frames go on as the head moved before, over their ends too; frames that stand for nothing do not count."""
+def smoothing(context: Context, moving: set[int], sigma: float) -> list[Link]:
+    """The moving frames go on as the head moved before, over their ends too; frames that stand for nothing do not count.
+
+    Args:
+        context: the solve.
+        moving: indices of the frames.
+        sigma: metres, the second difference over frames of film that costs one residual. Over the shorter frames of a quicker shot the same
+            acceleration is less, by the square. A slower shot keeps it: over its longer frames flow is coarser, and needs as much help.
+    """
     points = sample_points(context)
+    sigma = sigma / max(context.shot.pace, 1.0) ** 2
     usable = context.known.copy()
     usable[list(moving)] = True
     links: list[Link] = []
@@ -133,6 +141,11 @@ def smoothing(context: Context, moving: set[int], sigma: float) -> list[Link]:  
         if moving & set(three) and usable[list(three)].all() and not context.cuts[middle - 1 : middle + 1].any():
             links.append(SmoothLink(three, points, sigma))
     return links
+
+
+def sweeps_of(context: Context, sweeps: int) -> int:
+    """How many sweeps do at this shot's rate what so many do at film's: in each, a change goes from frame to frame, as heat does."""
+    return round(sweeps * max(context.shot.pace, 1.0) ** 2)
 
 
 def sample_points(context: Context) -> SurfacePoints:

@@ -18,11 +18,11 @@ from solver_core.flow import FlowNetwork
 from solver_core.stages.catalog import Refine
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.deep import STIFFNESS
-from solver_core.stages.infill import bridge_again, key_priors, smoothing
+from solver_core.stages.infill import bridge_again, key_priors, smoothing, sweeps_of
 from solver_core.stages.tracking import FOLLOWED, Tracker, follow, surface_in, trackers
 
 FLOW = 0.5  # weight of the plate's flow at the full amount, where a frame's own evidence has 1: more, and the errors of flow add up over frames
-STEADY = 0.001  # of the head's radius: second difference of the motion that costs one residual at the full amount
+STEADY = 0.001  # of the head's radius: second difference of the motion over frames of film that costs one residual at the full amount
 
 
 def refine(context: Context, step: Refine, flow: FlowNetwork) -> Iterator[Ints]:
@@ -49,7 +49,7 @@ def refine(context: Context, step: Refine, flow: FlowNetwork) -> Iterator[Ints]:
         yield chunk
     for link in smoothing(context, set(map(int, moving)), STEADY * context.rig.radius / amount):
         joint.add(link)
-    joint.move(step.sweeps, parallel=step.parallel)
+    joint.move(sweeps_of(context, step.sweeps), parallel=step.parallel)
     bridge_again(context)
     yield np.setdiff1d(refined_frames(context), moving)
 

@@ -15,6 +15,7 @@ from solver_core.flow import DisFlow
 from solver_core.listener import Silent
 from solver_core.shot import load_shot
 from solver_core.solve import Overrides, solve_folder
+from solver_core.stages import infill as module
 from solver_core.stages.catalog import STAGES
 from solver_core.stages.gaps import gaps_of
 from solver_core.stages.infill import infill, interpolated
@@ -144,6 +145,18 @@ def test_frames_beside_the_dark_are_still_followed(shot, context):
     found = run(gap_in(dark))
     assert [found.filled[i].status for i in GAP] == ["infilled", "infilled", "interpolated", "infilled"]
     assert vertex_mm(shot, found.pose, [2, 3, 5]).max() < 0.9
+
+
+@pytest.mark.parametrize(("rate", "sigma", "farthest"), [(24.0, 1.0, 3), (48.0, 0.25, 6), (12.0, 1.0, 1)])
+def test_how_far_flow_reaches_and_how_steady_the_motion_is_are_times(context, monkeypatch, rate, sigma, farthest):
+    """Over half as long frames the same acceleration is a quarter of the second difference; over longer ones it is held as before."""
+    monkeypatch.setattr(module, "REACH", 3)
+    asked = []
+    monkeypatch.setattr(module, "follow", lambda _context, _tracker, _pose, *pair: asked.append(pair[:2]))
+    at_rate = gap_in(context, np.arange(1, COUNT), shot=replace(context.shot, fps=rate))
+    run(at_rate)
+    assert max(abs(a - b) for a, b in asked) == farthest
+    assert {link.sigma for link in module.smoothing(at_rate, set(range(1, COUNT)), 1.0)} == {sigma}
 
 
 def test_flow_does_not_cross_a_cut(shot, context):

@@ -80,6 +80,14 @@ def test_the_amount_leads_from_nothing_to_strong(shot, context, strong):
     assert moved[0] > moved[1] > moved[2]
 
 
+def test_a_quicker_shot_is_calmed_over_as_much_time(shot, context):
+    """Told that the same frames follow each other at 60 a second, the same amount reaches over more of them: these stand nearly in a line."""
+    quick = replace(context, shot=replace(context.shot, fps=60.0))
+    alone = replace(STEP, flow=False)
+    bends = [jitter(shot.rig, run(one, 0.5, alone)[1], shot.truth) for one in (context, quick)]
+    assert bends[1] < 0.5 * bends[0]
+
+
 def test_a_blink_survives(shot, strong):
     """Both lids close for two frames; the strongest refinement leaves them closed, and the frames beside them open."""
     lids = [shot.rig.names.index(f"eyeBlink_{side}") for side in "LR"]

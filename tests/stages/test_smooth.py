@@ -220,6 +220,9 @@ def test_smoothed_detections_calm_a_fit_and_do_not_cross_a_cut(context):
     fit(calm, replace(head, smooth=12.0))
     assert jitter(calm.pose) < 0.5 * jitter(raw.pose)
     np.testing.assert_array_equal(calm.views[0].points, shaken.points)
+    quick = prepared(context, context.pose, views=[shaken], rate=48.0)
+    fit(quick, replace(head, smooth=6.0))  # frames of film: half as long at twice the rate
+    same(quick.pose, calm.pose)
     cut = replace(shaken, cuts=EVERY[:-1] == 4)
     few = prepared(context, context.pose, views=[cut])
     fit(few, replace(head, smooth=12.0))
