@@ -20,7 +20,7 @@ from solver_core.pose import Pose
 from solver_core.stages.catalog import Deep
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.evidence import Evidence, Testimony, measure
-from solver_core.stages.few_keys import few_keys
+from solver_core.stages.few_keys import Kept, few_keys
 from solver_core.stages.light import estimate_lights
 from solver_core.stages.skin import bake
 from solver_core.views import View
@@ -43,7 +43,7 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
     free = context.free(step.keys, rotation=step.head, translation=step.head)
     frames = context.solvable
     strength = step.stiffness * STIFFNESS / context.rig.strength**2
-    models: dict[int, Quadratic] = {}
+    models: dict[int, Kept] = {}
     for start in range(0, len(frames), CHUNK):
         chunk = frames[start : start + CHUNK]
         heard: dict[int, list[Evidence]] = {int(i): [] for i in chunk}
@@ -56,7 +56,7 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
         for i, evidence in heard.items():
             improve(context, i, evidence, free, strength)
             if step.sparse:
-                models[i] = said(context, i, evidence, free)
+                models[i] = Kept.of(said(context, i, evidence, free))
         yield chunk
     if models:
         few_keys(context, models, free, strength)

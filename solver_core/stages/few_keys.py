@@ -6,6 +6,8 @@ A plain L2 spreads a movement over many keys that cancel: the shape is right and
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,14 +22,51 @@ QUIET = 0.1  # activity of a key that is held as strongly as it would be without
 SOFTEST, HARDEST = 0.01, 1000.0  # how far its activity may change that
 CONSTANT = 0.25  # what a key's mean over the shot counts beside its movement, squared: what never moves is more likely an error of light or network
 PASSES = 6  # the strengths settle within them
+WHOLE = 2**31 - 1
 
 
-def few_keys(context: Context, models: Mapping[int, Quadratic], free: Free, strength: Floats) -> None:
+@dataclass(frozen=True)
+class Kept:
+    """A frame's quadratic while all frames are waited for, in a quarter of its memory.
+
+    Half of the symmetric Hessian, each entry as a 32-bit share of the largest that its row and column allow. Single precision is not enough: keys
+    that do nearly the same are told apart by small differences.
+    """
+
+    gradient: Floats  # [1,P]
+    scale: Floats  # [P] square roots of the Hessian's diagonal
+    upper: Ints  # [P(P+1)/2] int32
+
+    @classmethod
+    def of(cls, model: Quadratic) -> Kept:  # [1,P], [1,P,P]
+        """What few_keys needs of a model."""
+        whole = model.hessian[0]
+        scale = np.sqrt(np.maximum(np.diag(whole), np.finfo(float).tiny))
+        share = (whole / scale / scale[:, None])[_upper(len(scale))]
+        return cls(model.gradient, scale, np.rint(WHOLE * np.clip(share, -1, 1)).astype(np.int32))
+
+    @property
+    def hessian(self) -> Floats:
+        """[1,P,P] float64."""
+        rows, columns = _upper(len(self.scale))
+        whole = np.empty((len(self.scale),) * 2)
+        whole[rows, columns] = whole[columns, rows] = self.upper / WHOLE
+        scaled: Floats = whole * self.scale * self.scale[:, None]
+        return scaled[None]
+
+
+@lru_cache(maxsize=1)
+def _upper(size: int) -> tuple[Ints, Ints]:
+    """Rows and columns of a square matrix's upper triangle."""
+    return np.triu_indices(size)
+
+
+def few_keys(context: Context, models: Mapping[int, Kept], free: Free, strength: Floats) -> None:
     """Solve these frames again, together, by what their evidence says around their poses; context.pose changes.
 
     Args:
         context: the solve.
-        models: by frame index, the evidence's quadratic in the free parameters [1,P], around context.pose.
+        models: by frame index, the evidence's quadratic in the free parameters, around context.pose.
         free: those parameters.
         strength: [K] how hard each key is held at zero before its activity is known.
     """
@@ -43,10 +82,10 @@ def few_keys(context: Context, models: Mapping[int, Quadratic], free: Free, stre
         context.pose.assign(np.array([i]), pose)
 
 
-def _held(pose: Pose, model: Quadratic, problem: FaceProblem, keys: Ints, held: Floats) -> Pose:
+def _held(pose: Pose, model: Kept, problem: FaceProblem, keys: Ints, held: Floats) -> Pose:
     """One frame's answer to its evidence's quadratic around `pose`, its shape keys [k] held at zero by `held` [k]."""
     columns = RIGID + np.flatnonzero(problem.free.keys < pose.weights.shape[1])
-    hessian, gradient = model.hessian.copy(), model.gradient.copy()
+    hessian, gradient = model.hessian, model.gradient.copy()
     hessian[:, columns, columns] += held
     gradient[:, columns] += held * pose.weights[:, keys]
     return problem.stepped(pose, box_minimum(hessian, gradient, *problem.bounds(pose)))

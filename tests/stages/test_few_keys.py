@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from solver_core.energies.energy import Free
 from solver_core.optimise.dogleg import Quadratic
 from solver_core.pose import RIGID, Pose
 from solver_core.stages import few_keys as module
-from solver_core.stages.few_keys import few_keys, relevance
+from solver_core.stages.few_keys import Kept, few_keys, relevance
 
 STRENGTH = 1.0
 
@@ -45,7 +46,7 @@ def test_strengths_stay_within_their_limits(weights):
     assert ((factor >= module.SOFTEST) & (factor <= module.HARDEST)).all()
 
 
-def shot(truth, effects, start):
+def shot(truth, effects, start, keep=Kept.of):
     """Frames whose evidence says exactly what the truth's movement is: keys with these effects [K,M], all poses known."""
     count, keys = truth.shape
     pose = Pose(np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)), start.copy())
@@ -59,7 +60,7 @@ def shot(truth, effects, start):
     for i, (true, at) in enumerate(zip(truth, start, strict=True)):
         gradient = np.zeros((1, RIGID + keys))
         gradient[0, RIGID:] = effects @ (effects.T @ (at - true))
-        models[i] = Quadratic(np.zeros(1), gradient, hessian.copy())
+        models[i] = keep(Quadratic(np.zeros(1), gradient, hessian.copy()))
     return context, models, Free(np.arange(keys))
 
 
@@ -80,6 +81,39 @@ def test_a_movement_that_plain_l2_spreads_over_three_keys_goes_to_the_one_that_d
     context, models, free = shot(truth, effects, plain)
     few_keys(context, models, free, np.full(3, STRENGTH))
     assert np.abs(context.pose.weights - truth).mean() < 0.01
+
+
+class Whole(NamedTuple):
+    """A model as it is."""
+
+    model: Quadratic
+    gradient = property(lambda self: self.model.gradient)
+    hessian = property(lambda self: self.model.hessian.copy())
+
+
+def test_a_key_that_does_nothing_is_kept():
+    """Nor does it where a camera says nothing at all."""
+    for hessian in (np.diag([4.0, 0.0]), np.zeros((2, 2))):
+        np.testing.assert_allclose(
+            Kept.of(Quadratic(np.zeros(1), np.zeros((1, 2)), hessian[None])).hessian[0], hessian, atol=1e-300
+        )
+
+
+def test_a_model_is_kept_in_a_quarter_of_its_memory_and_solves_alike():
+    rng = np.random.default_rng(0)
+    jacobian = rng.normal(size=(900, 406)) * np.logspace(-2, 2, 406)  # metres, radians and weights are no alike
+    model = Quadratic(np.zeros(1), rng.normal(size=(1, 406)), (jacobian.T @ jacobian)[None])
+    kept = Kept.of(model)
+    assert kept.upper.nbytes + kept.scale.nbytes + kept.gradient.nbytes < 0.26 * model.hessian.nbytes
+    apart = np.abs(kept.hessian - model.hessian)[0] / np.sqrt(np.outer(*2 * [np.diag(model.hessian[0])]))
+    assert apart.max() < 1e-9
+    truth, effects = rng.uniform(0, 1, (8, 20)), np.logspace(-1, 2, 20)[:, None] * rng.normal(size=(20, 60))
+    answers = []
+    for keep in (Kept.of, Whole):
+        context, models, free = shot(truth, effects, np.full_like(truth, 0.1), keep)
+        few_keys(context, models, free, np.full(20, STRENGTH))
+        answers.append(context.pose.weights)
+    np.testing.assert_allclose(*answers, atol=1e-4)
 
 
 def test_weights_stay_within_the_sliders_and_the_head_where_nothing_asks_it_to_move(shared):
