@@ -153,6 +153,7 @@ def _with_negative_frames(arguments: list[str]) -> list[str]:
 
 
 def _solve(arguments: argparse.Namespace) -> int:
+    from solver_core.journal import recover
     from solver_core.solve import Overrides, solve_folder
 
     overrides = Overrides(
@@ -163,8 +164,14 @@ def _solve(arguments: argparse.Namespace) -> int:
         flow=arguments.flow,
         device=arguments.device,
     )
-    with _Bar() as bar:
-        solution = solve_folder(arguments.shot, arguments.out, bar, overrides)
+    try:
+        with _Bar() as bar:
+            solution = solve_folder(arguments.shot, arguments.out, bar, overrides)
+    except FaceSolveError as error:
+        if recover(arguments.out) is None:
+            raise
+        finished = f"What was finished before: python -m solver_core recover {arguments.out}"
+        raise FaceSolveError(error.message, f"{error.remedy} {finished}") from error
     failed = [int(f) for f, s in zip(solution.frames, solution.status, strict=True) if s == "failed"]
     print(f"{len(solution.frames) - len(failed)} of {len(solution.frames)} frames solved: {arguments.out}")
     if failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -78,7 +79,8 @@ class Journal:
 
     def close(self, *, remove: bool) -> None:
         """Done with it; `remove` once the solution itself is on disk."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what a full disk did not take has been said
+            self._file.close()
         if remove:
             self.path.unlink(missing_ok=True)
 
@@ -97,7 +99,7 @@ def recover(out: Path) -> Solution | None:
     """The frames that a killed solve had finished, as a solution; None where it left none. A torn last line is dropped."""
     try:
         lines = journal_path(out).read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     records = []
     for line in lines:

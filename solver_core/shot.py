@@ -149,8 +149,8 @@ def load_shot(folder: Path) -> Shot:
 
 
 def _shot(folder: Path, document: dict[str, Any]) -> Shot:
-    frames = np.asarray(document["frames"], np.int64)
-    if frames.ndim != 1 or len(frames) == 0:
+    frames = np.array([_whole(frame, "frames") for frame in document["frames"]], np.int64)
+    if len(frames) == 0:
         raise FaceSolveError("The shot has no frames.", "Choose a frame range that the plate covers.")
     if np.any(np.diff(frames) <= 0):
         raise ValueError("frames must ascend")
@@ -160,23 +160,25 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         raise FaceSolveError("The shot has no camera.", "Enable at least one camera that has a plate.")
     initial = document["initial"]
     pose = Pose(
-        _numbers(initial["rotation"], (count, 3, 3), "initial.rotation"),
+        _turns(initial["rotation"], count, "initial.rotation"),
         _numbers(initial["translation"], (count, 3), "initial.translation"),
         _numbers(initial["weights"], (count, keys), "initial.weights"),
         _jaw(initial, rig, count, "initial"),
     )
     locked = tuple(
         LockedFrame(
-            int(item["frame"]),
-            _numbers(item["rotation"], (3, 3), "locked.rotation"),
+            _whole(item["frame"], "locked.frame"),
+            _turns(item["rotation"], 1, "locked.rotation")[0],
             _numbers(item["translation"], (3,), "locked.translation"),
             _numbers(item["weights"], (keys,), "locked.weights"),
             _jaw(item, rig, 1, "locked"),
         )
         for item in document.get("locked", [])
-        if int(item["frame"]) in set(frames.tolist())
+        if _whole(item["frame"], "locked.frame") in set(frames.tolist())
     )
     stages = document.get("stages")
+    if not isinstance(stages, list | None):
+        raise TypeError(f"stages is {stages!r}, expected a list of names")
     return Shot(
         name=str(document.get("name", folder.name)),
         folder=folder,
@@ -186,10 +188,13 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         rig=rig,
         initial=pose,
         locked=locked,
-        neighbours=tuple(int(frame) for frame in document.get("neighbours", [])),
-        infill_ranges=tuple((int(r["frame_start"]), int(r["frame_end"])) for r in document.get("infill_ranges", [])),
+        neighbours=tuple(_whole(frame, "neighbours") for frame in document.get("neighbours", [])),
+        infill_ranges=tuple(
+            (_whole(r["frame_start"], "infill_ranges.frame_start"), _whole(r["frame_end"], "infill_ranges.frame_end"))
+            for r in document.get("infill_ranges", [])
+        ),
         settings=_settings(document.get("settings", {})),
-        earlier={int(item["frame"]): _earlier(item) for item in document.get("earlier", [])},
+        earlier={_whole(item["frame"], "earlier.frame"): _earlier(item) for item in document.get("earlier", [])},
         stages=None if stages is None else tuple(str(stage) for stage in stages),
         stage_file=folder / str(document["stage_file"]) if document.get("stage_file") else None,
         notes=tuple(notes),
@@ -211,7 +216,9 @@ def _settings(document: dict[str, Any]) -> Settings:
     if "refinement" in given:
         given["refinement"] = _between(given["refinement"], 0.0, 1.0, "settings.refinement")
     if "reference_frames" in given:
-        given["reference_frames"] = tuple(int(frame) for frame in given["reference_frames"])
+        given["reference_frames"] = tuple(
+            _whole(frame, "settings.reference_frames") for frame in given["reference_frames"]
+        )
     return Settings(**given)
 
 
@@ -219,6 +226,27 @@ def _between(value: object, low: float, high: float, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ValueError(f"{name} is {value!r}, expected a number from {low:g} to {high:g}")
     return float(value)
+
+
+def _whole(value: object, name: str) -> int:
+    """A frame: of the scene, or of a plate."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 2**31 or int(value) != value:
+        raise ValueError(f"{name} has {value!r}, expected whole numbers")
+    return int(value)
+
+
+def _turns(value: object, count: int, name: str) -> Floats:
+    """[count,3,3] rotations."""
+    turns = _orthonormal(_numbers(value, (count, 3, 3), name), name)
+    if (np.linalg.det(turns) < 0).any():
+        raise ValueError(f"{name} has a matrix that mirrors")
+    return turns
+
+
+def _orthonormal(axes: Floats, name: str) -> Floats:  # [n,3,3]
+    if not np.allclose(axes @ axes.swapaxes(1, 2), np.eye(3), atol=1e-3):
+        raise ValueError(f"{name} has a matrix that is no rotation")
+    return axes
 
 
 def _rig(path: Path, folder: Path, textures: list[dict[str, Any]]) -> tuple[Rig, list[str]]:
@@ -243,7 +271,7 @@ def _jaw(item: dict[str, Any], rig: Rig, count: int, name: str) -> JawMotion | N
         return None
     rest = at_rest(count)
     return JawMotion(
-        _numbers(item.get("jaw_rotation", rest.rotation), (count, 3, 3), f"{name}.jaw_rotation"),
+        _turns(item.get("jaw_rotation", rest.rotation), count, f"{name}.jaw_rotation"),
         _numbers(item.get("jaw_translation", rest.translation), (count, 3), f"{name}.jaw_translation"))  # fmt: skip
 
 
@@ -251,12 +279,19 @@ def _camera(item: dict[str, Any], count: int) -> Camera:
     plate = dict(item["plate"])
     if len(plate["frames"]) != count:
         raise ValueError(f"camera {item['name']}: plate.frames has {len(plate['frames'])} entries for {count} frames")
+    of = f"camera {item['name']}:"
+    plate["frames"] = [None if frame is None else _whole(frame, f"{of} plate.frames") for frame in plate["frames"]]
+    intrinsics = _numbers(item["intrinsics"], (count, 4), f"{of} intrinsics")
+    if (intrinsics[:, :2] <= 0).any():
+        raise ValueError(f"{of} intrinsics has a focal length that is not above 0")
+    world_to_camera = _numbers(item["world_to_camera"], (count, 3, 4), f"{of} world_to_camera")
+    _orthonormal(world_to_camera[:, :, :3], f"{of} world_to_camera")
     return Camera(
         name=str(item["name"]),
         width=int(item["width"]),
         height=int(item["height"]),
-        intrinsics=_numbers(item["intrinsics"], (count, 4), "intrinsics"),
-        world_to_camera=_numbers(item["world_to_camera"], (count, 3, 4), "world_to_camera"),
+        intrinsics=intrinsics,
+        world_to_camera=world_to_camera,
         plate=plate,
         distortion=_distortion(item.get("distortion"), str(item["name"])),
     )

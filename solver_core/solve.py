@@ -81,6 +81,8 @@ def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrid
     if overrides.frames is not None:
         shot = shot.between(*overrides.frames)
     stages_of(shot)
+    if out.is_dir():
+        raise FaceSolveError(f"{out} is a folder.", f"Name a file, such as {out / 'SOLUTION.npz'}.")
     journal = Journal(out, shot.rig.names, listener)
     complete, overlay = False, Overlay()
     try:
@@ -97,7 +99,7 @@ def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
     """The stages that the shot asks for, of its stage file where it has one.
 
     Raises:
-        FaceSolveError: an unknown stage or one named twice, or what is wrong in the stage file, with its line.
+        FaceSolveError: no stage, an unknown one or one named twice, or what is wrong in the stage file, with its line.
     """
     own = read_stages(shot.stage_file, landmark_layout(shot.settings.landmarks)) if shot.stage_file else None
     wanted = shot.stages
@@ -106,6 +108,10 @@ def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
             *SOLVE_SHOT,
             *(["infill"] if shot.infill_ranges else []),
             *(["refinement"] if shot.settings.refinement else []),
+        )
+    if wanted is not None and not wanted:
+        raise FaceSolveError(
+            "No stage is asked for.", "Name some, or leave the list out for all that Solve Shot takes."
         )
     twice = next((name for name in wanted or () if (wanted or ()).count(name) > 1), None)
     if twice is not None:
@@ -220,9 +226,11 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
     albedo = albedo_of(shot.rig)
     shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles) if going else None
     nowhere = np.zeros(count, bool)
-    return Context(
+    context = Context(
         shot, network, network.layout, tie, views, Renderer(shot.rig.triangles, albedo, shadow), Appearance(albedo), shot.start(),
         fill=nowhere, known=nowhere)  # fmt: skip
+    context.leave_out_behind()
+    return context
 
 
 def no_face(views: list[View]) -> FaceSolveError:
@@ -230,7 +238,7 @@ def no_face(views: list[View]) -> FaceSolveError:
     reasons = sorted({reason for view in views for reason in view.reasons if reason})
     return FaceSolveError(
         f"No frame of the plate shows a face that can be solved: {'; '.join(reasons[:3])}.",
-        "Check the plate, the camera's frame offset, and that the head is in the picture.",
+        "Check the plate, the camera's frame offset, and that the head stands where the camera looks.",
     )
 
 

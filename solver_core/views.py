@@ -53,6 +53,11 @@ class View:
         """[N] frames where the plate has a picture."""
         return np.full(len(self.crops), self.plate is not None) if self.pictured is None else self.pictured
 
+    def leave_out(self, frames: Bools, reason: str) -> None:
+        """Take the face as not seen in some of the N frames, and say why."""
+        for i in np.flatnonzero(frames):
+            self.crops[i], self.points[i], self.reasons[i] = None, np.nan, reason
+
     def unit(self, index: Ints) -> Floats:
         """[b] the size in plate pixels of one pixel of the reference crop."""
         return np.array([crop.side / REFERENCE_CROP if (crop := self.crops[i]) else np.nan for i in index])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
-from little_shot import START
+from little_shot import START, changed
 
 from solver_core.cli import main
 from solver_core.journal import Journal, journal_path
 from solver_core.listener import FrameResult, Silent
+from solver_core.plates import open_plate
 from solver_core.solution import load_solution
+from solver_core.stages.light import estimate_lights
 
 
 def test_the_command_line_recovers_what_a_killed_solve_had_finished(tmp_path, capsys):
@@ -43,6 +46,33 @@ def test_the_command_line_says_what_is_wrong_in_a_sentence(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "no shot.json" in said
     assert "Traceback" not in said
+
+
+def test_a_solve_that_breaks_off_says_how_to_get_what_was_finished(little_shot, tmp_path, capsys, monkeypatch):
+    """The plate is taken away while it is being solved, and is larger than what is kept in memory of it."""
+    plates = tmp_path / "A"
+    shutil.copytree(little_shot.folder / "A", plates)
+    document = json.loads((little_shot.folder / "shot.json").read_text())
+    document["cameras"][0]["plate"]["path"] = str(plates / "{frame:04d}.png")
+    folder = changed(little_shot, tmp_path / "shot", cameras=document["cameras"])
+    monkeypatch.setitem(open_plate.__kwdefaults__, "cache_bytes", 0)
+    monkeypatch.setattr("solver_core.views.KEPT_BYTES", 0)
+    monkeypatch.setattr(
+        "solver_core.solve.estimate_lights", lambda context: (shutil.rmtree(plates), estimate_lights(context))
+    )
+    out = tmp_path / "out.npz"
+    assert main(["solve", str(folder), "--out", str(out), "--stages", "rigid"]) == 1
+    said = capsys.readouterr().err
+    assert "Frame 1001 of the plate is missing" in said
+    assert f"solver_core recover {out}" in said
+    assert main(["recover", str(out)]) == 0
+    assert load_solution(out).status.count("solved") == 4
+
+
+def test_a_solution_below_a_file_is_refused(little_shot, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert main(["solve", str(little_shot.folder), "--out", str(tmp_path / "file" / "out.npz")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("frames", ["a-b", "1001-", "1001-1002-1003", "--5", "-", "5-1", "0-99999999999", "1-2000000"])

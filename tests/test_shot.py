@@ -35,14 +35,15 @@ def document(tmp_path) -> dict:
         triangles=np.int32([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]), names=np.array(["jawOpen", "smile"]),
         deltas=np.zeros((K, 4, 3), np.float32))  # fmt: skip
     rng = np.random.default_rng(0)
+    turns, towards = Rotation.random(2 * N, random_state=0).as_matrix().reshape(2, N, 3, 3)
     return {
         "schema": 1, "name": "talk", "frames": [1001, 1002, 1005], "fps": 25.0, "rig": "rig.npz", "stages": None,
         "cameras": [{
             "name": "A", "width": 720, "height": 540, "intrinsics": rng.random((N, 4)).tolist(),
-            "world_to_camera": rng.random((N, 3, 4)).tolist(), "distortion": None,
+            "world_to_camera": np.dstack([towards, rng.random((N, 3, 1))]).tolist(), "distortion": None,
             "plate": {"kind": "sequence", "path": "p/{frame}.png", "frames": [1, None, 5], "colorspace": "sRGB"}}],
         "initial": {
-            "rotation": rng.random((N, 9)).tolist(), "translation": rng.random((N, 3)).tolist(),
+            "rotation": turns.reshape(N, 9).tolist(), "translation": rng.random((N, 3)).tolist(),
             "weights": rng.random((N, K)).tolist()},
         "locked": [{"frame": 1002, "rotation": np.eye(3).ravel().tolist(), "translation": [0.1, 0.2, 1 / 3], "weights": [0.7, 1.4]}],
         "infill_ranges": [{"frame_start": 1001, "frame_end": 1002}],
@@ -122,6 +123,25 @@ WRONG = {
     "too few intrinsics": (at("cameras", 0, "intrinsics"), [[1, 1, 1, 1]], "intrinsics"),
     "NaN in a matrix": (at("cameras", 0, "world_to_camera", 0, 0, 0), float("nan"), "world_to_camera"),
     "infinite lens": (at("cameras", 0, "intrinsics", 1, 0), float("inf"), "intrinsics"),
+    "no lens": (at("cameras", 0, "intrinsics", 1, 0), 0, "camera A: intrinsics has a focal length"),
+    "a camera that is flat": (
+        at("cameras", 0, "world_to_camera"),
+        np.zeros((N, 3, 4)).tolist(),
+        "camera A: world_to_camera",
+    ),
+    "a head that is flat": (at("initial", "rotation", 1), [0] * 9, "initial.rotation has a matrix that is no rotation"),
+    "a head in the mirror": (
+        at("initial", "rotation", 1),
+        [-1, 0, 0, 0, 1, 0, 0, 0, 1],
+        "initial.rotation has a matrix that mirrors",
+    ),
+    "half a frame": (at("frames"), [1, 1.5, 2], "frames has 1.5"),
+    "a frame beyond all": (at("frames"), [1, 2, 10**30], "frames has 1000"),
+    "half a plate frame": (at("cameras", 0, "plate", "frames", 2), 5.5, "plate.frames has 5.5"),
+    "a plate frame in words": (at("cameras", 0, "plate", "frames", 2), "five", "plate.frames has 'five'"),
+    "a range in words": (at("infill_ranges", 0, "frame_end"), "end", "infill_ranges.frame_end has 'end'"),
+    "an endless range": (at("infill_ranges", 0, "frame_end"), float("inf"), "infill_ranges.frame_end has inf"),
+    "a word for stages": (at("stages"), "rigid", "stages is 'rigid'"),
     "no plate": (at("cameras", 0, "plate"), "del", "plate"),
     "too few plate frames": (at("cameras", 0, "plate", "frames"), [1], "plate.frames"),
     "no start": (at("initial"), "del", "initial"),
@@ -304,6 +324,20 @@ def test_a_journal_with_a_torn_letter_is_read(tmp_path):
 
 def test_no_journal_is_nothing_to_recover(tmp_path):
     assert recover(tmp_path / "SOLUTION.npz") is None
+
+
+def test_a_disk_that_fills_up_is_said_also_where_the_journal_is_closed_after_it(tmp_path):
+    """What could not be written waits in the file, and closing tries once more."""
+    resource = pytest.importorskip("resource")
+    journal = Journal(tmp_path / "SOLUTION.npz", ("a", "b"), Silent())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
+    try:
+        with pytest.raises(FaceSolveError, match="cannot be written"):
+            journal.frame(result(1))
+        journal.close(remove=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_frame_that_cannot_be_written_is_not_passed_on(tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ class ImageSequence:
 
     Args:
         pattern: such as `plates/A/{frame:04d}.jpg`.
-        frames: the plate's own frame numbers that will be asked for; the first that exists gives the size.
+        frames: the plate's own frame numbers that will be asked for; the first that can be read gives the size.
 
     """
 
@@ -38,13 +38,20 @@ class ImageSequence:
         self._pattern = pattern
         if not frames:
             raise FaceSolveError(f"The plate {pattern} has no frames.", "Choose a frame range that the plate covers.")
-        found = next((path for path in map(self._path, frames) if path.is_file()), None)
-        if found is None:
-            raise FaceSolveError(
-                f"No frame of the plate was found: the first would be {self._path(frames[0])}.",
-                "Check the plate's folder, or load the plate again in Blender.",
-            )
-        self.size = image_size(found)
+        damaged = []
+        for path in filter(Path.is_file, map(self._path, frames)):
+            try:
+                self.size = image_size(path)
+            except FaceSolveError as error:
+                damaged.append(error)
+            else:
+                return
+        if damaged:
+            raise damaged[0]
+        raise FaceSolveError(
+            f"No frame of the plate was found: the first would be {self._path(frames[0])}.",
+            "Check the plate's folder, or load the plate again in Blender.",
+        )
 
     def picture(self, frame: int) -> int:
         """See FrameSource.picture."""

@@ -10,13 +10,14 @@ import numpy as np
 from solver_core import protocol
 from solver_core.appearance import Appearance
 from solver_core.arrays import Bools, Floats, Ints
+from solver_core.camera import NEAR
 from solver_core.cuts import common_cuts
 from solver_core.energies.energy import Free
 from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.networks.regions import Layout
 from solver_core.pose import Pose
 from solver_core.render.renderer import Renderer
-from solver_core.rig import Rig
+from solver_core.rig import Rig, place
 from solver_core.shot import Shot
 from solver_core.stages.catalog import ALL, EYELIDS, JAW_BONE
 from solver_core.tie import Tie
@@ -56,6 +57,14 @@ class Context:
         """Let go of the plates' files and memory."""
         for view in self.views:
             view.close()
+
+    def leave_out_behind(self) -> None:
+        """Take the face as not seen where the solve would begin with the head behind the camera, or around it: nothing leads from there."""
+        corners = self.rig.neutral[self.rig.triangles[self.tie.triangle]]  # [L,3,3]
+        face = place(self.pose, (corners * self.tie.barycentric[..., None]).sum(1) * self.rig.scale)
+        for view in self.views:
+            _, depth = view.camera.project(face)
+            view.leave_out(view.seen & (depth <= NEAR).any(1), f"the head is not in front of camera {view.camera.name}")
 
     def take_up(self) -> None:
         """Begin where the last solve ended: frames that it has filled are filled, those that failed are not known. `fill`, `known`, `filled` change."""

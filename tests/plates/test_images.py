@@ -178,6 +178,15 @@ def test_a_file_that_is_no_image_is_named(tmp_path):
         open_plate(sequence(tmp_path, "png", [1]))
 
 
+def test_a_first_frame_that_is_no_image_is_left_out_like_any_other(tmp_path):
+    (tmp_path / "f.0001.png").write_text("not a picture")
+    write_image(tmp_path / "f.0002.png", painted(2))
+    plate = open_plate(sequence(tmp_path, "png", [1, 2]))
+    with pytest.raises(PlateFrameError, match=r"f\.0001\.png"):
+        plate.read(1)
+    plate.read(2)
+
+
 def test_a_frame_of_another_size_is_named(tmp_path):
     write_image(tmp_path / "f.0001.png", painted(1))
     write_image(tmp_path / "f.0002.png", painted(2, WIDTH + 2, HEIGHT))

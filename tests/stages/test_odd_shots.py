@@ -10,6 +10,7 @@ import pytest
 from little_shot import START, camera, changed, performance, with_jaw_bone, write_shot
 from scipy.spatial.transform import Rotation
 
+from solver_core.errors import FaceSolveError
 from solver_core.jaw import at_rest
 from solver_core.listener import Silent
 from solver_core.pose import Pose
@@ -97,6 +98,28 @@ def test_a_shot_of_one_frame_runs_every_stage(little_shot, first_frame, tmp_path
     found = solve_folder(folder, tmp_path / "one.npz", Silent())
     assert found.status == ["solved"]
     same_pose(found, first_frame, atol=0)
+
+
+def test_a_head_behind_the_camera_is_said_and_not_called_solved(little_shot, tmp_path):
+    """In one frame, then in all of them: there the picture says nothing of where it should go."""
+    initial = json.loads((little_shot.folder / "shot.json").read_text())["initial"]
+    initial["translation"][1] = [0, -50.0, 0]
+    folder = changed(little_shot, tmp_path / "one", initial=initial)
+    found = solve_folder(folder, tmp_path / "one.npz", Silent(), LANDMARKS)
+    assert found.status == ["solved", "failed", "solved", "failed", "solved"]
+    assert found.reason[1] == "the head is not in front of camera A"
+    initial["translation"] = [[0, -50.0, 0]] * 5
+    folder = changed(little_shot, tmp_path / "all", initial=initial)
+    with pytest.raises(FaceSolveError, match=r"not in front of camera A.*stands where the camera looks"):
+        solve_folder(folder, tmp_path / "all.npz", Silent(), LANDMARKS)
+
+
+def test_what_a_solve_cannot_give_is_refused_before_it_begins(little_shot, tmp_path):
+    with pytest.raises(FaceSolveError, match=r"is a folder\. Name a file"):
+        solve_folder(little_shot.folder, tmp_path, Silent(), LANDMARKS)
+    with pytest.raises(FaceSolveError, match="No stage is asked for"):
+        solve_folder(changed(little_shot, tmp_path / "none", stages=[]), tmp_path / "out.npz", Silent())
+    assert not list(tmp_path.glob("*.jsonl"))
 
 
 def bare(rig):
