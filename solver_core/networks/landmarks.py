@@ -54,7 +54,7 @@ class Found:
         points: [count, 2] plate pixels.
         crop: the window that the network saw them in.
         presence: the landmark network's probability that the window shows a face.
-        score: the detector's; the presence where the face was followed from the previous window.
+        score: the detector's.
         note: a sentence where something should be known (other faces in the picture), otherwise empty.
     """
 
@@ -76,29 +76,20 @@ def locate(
     image: npt.NDArray[Any],
     network: LandmarkNetwork,
     detector: FaceDetector,
-    previous_crop: Crop | None = None,
 ) -> Found | NotFound:
     """Finds the landmarks of the clearest face in a plate.
 
-    The face is followed from the previous frame's window where the network still sees it there, and detected
-    otherwise. Landmarks are then found twice: the second time in the window that the first ones ask for.
+    Landmarks are found twice: in the window that the detection asks for, and in the one that these first ones do.
 
     Args:
         image: the plate [H, W, 3], RGB for the display (sRGB-encoded), float 0 to 1 or uint8.
         network: the landmark network.
         detector: the face detector.
-        previous_crop: the window of the frame before or after; None to detect afresh.
 
     Raises:
         FaceSolveError: where the plate holds pixels that are not numbers.
     """
     picture = as_float(image)
-    if previous_crop is not None:
-        _, presence, crop = _landmarks(picture, network, previous_crop)
-        if presence >= PRESENCE and crop is not None:
-            points, presence, _ = _landmarks(picture, network, crop)
-            if presence >= PRESENCE:
-                return Found(points, crop, presence, presence)
     detections = detector.detect(picture)
     if not detections:
         return NotFound("No face was found in the picture.")

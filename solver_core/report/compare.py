@@ -122,7 +122,8 @@ def measure(take: Pose, truth: Pose, face: Face | None = None, eye: Floats | Non
         found["vertex_mm"] = np.array([_distance(solved, true) for solved, true in world])
         local = zip(face.local(take), face.local(truth), strict=True)
         found["shape_mm"] = np.array([_distance(solved, true) for solved, true in local])
-    found["weight_mae"] = np.abs(take.weights - truth.weights).mean(1)
+    if take.weights.shape[1]:
+        found["weight_mae"] = np.abs(take.weights - truth.weights).mean(1)
     return found
 
 

@@ -91,7 +91,7 @@ def _known(solution: Solution, truth: compare.Truth, path: Path) -> _Known:
     rows = np.flatnonzero(np.isin(solution.frames, truth.frames))
     if not len(rows):
         raise FaceSolveError(f"{path} knows none of the solution's frames.", "Give the answer of the same shot.")
-    if not set(truth.names) & set(solution.names):
+    if solution.names and not set(truth.names) & set(solution.names):
         raise FaceSolveError(f"{path} knows none of the solution's shape keys.", "Give the answer of the same rig.")
     frames = solution.frames[rows]
     return _Known(rows, frames, truth.at(frames, solution.names), truth.hidden)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from painted_face import painted_face
 
-from solver_core.crop import Crop
 from solver_core.errors import FaceSolveError
 from solver_core.networks.detector import Detection, merge, overlap, tiles
 from solver_core.networks.landmarks import Found, NotFound, locate
@@ -109,33 +108,11 @@ def test_a_picture_with_nan_is_refused(detector, network, face):
             attempt()
 
 
-class _NoDetector:
-    name = "none"
-
-    def detect(self, image):
-        return []
-
-
 class _WrongDetector:
     name = "wrong"
 
     def detect(self, image):
         return [Detection((0.0, 0.0, 60.0, 60.0), 0.9)]
-
-
-def test_a_face_is_followed_from_the_previous_window_without_detecting(network, detector, face):
-    first = locate(face, network, detector)
-    followed = locate(painted_face(centre=(326.0, 236.0)), network, _NoDetector(), first.crop)
-    assert isinstance(followed, Found)
-    assert np.linalg.norm(followed.points - first.points - (6, -4), axis=1).mean() < 4
-    again = locate(face, network, _NoDetector(), first.crop)
-    assert np.linalg.norm(again.points - first.points, axis=1).mean() < 2
-
-
-def test_a_lost_face_is_detected_again(network, detector, face):
-    elsewhere = Crop((60, 60), 100, 0.0, 192)
-    assert isinstance(locate(face, network, detector, elsewhere), Found)
-    assert locate(face, network, _NoDetector(), elsewhere) == NotFound("No face was found in the picture.")
 
 
 def test_what_the_detector_takes_for_a_face_must_convince_the_landmark_network(network, face):

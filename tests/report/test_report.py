@@ -160,6 +160,15 @@ def test_without_a_shot_there_are_curves_and_a_sentence(tmp_path: Path, settings
     assert set(json.loads((tmp_path / "out" / "table.json").read_text())["summary"]) == {"rotation_deg", "weight_mae"}
 
 
+def test_a_head_without_shape_keys_is_compared_by_its_pose(tmp_path: Path) -> None:
+    solution = small_solution(names=(), settings={})
+    solution.pose.weights = solution.pose.weights[:, :0]
+    solution.save(tmp_path / "s.npz")
+    page = report(tmp_path / "s.npz", tmp_path / "out", None, FOOTAGE / "truth.npz")
+    assert "Against the known answer" in page.read_text()
+    assert set(json.loads((tmp_path / "out" / "table.json").read_text())["summary"]) == {"rotation_deg"}
+
+
 def test_a_shot_where_nothing_was_solved_has_a_page(tmp_path: Path, shot: Path) -> None:
     solution = known_answer(NUMBERS, shot)
     solution.status[:], solution.error_px[:] = ["failed"] * 3, np.nan
