@@ -36,7 +36,9 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     except FaceSolveProblem as problem:
         problems.append(problem.as_problem())
     cameras = enabled_cameras(settings)
-    if not cameras and cameras_with_plate(scene):
+    if not cameras and any(item.camera is not None for item in settings.cameras):
+        problems.append(Problem(ERROR, "Every camera is switched off.", "Switch one on in the Setup panel."))
+    elif not cameras and cameras_with_plate(scene):
         remedy = "Press Set Up, or add the matchmoved camera to the list."
         problems.append(Problem(ERROR, "No camera is chosen.", remedy, _SET_UP))
     elif not cameras:
