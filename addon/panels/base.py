@@ -28,20 +28,23 @@ class Step(Tab):
     bl_options = {"DEFAULT_CLOSED"}
 
 
-def draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, problem: Problem) -> None:
-    """What is wrong, what to do about it, and the button that does it."""
+def draw_problem(
+    layout: bpy.types.UILayout, context: bpy.types.Context, problem: Problem, *, button: bool = True
+) -> None:
+    """What is wrong, what to do about it, and the button that does it; without `button` that is elsewhere."""
     box = layout.box()
     compat.draw_wrapped(box, context, problem.message, _ICONS[problem.level])
     if problem.remedy:
         compat.draw_wrapped(box, context, problem.remedy, "RIGHTARROW")
-    if problem.mend:
+    if problem.mend and button:
         box.operator(problem.mend, icon="TOOL_SETTINGS")
 
 
 def draw_problems(layout: bpy.types.UILayout, context: bpy.types.Context, problems: List[Problem]) -> None:
-    """All of them, and whether a solve can start."""
-    for problem in problems:
-        draw_problem(layout, context, problem)
+    """All of them, and whether a solve can start; a button that mends several stands below the last of them."""
+    for number, problem in enumerate(problems):
+        again = any(later.mend == problem.mend for later in problems[number + 1 :])
+        draw_problem(layout, context, problem, button=not again)
     if not any(problem.level == ERROR for problem in problems):
         layout.label(text="Ready to solve", icon="CHECKMARK")
 
