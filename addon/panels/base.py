@@ -49,15 +49,23 @@ def draw_problems(layout: bpy.types.UILayout, context: bpy.types.Context, proble
         layout.label(text="Ready to solve", icon="CHECKMARK")
 
 
+def draw_log(layout: bpy.types.UILayout) -> None:
+    """The way to the log of the last session that failed, where it left one."""
+    if session.last_log():
+        layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
+
+
 def draw_last_run(layout: bpy.types.UILayout, context: bpy.types.Context, title: str) -> None:
     """What the operator of this title did last."""
     run = context.scene.face_solve.runs.get(title)
-    if run is not None:
-        compat.draw_wrapped(layout, context, run.text, "ERROR" if run.failed else "CHECKMARK")
+    if run is None:
+        return
+    compat.draw_wrapped(layout, context, run.text, "ERROR" if run.failed else "CHECKMARK")
+    if run.failed:
+        draw_log(layout)
+    elif run.text == context.scene.face_solve.last_result:
         bad = len(bad_frames(context.scene.face_solve))
-        if run.failed and session.last_log():
-            layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
-        elif bad and run.text == context.scene.face_solve.last_result:
+        if bad:
             layout.operator("face_solve.next_bad_frame", text=f"Next Bad Frame ({bad})", icon="TRIA_RIGHT")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import compat, session, solver_state
+from .base import draw_log
 
 
 def draw_check(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -20,8 +21,7 @@ def draw_check(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if problem is not None:
         for line in filter(None, (problem.message, problem.remedy)):
             compat.draw_wrapped(layout, context, line, "ERROR" if line == problem.message else "RIGHTARROW")
-        if session.last_log():
-            layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
+        draw_log(layout)
         return
     for line in solver_state.lines():
         compat.draw_wrapped(layout, context, line, "DOT")

@@ -6,7 +6,7 @@ import math
 import operator
 from array import array
 from dataclasses import dataclass
-from typing import Dict, List, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 import bpy
 
@@ -38,6 +38,11 @@ def driven_keys(face: bpy.types.Object) -> Set[str]:
     data = face.data.shape_keys.animation_data
     paths = {driver.data_path for driver in data.drivers} if data else set()
     return {block.name for block in face.data.shape_keys.key_blocks if block.path_from_id("value") in paths}
+
+
+def has_shape_keys(face: Optional[bpy.types.Object]) -> bool:
+    """Whether there is a face with shape keys at all, solvable or not: a script may have set anything."""
+    return face is not None and face.type == "MESH" and face.data.shape_keys is not None
 
 
 def face_candidates(scene: bpy.types.Scene) -> List[bpy.types.Object]:

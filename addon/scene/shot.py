@@ -132,8 +132,6 @@ def write_shot(
     found = plate_problems(settings, frames)
     _raise_first(found)
     face, cameras = settings.face, enabled_cameras(settings)
-    if face.name not in scene.objects:
-        raise FaceSolveProblem(f"{face.name} is not in this scene.", "Choose a face of this scene.")
     plates = {camera.name: read_plate(camera) for camera in cameras}
     uncovered = [frame for frame in frames if all(plate.frame_of(frame) is None for plate in plates.values())]
     if uncovered:

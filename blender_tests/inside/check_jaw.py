@@ -227,8 +227,8 @@ def check_the_bone_is_found_by_its_name_and_its_weights():
 
 
 def check_setup_again_leaves_the_bone_that_was_chosen():
-    bones = {name: ((0, 0, 0), (0, -0.1, 0), 0, None) for name in ("head", "jaw", "chin")}
-    scene, head, rig = ready(bones=bones)
+    bones = dict.fromkeys(("head", "jaw", "chin"), ((0, 0, 0), (0, -0.1, 0), 0, None))
+    scene, _head, rig = ready(bones=bones)
     settings = scene.face_solve
     assert settings.jaw_bone == "jaw"
     for choice in ("", "chin"):  # emptied to solve by shape keys alone, or a bone of another name

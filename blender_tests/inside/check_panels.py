@@ -165,6 +165,59 @@ def check_a_button_that_mends_two_findings_is_drawn_once():
     assert [name for name, _text in page.operators].count("face_solve.setup_from_scene") == at_the_head + 1
 
 
+def check_what_two_stages_of_a_panel_lack_is_said_once():
+    scene, _face, _camera = ready_scene()
+    labels = drawn("expression").labels
+    assert labels.count("No frame has been aligned yet.") == 1, labels
+    scene.face_solve.frame_end = 0
+    for name in ("expression", "solve"):
+        page = drawn(name)
+        assert page.labels.count("The range ends before it starts.") == 1, page.labels
+        assert len(page.off) == 2, page.off
+
+
+def check_what_was_deleted_is_said_before_a_solve():
+    scene, face, camera = ready_scene()
+
+    def delete(one):
+        for other in scene.objects:
+            other.select_set(other == one)
+        bpy.ops.object.delete()
+
+    second = harness.make_camera("B", plate="B")
+    bpy.ops.face_solve.setup_from_scene()
+    delete(camera)
+    listed = scene.face_solve.cameras[0]
+    assert listed.camera is not None  # it lives on in the list
+    assert harness.module("scene.prechecks").enabled_cameras(scene.face_solve) == [second]
+    assert "Ready to solve" in drawn("main").labels
+    delete(second)
+    page = drawn("main")
+    assert "Ready to solve" not in page.labels
+    assert "No camera is chosen" in text(page)
+    delete(face)
+    page = drawn("main")
+    assert "Head is not in this scene." in page.labels
+    assert ("face_solve.setup_from_scene", "Set Up") in page.operators
+    harness.refused(bpy.ops.face_solve.solve_shot, "Head is not in this scene")
+
+
+def check_what_a_script_chose_wrongly_is_said():
+    scene, face, camera = ready_scene()
+    settings = scene.face_solve
+    empty = bpy.data.objects.new("Empty", None)
+    scene.collection.objects.link(empty)
+    for wrong in (camera, empty):
+        settings.face = wrong
+        for name in PANELS:
+            drawn(name)
+        harness.refused(bpy.ops.face_solve.solve_shot, f"{wrong.name} is not a mesh")
+    settings.face, settings.cameras[0].camera = face, empty
+    for name in PANELS:
+        drawn(name)
+    harness.refused(bpy.ops.face_solve.solve_shot, "No camera is chosen")
+
+
 def check_a_failure_is_said_as_of_the_past_and_goes():
     scene, _face, _camera = ready_scene()
     settings, preferences = scene.face_solve, harness.module("preferences").preferences(bpy.context)

@@ -103,7 +103,9 @@ def check_setup_again_keeps_what_the_artist_chose():
     bpy.ops.face_solve.setup_from_scene()
     assert not any(item.enabled for item in settings.cameras)
     problems = harness.module("scene.prechecks").prechecks(settings)
-    assert [(one.message, one.mend) for one in problems] == [("Every camera is switched off.", "")], problems
+    assert [(one.message, one.mend) for one in problems] == [("No camera is chosen: all are switched off.", "")], (
+        problems
+    )
 
 
 def check_every_rotation_mode_lands_on_the_world_pose():
