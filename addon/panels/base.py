@@ -7,7 +7,7 @@ from typing import List
 import bpy
 
 from .. import compat, session
-from ..problem import ERROR, Problem
+from ..problem import ERROR, FaceSolveProblem, Problem
 from ..scene.results import bad_frames
 
 _ICONS = {"ERROR": "ERROR", "WARNING": "INFO", "INFO": "CHECKMARK"}
@@ -53,6 +53,15 @@ def draw_log(layout: bpy.types.UILayout) -> None:
     """The way to the log of the last session that failed, where it left one."""
     if session.last_log():
         layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
+
+
+def draw_failure(
+    layout: bpy.types.UILayout, context: bpy.types.Context, problem: FaceSolveProblem, *, button: bool
+) -> None:
+    """Why the last session failed, as of the past: the artist may have mended it since."""
+    layout.label(text=f"{session.last_title()} failed:")
+    draw_problem(layout, context, problem.as_problem(), button=button)
+    draw_log(layout)
 
 
 def draw_last_run(layout: bpy.types.UILayout, context: bpy.types.Context, title: str) -> None:

@@ -11,7 +11,7 @@ from ..preferences import solver_python
 from ..problem import ERROR, FaceSolveProblem, Problem
 from ..scene.plate_watch import file_problems
 from ..scene.prechecks import prechecks
-from .base import Tab, draw_log, draw_problem, draw_problems
+from .base import Tab, draw_failure, draw_problems
 
 
 class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
@@ -70,9 +70,7 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
     ) -> None:
         problem = session.last_problem()
         if problem is not None:
-            layout.label(text=f"{session.last_title()} failed:")
-            draw_problem(layout, context, problem.as_problem(), button=problem.mend not in offered)
-            draw_log(layout)
+            draw_failure(layout, context, problem, button=problem.mend not in offered)
         elif settings.last_result:
             compat.draw_wrapped(layout, context, settings.last_result, "CHECKMARK")
         for line in session.last_warnings():

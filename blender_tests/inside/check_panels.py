@@ -58,7 +58,13 @@ def drawn(name):
     panel = getattr(bpy.types, f"FACE_SOLVE_PT_{name}")
     own = {key: getattr(panel, key) for key, value in vars(panel).items() if isinstance(value, staticmethod)}
     layout = Layout()
-    context = SimpleNamespace(
+    panel.draw(SimpleNamespace(layout=layout, **own), without_window())
+    return layout.page
+
+
+def without_window():
+    """A context to draw in."""
+    return SimpleNamespace(
         scene=bpy.context.scene,
         region=SimpleNamespace(width=400),
         preferences=SimpleNamespace(
@@ -71,8 +77,6 @@ def drawn(name):
         space_data=None,
         region_data=None,
     )
-    panel.draw(SimpleNamespace(layout=layout, **own), context)
-    return layout.page
 
 
 def text(page):
@@ -228,7 +232,10 @@ def check_a_failure_is_said_as_of_the_past_and_goes():
             harness.refused(operator, "weights are not there")
         page = drawn("main")
         assert lost in page.labels
-        assert any(label.endswith(" failed:") for label in page.labels), page.labels
+        layout = Layout()  # in the preferences
+        harness.module("panels.weights").draw_check(layout, without_window())
+        for shown in (page, layout.page):
+            assert any(label.endswith(" failed:") for label in shown.labels), shown.labels
 
     fail(bpy.ops.face_solve.expression)
     assert "Expression failed:" in drawn("main").labels
