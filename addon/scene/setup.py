@@ -89,7 +89,7 @@ def find_range(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, *, kee
     Args:
         scene: the scene.
         settings: `scene.face_solve`.
-        keep: leave a range that the artist set since one was found, where a plate covers any of it.
+        keep: leave a range that the artist set since one was found, unless the plates cover none of it.
     """
     covered = set()
     for camera in enabled_cameras(settings):
@@ -102,7 +102,8 @@ def find_range(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, *, kee
         )
     first, last = settings.frame_start, settings.frame_end
     edited = settings.is_property_set("found_range") and tuple(settings.found_range) != (first, last)
-    if keep and edited and not covered.isdisjoint(range(first, last + 1)):
+    uncovered = covered and covered.isdisjoint(range(first, last + 1))
+    if keep and edited and not uncovered:
         return f"Frames {first}-{last}, as you set them."
     found = min(covered, default=scene.frame_start), max(covered, default=scene.frame_end)
     settings.frame_start, settings.frame_end = settings.found_range = found

@@ -98,9 +98,11 @@ def check_setup_again_keeps_what_the_artist_chose():
     bpy.ops.face_solve.setup_from_scene()
     assert (settings.frame_start, settings.frame_end) == (1, 16)
     # With every camera off nothing can be solved, and Set Up is not what is told to press.
+    settings.frame_start, settings.frame_end = 3, 8
     for item in settings.cameras:
         item.enabled = False
     bpy.ops.face_solve.setup_from_scene()
+    assert (settings.frame_start, settings.frame_end) == (3, 8)
     assert not any(item.enabled for item in settings.cameras)
     problems = harness.module("scene.prechecks").prechecks(settings)
     assert [(one.message, one.mend) for one in problems] == [("No camera is chosen: all are switched off.", "")], (
