@@ -13,7 +13,7 @@ from typing import List, Optional, Sequence
 
 import bpy
 
-from . import compat, solver_state
+from . import compat, session, solver_state
 from .problem import FaceSolveProblem
 from .scene.folders import user_data
 from .worker.installer import (
@@ -178,6 +178,7 @@ def _advance(installation: Installation) -> None:
     _current.installation = None
     _current.problem = installation.problem
     solver_state.forget()
+    session.forget_failure()
     if installation.succeeded:
         chosen = preferences(bpy.context)
         chosen.interpreter, chosen.device = str(environment_python(place())), _current.device

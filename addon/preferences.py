@@ -8,9 +8,15 @@ from typing import List
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from . import compat, installation
+from . import compat, installation, session, solver_state
 from .panels.weights import draw_check, draw_weights
 from .worker.interpreter import ENVIRONMENT_VARIABLE, chosen_interpreter, validated_interpreter
+
+
+def _exchanged(_preferences: bpy.types.AddonPreferences, _context: bpy.types.Context) -> None:
+    """What the solver said of itself, and why it failed, was another solver's."""
+    solver_state.forget()
+    session.forget_failure()
 
 
 class FaceSolvePreferences(bpy.types.AddonPreferences):
@@ -22,6 +28,7 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         name="Solver's Python",
         subtype="FILE_PATH",
         description="The Python program that the solver is installed in; never Blender's own",
+        update=_exchanged,
     )
     device: EnumProperty(
         name="Device",

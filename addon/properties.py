@@ -9,6 +9,7 @@ from bpy.props import (
     EnumProperty,
     FloatProperty,
     IntProperty,
+    IntVectorProperty,
     PointerProperty,
     StringProperty,
 )
@@ -222,6 +223,9 @@ class FaceSolveSettings(PropertyGroup):
     overlays: PointerProperty(type=FaceSolveOverlays)
     last_result: StringProperty(name="Last Result")
     runs: CollectionProperty(type=FaceSolveRun)
+    # What Set Up found last: what differs from it is the artist's choice.
+    found_range: IntVectorProperty(size=2, options={"HIDDEN"})
+    found_jaw: StringProperty(options={"HIDDEN"})
     # The keys that the solver wrote, with their values: a key that differs is the artist's (scene/record.py).
     written: StringProperty(options={"HIDDEN"})
 

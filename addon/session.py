@@ -125,13 +125,22 @@ class Session:
                 return FaceSolveProblem(
                     "The solver finished without a single frame.", f"Its log may say why: {self.job.process.log}"
                 )
-            failed = [frame for frame, result in self.results.items() if result.status == protocol.FRAME_FAILED]
-            if failed and len(failed) == len(self.results):
+            failed = self._failed()
+            if failed and len(failed) == len(self.results.keys() - self.plan.locked):
                 reason = self.results[failed[0]].reason or "no reason given"
                 return FaceSolveProblem(
                     f"No frame could be solved ({reason}).", "Check the plate, the camera and where the head stands."
                 )
         return None
+
+    def _failed(self) -> List[int]:
+        """Frames that could not be solved; the artist's own are not asked for, whether the solver tells of them or not."""
+        assert self.plan is not None
+        return [
+            frame
+            for frame, result in self.results.items()
+            if result.status == protocol.FRAME_FAILED and frame not in self.plan.locked
+        ]
 
     def checked(self) -> List[str]:
         """What the solver said of itself; empty where it was asked something else."""
@@ -142,15 +151,17 @@ class Session:
         outcome = self.job.outcome
         if self.plan is None:
             return f"{self.title} was stopped." if outcome.cancelled else f"{self.title}: done."
-        failed = [frame for frame, result in self.results.items() if result.status == protocol.FRAME_FAILED]
-        done = len(self.results) - len(failed)
         if not self.results and not outcome.cancelled:
             return f"{self.title} left every frame as it was."
-        wanted = len(self.plan.frames) - len(self.plan.neighbours)
+        failed = self._failed()
+        done = len(self.results.keys() - self.plan.locked) - len(failed)
+        wanted = len(set(self.plan.frames) - self.plan.neighbours - self.plan.locked)
         text = f"Solved {done} of {wanted} frames"
         if outcome.cancelled:  # frames come in every pass: all may be there, and half of the work not done
             text = f"Stopped after {done} of {wanted} frames and {self.job.progress.fraction:.0%} of the work"
         text += f" in {outcome.seconds:.0f} s"
+        if self.plan.kept:
+            text += f", kept {self.plan.kept} of yours"
         errors = sorted(result.error_px for result in self.results.values() if result.error_px is not None)
         if errors:
             text += f", median error {errors[len(errors) // 2]:.2f} px"
@@ -166,6 +177,7 @@ class _Current:
 
     session: Optional[Session] = None
     said: str = ""
+    title: str = ""
     problem: Optional[FaceSolveProblem] = None
     warnings: List[str] = field(default_factory=list)
     log: str = ""
@@ -199,6 +211,7 @@ def start(
         FaceSolveProblem: where another runs, or the worker cannot be started.
     """
     refuse_second()
+    forget_failure()
     process = WorkerProcess(worker_command(python), log, solver_environment(os.environ))
     _current.session = kind(Job(process, request, len(plan.names) if plan else 0), plan, title)
     _show(_current.session)
@@ -280,12 +293,22 @@ def stop() -> None:
 def _show(session: Session) -> None:
     text = describe(session)
     if text != _current.said:
-        _current.said, _current.problem, _current.warnings = text, None, []
+        _current.said, _current.warnings = text, []
         _redraw(session)
 
 
+def forget_failure() -> None:
+    """What failed is of the past: another job begins, the solver is another one, or the artist took back what it was about."""
+    _current.problem, _current.log = None, ""
+    for scene in bpy.data.scenes:
+        runs = scene.face_solve.runs
+        for index in reversed(range(len(runs))):
+            if runs[index].failed:
+                runs.remove(index)
+
+
 def _conclude(session: Session) -> None:
-    _current.problem, _current.log = session.failure(), session.job.outcome.log
+    _current.problem, _current.log, _current.title = session.failure(), session.job.outcome.log, session.title
     _current.said = "" if _current.problem else session.verdict()
     solver_state.remember(session.checked(), session.job.outcome.weights)
     if session.plan is not None:
@@ -294,17 +317,23 @@ def _conclude(session: Session) -> None:
             settings = scene.face_solve
             unkept = keep_overlays(scene, session.plan.solution) if session.results else ""
             session.plan.warnings += [unkept] if unkept else []
-            settings.last_result = _current.problem.message if _current.problem else _current.said
+            settings.last_result = _current.said
             if session.results:
                 find_ranges(settings)
             run = settings.runs.get(session.title) or settings.runs.add()
-            run.name, run.text, run.failed = session.title, settings.last_result, _current.problem is not None
+            run.name, run.failed = session.title, _current.problem is not None
+            run.text = _current.problem.message if _current.problem else _current.said
     _current.warnings = warnings(session)
 
 
 def last_problem() -> Optional[FaceSolveProblem]:
-    """Why the last session failed; None where it did not."""
+    """Why the last session failed; None where it did not, or where that is of the past."""
     return _current.problem
+
+
+def last_title() -> str:
+    """What the last session is called."""
+    return _current.title
 
 
 def last_warnings() -> List[str]:
@@ -339,6 +368,7 @@ def _on_load(*_args: object) -> None:
 def _on_undo(*_args: object) -> None:
     if _current.session is not None:
         _current.session.rewrite()
+    _current.problem, _current.log = None, ""  # the scene is not the one that it was about
 
 
 def last_log() -> str:

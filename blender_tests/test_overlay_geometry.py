@@ -153,6 +153,19 @@ def test_an_overlay_file_is_read_a_frame_at_a_time(tmp_path):
     assert sidecar.flow("A.1/left", 3) is None
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_the_table_of_a_long_shot_is_read_once_and_not_for_every_frame(tmp_path, monkeypatch, save):
+    path, points = tmp_path / "a.npz", np.ones((2, 3, 2), np.float32)
+    save(path, **{"size/A": np.array([720, 540], np.int32), "landmarks/A/1": points, "landmarks/A/2": 2 * points})
+    sidecar = open_sidecar(path)
+    monkeypatch.delattr(zipfile, "ZipFile")
+    assert [sidecar.landmarks("A", frame)[0][0] for frame in (2, 1)] == [2.0, 1.0]
+    assert sidecar.sizes("A") == (720, 540)
+    path.write_bytes(bytes(path.stat().st_size))  # replaced while it is shown
+    assert sidecar.landmarks("A", 1) is None
+    assert sidecar.sizes("A") == (720, 540)  # asked at every redraw, and known
+
+
 def test_a_range_solved_again_replaces_its_own_frames_alone(tmp_path):
     kept = tmp_path / "overlay.npz"
     assert keep(overlay_file(tmp_path / "first.npz", [1, 2, 3]), kept)

@@ -13,7 +13,7 @@ from addon.problem import FaceSolveProblem
 from addon.worker import interpreter
 from addon.worker import job as jobs
 from addon.worker.job import Job, State
-from addon.worker.process import WorkerProcess
+from addon.worker.process import WorkerProcess, tail
 
 FRAMES = list(range(1, 9))
 
@@ -273,3 +273,11 @@ def test_a_log_that_cannot_be_written_is_said(tmp_path, solver_python):
     (tmp_path / "file").write_text("")
     with pytest.raises(FaceSolveProblem, match="log file cannot be written"):
         WorkerProcess([str(solver_python)], tmp_path / "file" / "solver.log", dict(os.environ))
+
+
+def test_the_end_of_a_log_is_read_and_none_where_there_is_no_log(tmp_path):
+    log = tmp_path / "solver.log"
+    assert tail(log, 10) == ""
+    log.write_bytes(b"first\nl\xc3\xa4st\n")
+    assert tail(log, 6) == "l\u00e4st\n"
+    assert tail(log, 1000) == "first\nl\u00e4st\n"

@@ -13,7 +13,7 @@ from .base import reports_problems
 
 
 class FACE_SOLVE_OT_setup_from_scene(bpy.types.Operator):
-    """Find the face, the cameras with plates, the range and the shape-key groups."""
+    """Find the face, the cameras with plates, the range and the shape-key groups; pressed again, what you changed stays."""
 
     bl_idname = "face_solve.setup_from_scene"
     bl_label = "Set Up"
@@ -22,10 +22,8 @@ class FACE_SOLVE_OT_setup_from_scene(bpy.types.Operator):
     @reports_problems
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Fill the settings and say what was chosen."""
-        active = context.view_layer.objects.active
-        self.report(
-            {"INFO"}, " ".join(set_up(context.scene, active))
-        )  # Blender's status bar shows the last report alone
+        said = set_up(context.scene, context.view_layer.objects.active)
+        self.report({"INFO"}, " ".join(said))  # in one: Blender's status bar shows the last report alone
         return {"FINISHED"}
 
 

@@ -66,9 +66,9 @@ class FACE_SOLVE_OT_fetch_weights(bpy.types.Operator):
     @reports_problems
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Let the solver fetch them."""
-        item = solver_state.find(self.name)
         if not self.name:
             raise FaceSolveProblem("No network is named.", "Give its name in the list of weights.")
+        item = solver_state.find(self.name)
         if not compat.online_access():
             raise FaceSolveProblem("Blender is not allowed to go online, and the weights must be fetched.", _ONLINE)
         if item is not None and item.by_hand:

@@ -72,7 +72,7 @@ def forget() -> None:
 
 def _topology(name: str, mesh: bpy.types.Mesh) -> _Topology:
     mesh.calc_loop_triangles()
-    triangles, edges = _indices(3 * len(mesh.loop_triangles)), _indices(2 * len(mesh.edges))
+    triangles, edges = indices(3 * len(mesh.loop_triangles)), indices(2 * len(mesh.edges))
     mesh.loop_triangles.foreach_get("vertices", triangles)
     mesh.edges.foreach_get("vertices", edges)
     found = _topologies.get(name)
@@ -90,5 +90,6 @@ def _floats(count: int) -> array[float]:
     return array("f", bytes(4 * count))
 
 
-def _indices(count: int) -> array[int]:
-    return array("i", bytes(4 * count))
+def indices(count: int) -> array[int]:
+    """Room for so many vertex numbers; unsigned, as Blender holds them: into anything else it copies number by number."""
+    return array("I", bytes(4 * count))

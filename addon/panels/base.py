@@ -7,7 +7,7 @@ from typing import List
 import bpy
 
 from .. import compat, session
-from ..problem import ERROR, Problem
+from ..problem import ERROR, FaceSolveProblem, Problem
 from ..scene.results import bad_frames
 
 _ICONS = {"ERROR": "ERROR", "WARNING": "INFO", "INFO": "CHECKMARK"}
@@ -28,33 +28,53 @@ class Step(Tab):
     bl_options = {"DEFAULT_CLOSED"}
 
 
-def draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, problem: Problem) -> None:
-    """What is wrong, what to do about it, and the button that does it."""
+def draw_problem(
+    layout: bpy.types.UILayout, context: bpy.types.Context, problem: Problem, *, button: bool = True
+) -> None:
+    """What is wrong, what to do about it, and the button that does it; without `button` that is elsewhere."""
     box = layout.box()
     compat.draw_wrapped(box, context, problem.message, _ICONS[problem.level])
     if problem.remedy:
         compat.draw_wrapped(box, context, problem.remedy, "RIGHTARROW")
-    if problem.mend:
+    if problem.mend and button:
         box.operator(problem.mend, icon="TOOL_SETTINGS")
 
 
 def draw_problems(layout: bpy.types.UILayout, context: bpy.types.Context, problems: List[Problem]) -> None:
-    """All of them, and whether a solve can start."""
-    for problem in problems:
-        draw_problem(layout, context, problem)
+    """All of them, and whether a solve can start; a button that mends several stands below the last of them."""
+    for number, problem in enumerate(problems):
+        again = any(later.mend == problem.mend for later in problems[number + 1 :])
+        draw_problem(layout, context, problem, button=not again)
     if not any(problem.level == ERROR for problem in problems):
         layout.label(text="Ready to solve", icon="CHECKMARK")
+
+
+def draw_log(layout: bpy.types.UILayout) -> None:
+    """The way to the log of the last session that failed, where it left one."""
+    if session.last_log():
+        layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
+
+
+def draw_failure(
+    layout: bpy.types.UILayout, context: bpy.types.Context, problem: FaceSolveProblem, *, button: bool
+) -> None:
+    """Why the last session failed, as of the past: the artist may have mended it since."""
+    layout.label(text=f"{session.last_title()} failed:")
+    draw_problem(layout, context, problem.as_problem(), button=button)
+    draw_log(layout)
 
 
 def draw_last_run(layout: bpy.types.UILayout, context: bpy.types.Context, title: str) -> None:
     """What the operator of this title did last."""
     run = context.scene.face_solve.runs.get(title)
-    if run is not None:
-        compat.draw_wrapped(layout, context, run.text, "ERROR" if run.failed else "CHECKMARK")
+    if run is None:
+        return
+    compat.draw_wrapped(layout, context, run.text, "ERROR" if run.failed else "CHECKMARK")
+    if run.failed:
+        draw_log(layout)
+    elif run.text == context.scene.face_solve.last_result:
         bad = len(bad_frames(context.scene.face_solve))
-        if run.failed and session.last_log():
-            layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
-        elif bad and run.text == context.scene.face_solve.last_result:
+        if bad:
             layout.operator("face_solve.next_bad_frame", text=f"Next Bad Frame ({bad})", icon="TRIA_RIGHT")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import List, Set
 
 import bpy
 
@@ -11,7 +11,7 @@ from ..preferences import solver_python
 from ..problem import ERROR, FaceSolveProblem, Problem
 from ..scene.plate_watch import file_problems
 from ..scene.prechecks import prechecks
-from .base import Tab, draw_problem, draw_problems
+from .base import Tab, draw_failure, draw_problems
 
 
 class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
@@ -43,7 +43,7 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
         row.scale_y = 1.5
         row.enabled = not any(problem.level == ERROR for problem in problems)
         row.operator("face_solve.solve_shot", icon="PLAY")
-        self._draw_result(layout, context, settings)
+        self._draw_result(layout, context, settings, {problem.mend for problem in problems})
 
     @staticmethod
     def _problems(context: bpy.types.Context) -> List[Problem]:
@@ -65,12 +65,12 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
         layout.operator("face_solve.cancel", icon="CANCEL")
 
     @staticmethod
-    def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup) -> None:
+    def _draw_result(
+        layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup, offered: Set[str]
+    ) -> None:
         problem = session.last_problem()
         if problem is not None:
-            draw_problem(layout, context, problem.as_problem())
-            if session.last_log():
-                layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
+            draw_failure(layout, context, problem, button=problem.mend not in offered)
         elif settings.last_result:
             compat.draw_wrapped(layout, context, settings.last_result, "CHECKMARK")
         for line in session.last_warnings():

@@ -6,7 +6,9 @@ import bpy
 
 from ..problem import FaceSolveProblem
 from ..scene.folders import preset_folder
+from ..scene.jaw import armature_modifiers
 from ..scene.plate import read_plate
+from ..scene.prechecks import is_there
 from .base import Step, below_its_name, is_free
 
 
@@ -26,7 +28,7 @@ class FACE_SOLVE_UL_cameras(bpy.types.UIList):
         """The camera, and how much of the range its plate covers."""
         row = layout.row(align=True)
         row.prop(item, "enabled", text="")
-        if item.camera is None:
+        if not is_there(item):
             row.label(text="(deleted camera)", icon="ERROR")
             return
         row.label(text=item.camera.name, icon="CAMERA_DATA")
@@ -77,10 +79,10 @@ class FACE_SOLVE_PT_setup(Step, bpy.types.Panel):
         column.operator("face_solve.remove_camera", text="", icon="REMOVE")
         layout.operator("face_solve.fit_range", icon="PREVIEW_RANGE")
         below_its_name(layout, settings, "landmarks").prop(settings, "landmarks", text="")
-        armature = next((one.object for one in settings.face.modifiers if one.type == "ARMATURE" and one.object), None) if settings.face else None  # fmt: skip
-        if armature is not None:
+        rigs = armature_modifiers(settings.face) if settings.face else []
+        if rigs:
             column = below_its_name(layout, settings, "jaw_bone")
-            column.prop_search(settings, "jaw_bone", armature.data, "bones", text="", icon="BONE_DATA")
+            column.prop_search(settings, "jaw_bone", rigs[0].object.data, "bones", text="", icon="BONE_DATA")
         elif settings.jaw_bone:
             below_its_name(layout, settings, "jaw_bone").prop(settings, "jaw_bone", text="", icon="BONE_DATA")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import List, Tuple
+
 import bpy
 
 from .. import compat
-from ..problem import ERROR, INFO
+from ..problem import ERROR, INFO, Problem
 from ..scene import infill
 from ..scene.needs import stage_needs
 from .base import Step, draw_last_run, draw_problem, is_free
@@ -49,14 +51,19 @@ class FACE_SOLVE_MT_infill_sources(bpy.types.Menu):
         self.layout.operator_enum("face_solve.add_infill_range", "source")
 
 
-def _draw_stage(layout: bpy.types.UILayout, context: bpy.types.Context, operator: str, title: str) -> None:
-    problems = stage_needs(context.scene.face_solve, operator)
-    for problem in problems:
-        draw_problem(layout, context, problem)
-    row = layout.row()  # off where it could not start, or would change nothing
-    row.enabled = not any(problem.level in (ERROR, INFO) for problem in problems)
-    row.operator(f"face_solve.{operator}", icon="PLAY")
-    draw_last_run(layout, context, title)
+def _draw_stages(layout: bpy.types.UILayout, context: bpy.types.Context, *stages: Tuple[str, str]) -> None:
+    """Operator and title of each stage, with what it needs, said once, and what it did last."""
+    said: List[Problem] = []
+    for operator, title in stages:
+        problems = stage_needs(context.scene.face_solve, operator)
+        for problem in problems:
+            if problem not in said:
+                draw_problem(layout, context, problem)
+        said += problems
+        row = layout.row()  # off where it could not start, or would change nothing
+        row.enabled = not any(problem.level in (ERROR, INFO) for problem in problems)
+        row.operator(f"face_solve.{operator}", icon="PLAY")
+        draw_last_run(layout, context, title)
 
 
 class FACE_SOLVE_PT_rigid(Step, bpy.types.Panel):
@@ -67,7 +74,7 @@ class FACE_SOLVE_PT_rigid(Step, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw what it needs and what it did last."""
         self.layout.enabled = is_free()
-        _draw_stage(self.layout, context, "rigid_alignment", "Rigid Alignment")
+        _draw_stages(self.layout, context, ("rigid_alignment", "Rigid Alignment"))
 
 
 class FACE_SOLVE_PT_expression(Step, bpy.types.Panel):
@@ -78,8 +85,7 @@ class FACE_SOLVE_PT_expression(Step, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw both buttons and what they did last."""
         self.layout.enabled = is_free()
-        _draw_stage(self.layout, context, "expression", "Expression")
-        _draw_stage(self.layout, context, "dense_alignment", "Dense Alignment")
+        _draw_stages(self.layout, context, ("expression", "Expression"), ("dense_alignment", "Dense Alignment"))
 
 
 class FACE_SOLVE_PT_infill(Step, bpy.types.Panel):
@@ -101,7 +107,7 @@ class FACE_SOLVE_PT_infill(Step, bpy.types.Panel):
         column.menu("FACE_SOLVE_MT_infill_sources", text="", icon="DOWNARROW_HLT")
         self._draw_active(layout, context, settings)
         layout.operator("face_solve.find_infill_ranges", icon="VIEWZOOM")
-        _draw_stage(layout, context, "infill", "Infill")
+        _draw_stages(layout, context, ("infill", "Infill"))
 
     @staticmethod
     def _draw_active(layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup) -> None:
@@ -129,7 +135,7 @@ class FACE_SOLVE_PT_refinement(Step, bpy.types.Panel):
         layout = self.layout
         layout.enabled = is_free()
         layout.prop(context.scene.face_solve, "refinement", slider=True)
-        _draw_stage(layout, context, "temporal_refinement", "Temporal Refinement")
+        _draw_stages(layout, context, ("temporal_refinement", "Temporal Refinement"))
 
 
 class FACE_SOLVE_PT_solve(Step, bpy.types.Panel):
@@ -141,9 +147,8 @@ class FACE_SOLVE_PT_solve(Step, bpy.types.Panel):
         """Draw the buttons and what they did last."""
         layout = self.layout
         layout.enabled = is_free()
-        _draw_stage(layout, context, "solve_shot", "Solve Shot")
         layout.operator_context = "INVOKE_DEFAULT"
-        _draw_stage(layout, context, "solve_range", "Solve Range")
+        _draw_stages(layout, context, ("solve_shot", "Solve Shot"), ("solve_range", "Solve Range"))
         column = layout.column(align=True)
         column.operator("face_solve.export_shot", icon="EXPORT")
         column.operator("face_solve.import_solution", icon="IMPORT")

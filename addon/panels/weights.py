@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import compat, session, solver_state
+from .base import draw_failure
 
 
 def draw_check(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -18,10 +19,7 @@ def draw_check(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     layout.operator("face_solve.check_solver", icon="CHECKMARK")
     problem = session.last_problem()
     if problem is not None:
-        for line in filter(None, (problem.message, problem.remedy)):
-            compat.draw_wrapped(layout, context, line, "ERROR" if line == problem.message else "RIGHTARROW")
-        if session.last_log():
-            layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
+        draw_failure(layout, context, problem, button=False)  # it would lead here
         return
     for line in solver_state.lines():
         compat.draw_wrapped(layout, context, line, "DOT")

@@ -9,7 +9,7 @@ from bpy.app.handlers import persistent
 
 from .jaw import head_channels, jaw_if_sound
 from .record import KEPT, Channel, artists_keys, load_written, weight_channels
-from .rig import excluded_keys, identity_keys
+from .rig import excluded_keys, identity_keys, is_mesh
 
 _known: Dict[Tuple[str, str], Set[int]] = {}  # by scene and face; asking every curve anew at every redraw would be slow
 
@@ -50,7 +50,7 @@ def judge_keys(settings: bpy.types.PropertyGroup, face: bpy.types.Object) -> Tup
 def fixed_frames(settings: bpy.types.PropertyGroup) -> Set[int]:
     """Frames that the artist fixed by hand. Kept until a key changes: cheap enough for every redraw."""
     face = settings.face
-    if face is None or face.type != "MESH" or not settings.results:
+    if not is_mesh(face) or not settings.results:
         return set()
     place = (settings.id_data.name_full, face.name_full)
     if place not in _known:

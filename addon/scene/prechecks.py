@@ -17,9 +17,15 @@ from .shape_settings import group_problems
 _SET_UP = "face_solve.setup_from_scene"
 
 
+def is_there(item: bpy.types.PropertyGroup) -> bool:
+    """Whether a camera of the list is still in its scene: one that was deleted lives on in the list alone."""
+    camera = item.camera
+    return camera is not None and camera.type == "CAMERA" and item.id_data.objects.get(camera.name) == camera
+
+
 def enabled_cameras(settings: bpy.types.PropertyGroup) -> List[bpy.types.Object]:
     """The camera objects that are solved with."""
-    return [item.camera for item in settings.cameras if item.enabled and item.camera is not None]
+    return [item.camera for item in settings.cameras if item.enabled and is_there(item)]
 
 
 def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
@@ -39,7 +45,11 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     except FaceSolveProblem as problem:
         problems.append(problem.as_problem())
     cameras = enabled_cameras(settings)
-    if not cameras and cameras_with_plate(scene):
+    if not cameras and any(is_there(item) for item in settings.cameras):
+        problems.append(
+            Problem(ERROR, "No camera is chosen: all are switched off.", "Switch one on in the Setup panel.")
+        )
+    elif not cameras and cameras_with_plate(scene):
         remedy = "Press Set Up, or add the matchmoved camera to the list."
         problems.append(Problem(ERROR, "No camera is chosen.", remedy, _SET_UP))
     elif not cameras:
@@ -88,6 +98,10 @@ def _check_chosen(face: Optional[bpy.types.Object], scene: bpy.types.Scene) -> N
             _SET_UP,
         )
     check_face(face)
+    if scene.objects.get(face.name) != face:  # deleted, it lives on in the settings
+        raise FaceSolveProblem(
+            f"{face.name} is not in this scene.", "Choose a face of this scene, or press Set Up.", _SET_UP
+        )
 
 
 def plate_problems(settings: bpy.types.PropertyGroup, frames: List[int]) -> List[Problem]:

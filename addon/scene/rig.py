@@ -6,7 +6,7 @@ import math
 import operator
 from array import array
 from dataclasses import dataclass
-from typing import Dict, List, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 import bpy
 
@@ -44,6 +44,16 @@ def driven_keys(face: bpy.types.Object) -> Set[str]:
     data = keys.animation_data if keys else None
     paths = {driver.data_path for driver in data.drivers} if data else set()
     return {block.name for block in key_blocks(face) if block.path_from_id("value") in paths}
+
+
+def is_mesh(face: Optional[bpy.types.Object]) -> bool:
+    """Whether there is a face that is a mesh, with shape keys or without: a script may have set anything."""
+    return face is not None and face.type == "MESH"
+
+
+def has_shape_keys(face: Optional[bpy.types.Object]) -> bool:
+    """Whether there is a face with shape keys at all, solvable or not."""
+    return is_mesh(face) and face.data.shape_keys is not None
 
 
 def face_candidates(scene: bpy.types.Scene) -> List[bpy.types.Object]:

@@ -7,7 +7,7 @@ from typing import List, Set
 import bpy
 
 from ..problem import WARNING, FaceSolveProblem, Problem
-from .rig import driven_keys, key_blocks, solvable_keys
+from .rig import driven_keys, is_mesh, key_blocks, solvable_keys
 from .shape_layout import Group, Layout, complete, faults, regroup
 
 _MEND = "face_solve.mend_groups"
@@ -57,7 +57,7 @@ def fill_groups(settings: bpy.types.PropertyGroup, *, afresh: bool) -> None:
 
 def group_problems(settings: bpy.types.PropertyGroup) -> List[Problem]:
     """Where the groups do not suit the face; a solve can start all the same."""
-    if settings.face is None or settings.face.type != "MESH" or not settings.shape_groups:
+    if not is_mesh(settings.face) or not settings.shape_groups:
         return []
     found = faults(read_layout(settings), solvable_keys(settings.face))
     problems = []
@@ -114,7 +114,7 @@ def active_key(settings: bpy.types.PropertyGroup) -> str:
     Raises:
         FaceSolveProblem: where there is none.
     """
-    blocks = key_blocks(settings.face) if settings.face else ()
+    blocks = key_blocks(settings.face) if is_mesh(settings.face) else ()
     if not 0 < settings.key_index < len(blocks):
         raise FaceSolveProblem("No shape key of the list is active.", "Click one.")
     return blocks[settings.key_index].name

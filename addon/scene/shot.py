@@ -48,6 +48,7 @@ class Plan:
     # Frames that carry keys of the artist and are solved all the same; frames that the solver sees beside those, never written.
     partly: Set[int] = field(default_factory=set)
     neighbours: Set[int] = field(default_factory=set)
+    kept: int = 0  # how many of the frames that were asked for are the artist's own
     armature: str = ""  # that has the jaw bone; empty where there is none
     bone: str = ""
 
@@ -131,8 +132,6 @@ def write_shot(
     found = plate_problems(settings, frames)
     _raise_first(found)
     face, cameras = settings.face, enabled_cameras(settings)
-    if face.name not in scene.objects:
-        raise FaceSolveProblem(f"{face.name} is not in this scene.", "Choose a face of this scene.")
     plates = {camera.name: read_plate(camera) for camera in cameras}
     uncovered = [frame for frame in frames if all(plate.frame_of(frame) is None for plate in plates.values())]
     if uncovered:
@@ -197,6 +196,7 @@ def write_shot(
         [other.name for other in followers],
         partly=partly,
         neighbours=neighbours,
+        kept=len(locked.intersection(wanted)),
         armature=jaw.armature.name if jaw else "",
         bone=jaw.name if jaw else "",
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..problem import FaceSolveProblem
 from .npz import BROKEN, Array, decode
@@ -16,21 +19,26 @@ KEPT = "overlay.npz"  # all solves of a shot together
 
 @dataclass(eq=False)
 class Sidecar:
-    """An overlay file, open at the table of its contents."""
+    """An overlay file, and the table of its contents: a shot's is long, and is read once, not at every redraw."""
 
     path: Path
-    names: Set[str] = field(default_factory=set)
+    members: Dict[str, zipfile.ZipInfo] = field(default_factory=dict)
     regions: List[str] = field(default_factory=list)
     region: Sequence[int] = ()
+    _sizes: Dict[str, Tuple[int, int]] = field(default_factory=dict)
 
     def has(self, camera: str, frame: int) -> bool:
         """Whether a frame was seen by a camera."""
-        return f"landmarks/{camera}/{frame}" in self.names
+        return f"landmarks/{camera}/{frame}" in self.members
 
     def sizes(self, camera: str) -> Optional[Tuple[int, int]]:
         """Width and height of a camera's plate; None where it was not solved against."""
-        found = self.read(f"size/{camera}")
-        return None if found is None else (int(found.values[0]), int(found.values[1]))
+        if camera not in self._sizes:
+            found = self.read(f"size/{camera}")
+            if found is None:
+                return None
+            self._sizes[camera] = (int(found.values[0]), int(found.values[1]))
+        return self._sizes[camera]
 
     def landmarks(self, camera: str, frame: int) -> Optional[Tuple[Sequence[float], Sequence[float]]]:
         """Plate's and render's, 2n numbers each, plate pixels."""
@@ -49,11 +57,10 @@ class Sidecar:
 
     def read(self, name: str) -> Optional[Array]:
         """One array; None where there is none that can be read."""
-        if name not in self.names:
+        if name not in self.members:
             return None
         try:
-            with zipfile.ZipFile(self.path) as archive:
-                return decode(archive.read(f"{name}.npy"))
+            return decode(_read_member(self.path, self.members[name]))
         except BROKEN:
             return None
 
@@ -62,13 +69,27 @@ def open_sidecar(path: Path) -> Optional[Sidecar]:
     """The overlay file at a path; None where there is none that can be read: nothing of a solve depends on it."""
     try:
         with zipfile.ZipFile(path) as archive:
-            sidecar = Sidecar(path, {name[:-4] for name in archive.namelist() if name.endswith(".npy")})
+            members = {one.filename[:-4]: one for one in archive.infolist() if one.filename.endswith(".npy")}
+            sidecar = Sidecar(path, members)
     except BROKEN:
         return None
     regions, region = sidecar.read("regions"), sidecar.read("region")
     if regions is not None and region is not None:
         sidecar.regions, sidecar.region = [str(name) for name in regions.values], list(region.values)
     return sidecar
+
+
+def _read_member(path: Path, member: zipfile.ZipInfo) -> bytes:
+    """A member's bytes, by the table that was read before; `zipfile` would read all of the table for each."""
+    with path.open("rb") as stream:
+        stream.seek(member.header_offset + 26)  # the lengths of name and extra field, at the end of its own header
+        stream.seek(sum(struct.unpack("<HH", stream.read(4))), os.SEEK_CUR)
+        data = stream.read(member.compress_size)
+    if member.compress_type == zipfile.ZIP_DEFLATED:
+        data = zlib.decompress(data, -zlib.MAX_WBITS)
+    if zlib.crc32(data) != member.CRC:
+        raise zipfile.BadZipFile(f"{path} is not what it was.")
+    return data
 
 
 def keep(new: Path, kept: Path) -> bool:

@@ -16,6 +16,7 @@ from typing import IO, List, Mapping, Optional, Sequence
 
 from ..problem import FaceSolveProblem
 from .interpreter import MINIMUM_PYTHON, no_window, probe_version
+from .process import tail
 
 NEWEST_PYTHON = (3, 13)  # the newest that every dependency has wheels for
 _NAMES = ("python3.11", "python3.12", "python3.13", "python3", "python")
@@ -191,14 +192,14 @@ class Installation:
         total = sum(step.share for step in self.steps)
         done = sum(step.share for step in self.steps[: max(self._position, 0)])
         if 0 <= self._position < len(self.steps) and self.steps[self._position].online:
-            packages = len(re.findall(r"^Collecting ", self._text(), re.MULTILINE))
+            packages = len(re.findall(r"^Collecting ", tail(self.log, 1 << 20), re.MULTILINE))
             done += self.steps[self._position].share * (1.0 - math.exp(-2.0 * packages / _TYPICAL_PACKAGES))
         return done / total
 
     @property
     def last_line(self) -> str:
         """The last line that was printed."""
-        lines = self._text(2000).strip().splitlines()
+        lines = tail(self.log, 2000).strip().splitlines()
         return lines[-1].strip() if lines else ""
 
     def poll(self) -> None:
@@ -215,7 +216,7 @@ class Installation:
         if code == 0:
             self._next()
         else:
-            self.problem = explain(self.steps[self._position], self._text(8000), self.log)
+            self.problem = explain(self.steps[self._position], tail(self.log, 8000), self.log)
 
     def cancel(self) -> None:
         """Stop at once; the next installation takes up where this one was."""
@@ -259,15 +260,6 @@ class Installation:
             )
         except OSError as error:
             self.problem = FaceSolveProblem(f"{step.command[0]} cannot be started: {error}.", _PYTHON_REMEDY)
-
-    def _text(self, size: int = 1 << 20) -> str:
-        try:
-            with self.log.open("rb") as stream:
-                stream.seek(0, os.SEEK_END)
-                stream.seek(max(0, stream.tell() - size))
-                return stream.read().decode("utf-8", "replace")
-        except OSError:
-            return ""
 
 
 def _unwritable(error: OSError) -> FaceSolveProblem:

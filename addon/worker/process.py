@@ -146,10 +146,15 @@ class WorkerProcess:
 
     def log_tail(self, size: int = 4000) -> str:
         """The end of its log."""
-        try:
-            with self.log.open("rb") as stream:
-                stream.seek(0, os.SEEK_END)
-                stream.seek(max(0, stream.tell() - size))
-                return stream.read().decode("utf-8", "replace")
-        except OSError:
-            return ""
+        return tail(self.log, size)
+
+
+def tail(path: Path, size: int) -> str:
+    """The last `size` bytes of a log; empty where there is none."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - size))
+            return stream.read().decode("utf-8", "replace")
+    except OSError:
+        return ""

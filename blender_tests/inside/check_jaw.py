@@ -226,6 +226,23 @@ def check_the_bone_is_found_by_its_name_and_its_weights():
     assert find(head) == ("", "")
 
 
+def check_setup_again_leaves_the_bone_that_was_chosen():
+    bones = dict.fromkeys(("head", "jaw", "chin"), ((0, 0, 0), (0, -0.1, 0), 0, None))
+    scene, _head, rig = ready(bones=bones)
+    settings = scene.face_solve
+    assert settings.jaw_bone == "jaw"
+    for choice in ("", "chin"):  # emptied to solve by shape keys alone, or a bone of another name
+        settings.jaw_bone = choice
+        bpy.ops.face_solve.setup_from_scene()
+        assert settings.jaw_bone == choice
+    rig.data.bones["jaw"].name = "Mandible"  # another one is found; the vertex group follows
+    bpy.ops.face_solve.setup_from_scene()
+    assert settings.jaw_bone == "Mandible"
+    settings.jaw_bone = "gone"
+    bpy.ops.face_solve.setup_from_scene()
+    assert settings.jaw_bone == "Mandible"
+
+
 def check_a_solution_from_a_farm_moves_the_bone():
     scene, _head, rig = ready()
     npz = harness.module("scene.npz")

@@ -58,7 +58,13 @@ def drawn(name):
     panel = getattr(bpy.types, f"FACE_SOLVE_PT_{name}")
     own = {key: getattr(panel, key) for key, value in vars(panel).items() if isinstance(value, staticmethod)}
     layout = Layout()
-    context = SimpleNamespace(
+    panel.draw(SimpleNamespace(layout=layout, **own), without_window())
+    return layout.page
+
+
+def without_window():
+    """A context to draw in."""
+    return SimpleNamespace(
         scene=bpy.context.scene,
         region=SimpleNamespace(width=400),
         preferences=SimpleNamespace(
@@ -71,8 +77,6 @@ def drawn(name):
         space_data=None,
         region_data=None,
     )
-    panel.draw(SimpleNamespace(layout=layout, **own), context)
-    return layout.page
 
 
 def text(page):
@@ -169,6 +173,133 @@ def check_a_failure_that_the_preferences_mend_has_the_way_there():
     with environment(FACE_SOLVE_FAULT="all_failed"):
         harness.refused(bpy.ops.face_solve.solve_shot, "No frame could be solved")
     assert not any(name == "face_solve.preferences" for name, _text in drawn("main").operators)
+
+
+def check_a_button_that_mends_two_findings_is_drawn_once():
+    harness.empty_scene()
+    harness.make_face(), harness.make_camera()
+    page = drawn("main")
+    assert "No face is chosen" in text(page)
+    assert "No camera is chosen" in text(page)
+    at_the_head = 1
+    assert [name for name, _text in page.operators].count("face_solve.setup_from_scene") == at_the_head + 1
+
+
+def check_what_two_stages_of_a_panel_lack_is_said_once():
+    scene, _face, _camera = ready_scene()
+    labels = drawn("expression").labels
+    assert labels.count("No frame has been aligned yet.") == 1, labels
+    scene.face_solve.frame_end = 0
+    for name in ("expression", "solve"):
+        page = drawn(name)
+        assert page.labels.count("The range ends before it starts.") == 1, page.labels
+        assert len(page.off) == 2, page.off
+
+
+def check_what_was_deleted_is_said_before_a_solve():
+    scene, face, camera = ready_scene()
+
+    def delete(one):
+        for other in scene.objects:
+            other.select_set(other == one)
+        bpy.ops.object.delete()
+
+    second = harness.make_camera("B", plate="B")
+    bpy.ops.face_solve.setup_from_scene()
+    delete(camera)
+    listed = scene.face_solve.cameras[0]
+    assert listed.camera is not None  # it lives on in the list
+    assert harness.module("scene.prechecks").enabled_cameras(scene.face_solve) == [second]
+    assert "Ready to solve" in drawn("main").labels
+    delete(second)
+    page = drawn("main")
+    assert "Ready to solve" not in page.labels
+    assert "No camera is chosen" in text(page)
+    delete(face)
+    page = drawn("main")
+    assert "Head is not in this scene." in page.labels
+    assert ("face_solve.setup_from_scene", "Set Up") in page.operators
+    harness.refused(bpy.ops.face_solve.solve_shot, "Head is not in this scene")
+
+
+def check_what_a_script_chose_wrongly_is_said():
+    scene, face, camera = ready_scene()
+    settings = scene.face_solve
+    empty = bpy.data.objects.new("Empty", None)
+    scene.collection.objects.link(empty)
+    for wrong in (camera, empty):
+        settings.face = wrong
+        for name in PANELS:
+            drawn(name)
+        harness.refused(bpy.ops.face_solve.solve_shot, f"{wrong.name} is not a mesh")
+    settings.face, settings.cameras[0].camera = face, empty
+    for name in PANELS:
+        drawn(name)
+    harness.refused(bpy.ops.face_solve.solve_shot, "No camera is chosen")
+
+
+def check_a_failure_is_said_as_of_the_past_and_goes():
+    scene, _face, _camera = ready_scene()
+    settings, preferences = scene.face_solve, harness.module("preferences").preferences(bpy.context)
+    lost = "The landmark network's weights are not there."
+
+    def fail(operator):
+        with environment(FACE_SOLVE_FAULT="no_weights"):
+            harness.refused(operator, "weights are not there")
+        page = drawn("main")
+        assert lost in page.labels
+        layout = Layout()  # in the preferences
+        harness.module("panels.weights").draw_check(layout, without_window())
+        for shown in (page, layout.page):
+            assert any(label.endswith(" failed:") for label in shown.labels), shown.labels
+
+    fail(bpy.ops.face_solve.expression)
+    assert "Expression failed:" in drawn("main").labels
+    assert lost in text(drawn("expression"))
+    assert settings.last_result == ""  # it would be shown as a success where the file is opened again
+    bpy.ops.face_solve.check_solver()  # any other job
+    for name in ("main", "expression"):
+        assert lost not in text(drawn(name)), name
+    fail(bpy.ops.face_solve.solve_shot)
+    preferences.interpreter = preferences.interpreter  # another Python is chosen
+    assert lost not in text(drawn("main"))
+    assert lost not in text(drawn("solve"))
+    fail(bpy.ops.face_solve.solve_shot)
+    harness.module("session")._on_undo()  # there is no undo without a window
+    assert lost not in text(drawn("main"))
+
+
+def check_another_python_is_not_judged_by_what_the_last_one_said():
+    ready_scene()
+    bpy.ops.face_solve.check_solver()
+    state, preferences = harness.module("solver_state"), harness.module("preferences").preferences(bpy.context)
+    assert state.weights()
+    preferences.interpreter = preferences.interpreter
+    assert not state.weights()
+
+
+def check_frames_of_the_artist_are_kept_and_not_failures():
+    scene, _face, _camera = ready_scene()
+    settings = scene.face_solve
+    bpy.ops.face_solve.solve_shot()
+    assert "Solved 12 of 12 frames" in text(drawn("main"))
+    scene.frame_set(4)
+    bpy.ops.face_solve.lock_frame()
+    settings.refinement = 0.5
+    for operator, title in (
+        (bpy.ops.face_solve.solve_shot, "Solve Shot"),
+        (bpy.ops.face_solve.temporal_refinement, "Temporal Refinement"),
+    ):
+        operator()
+        said = settings.runs[title].text
+        assert said.startswith("Solved 11 of 11 frames"), said
+        assert "kept 1 of yours" in said, said
+    bpy.ops.face_solve.solve_range(frame_start=5, frame_end=8)  # the locked frame is seen from there, and not asked for
+    said = settings.runs["Solve Range"].text
+    assert said.startswith("Solved 4 of 4 frames"), said
+    assert "yours" not in said, said
+    with environment(FACE_SOLVE_FAULT="all_failed"):
+        harness.refused(bpy.ops.face_solve.solve_shot, "No frame could be solved")
 
 
 def check_progress_is_said_in_the_panels_words():

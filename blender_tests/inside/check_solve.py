@@ -53,6 +53,63 @@ def check_setup_finds_everything():
     assert settings.face == small
 
 
+def check_setup_again_keeps_what_the_artist_chose():
+    scene, face, _camera = ready_scene()
+    witness = harness.make_camera("Witness", plate="W")
+    teeth = harness.make_face("Teeth", keys=("jawOpen",))
+    teeth.parent = face
+    bpy.ops.face_solve.setup_from_scene()
+    settings = scene.face_solve
+    witness.data.background_images[0].image_user.frame_offset = 3
+    settings.frame_start, settings.frame_end = 3, 8
+    settings.cameras[1].enabled = False
+    settings.shape_groups["mouth"].strength, settings.shape_groups["eyes"].enabled = 0.25, False
+    settings.shape_groups["mouth"].keys["mouthSmile_L"].enabled = False
+
+    def chosen():
+        groups = [
+            (one.name, one.strength, one.enabled, [key.enabled for key in one.keys]) for one in settings.shape_groups
+        ]
+        cameras = [(item.camera.name, item.enabled) for item in settings.cameras]
+        return settings.face, (settings.frame_start, settings.frame_end), cameras, groups
+
+    before = chosen()
+    assert before[0] == face
+    assert before[2] == [("Cam", True), ("Witness", False)]
+    bpy.context.view_layer.objects.active = teeth  # they move with the face that is chosen
+    bpy.ops.face_solve.setup_from_scene()
+    assert chosen() == before
+    assert witness.data.background_images[0].image_user.frame_offset == 3
+    # What is new is added, what is gone is dropped, and the rest stays.
+    third = harness.make_camera("Third", plate="T", start=5)
+    bpy.data.objects.remove(witness)
+    face.shape_key_add(name="browInnerUp", from_mix=False)
+    bpy.ops.face_solve.setup_from_scene()
+    assert chosen()[:3] == (face, (3, 8), [("Cam", True), ("Third", True)])
+    assert chosen()[3] == [*before[3], ("brows", 1.0, True, [True])]
+    # A range that nobody changed follows the plates; so does one that no plate covers any more.
+    bpy.ops.face_solve.fit_range()
+    assert (settings.frame_start, settings.frame_end) == (1, 12)
+    third.data.background_images[0].image_user.frame_start = 1
+    scene.frame_end, third.data.background_images[0].image_user.frame_duration = 20, 16
+    bpy.ops.face_solve.setup_from_scene()
+    assert (settings.frame_start, settings.frame_end) == (1, 16)
+    settings.frame_start, settings.frame_end = 40, 50
+    bpy.ops.face_solve.setup_from_scene()
+    assert (settings.frame_start, settings.frame_end) == (1, 16)
+    # With every camera off nothing can be solved, and Set Up is not what is told to press.
+    settings.frame_start, settings.frame_end = 3, 8
+    for item in settings.cameras:
+        item.enabled = False
+    bpy.ops.face_solve.setup_from_scene()
+    assert (settings.frame_start, settings.frame_end) == (3, 8)
+    assert not any(item.enabled for item in settings.cameras)
+    problems = harness.module("scene.prechecks").prechecks(settings)
+    assert [(one.message, one.mend) for one in problems] == [("No camera is chosen: all are switched off.", "")], (
+        problems
+    )
+
+
 def check_every_rotation_mode_lands_on_the_world_pose():
     for mode in ("QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"):
         scene, face, _camera = ready_scene()

@@ -31,7 +31,7 @@ def open_plate(
 
     Args:
         spec: `kind` (`sequence`, `movie` or `image`), `path`, `frames`, `colorspace`, and for movies optionally
-            `rotate` (default true): whether the file's rotation flag is obeyed, which Blender does from 4.5 on.
+            `rotate` (default true): whether the file's rotation flag is obeyed, which Blender does from 4.4 on.
         folder: where a relative path starts; the working directory without it.
         size: (width, height) in pixels that the camera expects; another one is refused.
         cache_bytes: bound on the frames kept in memory, as stored (3 bytes a pixel for 8-bit footage).

@@ -97,6 +97,8 @@ def solve(message):
             break
         if position == len(order) // 2:
             break_down()
+        if frame in locked and shot["stages"] == ["refinement"]:
+            continue  # as the solver: refinement alone says nothing of what it leaves
         rotation, translation, weight = known_motion(frame)
         status, weights = "solved", [weight] * count
         if frame in locked:
