@@ -38,12 +38,8 @@ _topologies: Dict[str, _Topology] = {}
 
 def meshes_of(face: bpy.types.Object) -> List[bpy.types.Object]:
     """The head, and the meshes below it that share shape keys with it (teeth, brows, eyes)."""
-    keys = set(solvable_keys(face)) if face.data.shape_keys else set()
-    return [face] + [
-        one
-        for one in face.children_recursive
-        if one.type == "MESH" and one.data.shape_keys and keys & set(solvable_keys(one))
-    ]
+    keys = set(solvable_keys(face))
+    return [face] + [one for one in face.children_recursive if keys & set(solvable_keys(one))]
 
 
 def read_part(one: bpy.types.Object, graph: bpy.types.Depsgraph) -> Part:

@@ -9,6 +9,7 @@ from typing import Dict, Optional, Tuple
 import bpy
 from bpy.app.handlers import persistent
 
+from ..scene.rig import is_mesh
 from ..scene.sidecar import Sidecar, open_sidecar
 from .layers import FlowLayer, HeadLayer, LandmarkLayer, WipeLine
 from .view import View, view_of
@@ -63,7 +64,7 @@ def draw() -> None:
     if overlays.wipe:
         left = min(1.0, max(0.0, frame.at(overlays.wipe_position, 0.0)[0] / view.width))
     face = settings.face
-    present = face is not None and face.type == "MESH" and face.name in context.view_layer.objects
+    present = is_mesh(face) and face.name in context.view_layer.objects
     if present and (overlays.shaded or overlays.wireframe):
         _drawn.head.draw(view, face, overlays, left)
     _draw_measured(view, settings, left)

@@ -7,7 +7,7 @@ from typing import List, Tuple
 import bpy
 
 from .. import compat
-from ..scene.rig import has_shape_keys
+from ..scene.rig import solvable_keys
 from ..scene.shape_groups import GROUPS, IDENTITY
 from ..scene.shape_settings import active_group, shown_keys
 from .base import Step, draw_last_run, is_free
@@ -105,7 +105,7 @@ class FACE_SOLVE_PT_shapes(Step, bpy.types.Panel):
         """Draw the groups, and the keys that are searched for."""
         layout, settings = self.layout, context.scene.face_solve
         layout.enabled = is_free()
-        if not has_shape_keys(settings.face):
+        if not solvable_keys(settings.face):
             layout.label(text="Needs a face with shape keys", icon="INFO")
             return
         layout.operator("face_solve.group_shape_keys", icon="FILE_REFRESH")

@@ -29,8 +29,7 @@ def find_followers(
     """
     names, carrier = set(solvable_keys(face)), carrier_of(face, jaw)
     found = [one for one in scene.objects if one.type == "MESH" and one.data != face.data and below(one, carrier)]
-    found = [one for one in found if one.data.shape_keys and one.data.shape_keys.use_relative]
-    found = [one for one in found if names & set(solvable_keys(one))]
+    found = [one for one in found if names & set(solvable_keys(one)) and one.data.shape_keys.use_relative]
     places: Dict[str, List[Matrix]] = {one.name: [] for one in found}
     for frame in sorted({frames[0], frames[len(frames) // 2], frames[-1]}) if found else ():
         scene.frame_set(frame)

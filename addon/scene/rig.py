@@ -27,13 +27,18 @@ class Rig:
 _SET_UP = "face_solve.setup_from_scene"
 
 
-def key_blocks(face: bpy.types.Object) -> Sequence[bpy.types.ShapeKey]:
-    """The shape keys, the reference key among them; none of a mesh without."""
-    keys = face.data.shape_keys
+def is_mesh(face: Optional[bpy.types.Object]) -> bool:
+    """Whether there is a face that is a mesh, with shape keys or without: a script may have set anything."""
+    return face is not None and face.type == "MESH"
+
+
+def key_blocks(face: Optional[bpy.types.Object]) -> Sequence[bpy.types.ShapeKey]:
+    """The shape keys, the reference key among them; none of a mesh without, or of what is no mesh."""
+    keys = face.data.shape_keys if is_mesh(face) else None
     return keys.key_blocks if keys else ()
 
 
-def solvable_keys(face: bpy.types.Object) -> List[str]:
+def solvable_keys(face: Optional[bpy.types.Object]) -> List[str]:
     """The names of the shape keys, without the reference key, in the mesh's order."""
     return [block.name for block in key_blocks(face) if block != face.data.shape_keys.reference_key]
 
@@ -46,19 +51,9 @@ def driven_keys(face: bpy.types.Object) -> Set[str]:
     return {block.name for block in key_blocks(face) if block.path_from_id("value") in paths}
 
 
-def is_mesh(face: Optional[bpy.types.Object]) -> bool:
-    """Whether there is a face that is a mesh, with shape keys or without: a script may have set anything."""
-    return face is not None and face.type == "MESH"
-
-
-def has_shape_keys(face: Optional[bpy.types.Object]) -> bool:
-    """Whether there is a face with shape keys at all, solvable or not."""
-    return is_mesh(face) and face.data.shape_keys is not None
-
-
 def face_candidates(scene: bpy.types.Scene) -> List[bpy.types.Object]:
     """The meshes of a scene that carry expressions."""
-    return [one for one in scene.objects if one.type == "MESH" and solvable_keys(one)]
+    return [one for one in scene.objects if solvable_keys(one)]
 
 
 def check_face(face: bpy.types.Object) -> None:

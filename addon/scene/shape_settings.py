@@ -114,7 +114,7 @@ def active_key(settings: bpy.types.PropertyGroup) -> str:
     Raises:
         FaceSolveProblem: where there is none.
     """
-    blocks = key_blocks(settings.face) if is_mesh(settings.face) else ()
+    blocks = key_blocks(settings.face)
     if not 0 < settings.key_index < len(blocks):
         raise FaceSolveProblem("No shape key of the list is active.", "Click one.")
     return blocks[settings.key_index].name

@@ -16,7 +16,7 @@ from .jaw import Jaw, carrier_of
 from .jaw_motion import own_motion
 from .keys import keyed_values, write_keys
 from .record import KEPT, Channel, Written, load_written, pose_channels, single, store_written, weight_channels
-from .rig import has_shape_keys, is_mesh
+from .rig import is_mesh, key_blocks
 from .shot import Plan
 
 Places = Dict[int, Tuple[Vector, Matrix]]  # location (3) and rotation matrix (3x3) by frame
@@ -32,7 +32,7 @@ def find_actors(plan: Plan) -> Tuple[bpy.types.Scene, bpy.types.Object]:
     if scene is None:
         raise _gone(f"The scene {plan.scene}", "scene")
     face = scene.objects.get(plan.face)
-    if not (has_shape_keys(face) if plan.names else is_mesh(face)):
+    if not is_mesh(face) or (plan.names and not key_blocks(face)):
         raise _gone(plan.face, "face")
     return scene, face
 
@@ -47,7 +47,7 @@ def _gone(what: str, kind: str) -> FaceSolveProblem:
 def followers_left(plan: Plan, scene: bpy.types.Scene) -> List[bpy.types.Object]:
     """The followers that are still there and still meshes with shape keys: nothing is lost with one that is not."""
     found = (scene.objects.get(name) for name in plan.followers)
-    return [one for one in found if has_shape_keys(one)]
+    return [one for one in found if key_blocks(one)]
 
 
 def _find_jaw(plan: Plan, scene: bpy.types.Scene, face: bpy.types.Object) -> Optional[Jaw]:
