@@ -41,7 +41,7 @@ class FACE_SOLVE_OT_fit_rig(bpy.types.Operator):
         """Write the shot, and start the solver on it."""
         session.refuse_second()
         settings = context.scene.face_solve
-        check_face(settings.face)
+        check_face(settings)
         frames = read_frames(self.frames, settings)
         lenses = check_fit(settings, focal=self.focal)
         python = solver_python(context)

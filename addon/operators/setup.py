@@ -8,6 +8,7 @@ import bpy
 
 from ..problem import FaceSolveProblem
 from ..scene.jaw import carry, chosen_jaw
+from ..scene.rig import check_face
 from ..scene.setup import set_up
 from .base import reports_problems
 
@@ -37,7 +38,9 @@ class FACE_SOLVE_OT_carry_armature(bpy.types.Operator):
     @reports_problems
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Parent it."""
-        jaw = chosen_jaw(context.scene.face_solve)
+        settings = context.scene.face_solve
+        check_face(settings)
+        jaw = chosen_jaw(settings)
         if jaw is None:
             raise FaceSolveProblem("No jaw bone is chosen.", "Choose it in the Setup panel, or press Set Up.")
         carry(jaw)

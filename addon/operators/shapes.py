@@ -26,7 +26,7 @@ class FACE_SOLVE_OT_group_shape_keys(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Fill the list of groups."""
         settings = context.scene.face_solve
-        check_face(settings.face)
+        check_face(settings)
         fill_groups(settings, afresh=True)
         return {"FINISHED"}
 
@@ -42,7 +42,7 @@ class FACE_SOLVE_OT_mend_groups(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Mend them."""
         settings = context.scene.face_solve
-        check_face(settings.face)
+        check_face(settings)
         fill_groups(settings, afresh=False)
         return {"FINISHED"}
 
@@ -62,7 +62,7 @@ class FACE_SOLVE_OT_move_shape_key(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Move them."""
         settings = context.scene.face_solve
-        check_face(settings.face)
+        check_face(settings)
         name, group = self.key or active_key(settings), self.group.strip()
         keys = solvable_keys(settings.face)
         if name not in keys:
@@ -93,7 +93,7 @@ class FACE_SOLVE_OT_switch_shape_keys(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Switch them."""
         settings = context.scene.face_solve
-        check_face(settings.face)
+        check_face(settings)
         blocks = key_blocks(settings.face)
         names = {block.name for block, shown in zip(blocks, shown_keys(settings), strict=True) if shown}
         for group in settings.shape_groups:

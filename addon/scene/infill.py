@@ -82,7 +82,7 @@ def selected_span(settings: bpy.types.PropertyGroup) -> Span:
     Raises:
         FaceSolveProblem: where there is no face, or none of its keys is selected.
     """
-    check_face(settings.face)
+    check_face(settings)
     frames: Set[int] = set()
     for channel in solved_channels(settings, settings.face):
         curve = channel.find()

@@ -22,7 +22,7 @@ def lock(settings: bpy.types.PropertyGroup, frame: int) -> int:
     Raises:
         FaceSolveProblem: where there is no face to lock.
     """
-    check_face(settings.face)
+    check_face(settings)
     face = settings.face
     written = load_written(settings)
     made = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Set
+from typing import List, Set
 
 import bpy
 
@@ -11,7 +11,7 @@ from . import infill
 from .frame_list import reference_frames
 from .jaw import bent, carrier_of, check_jaw, chosen_jaw
 from .plate import cameras_with_plate, missing_frames, read_plate
-from .rig import check_face, check_placed, face_candidates, solvable_keys
+from .rig import check_face, check_placed, is_in, solvable_keys
 from .shape_settings import group_problems
 
 _SET_UP = "face_solve.setup_from_scene"
@@ -20,7 +20,7 @@ _SET_UP = "face_solve.setup_from_scene"
 def is_there(item: bpy.types.PropertyGroup) -> bool:
     """Whether a camera of the list is still in its scene: one that was deleted lives on in the list alone."""
     camera = item.camera
-    return camera is not None and camera.type == "CAMERA" and item.id_data.objects.get(camera.name) == camera
+    return camera is not None and camera.type == "CAMERA" and is_in(item.id_data, camera)
 
 
 def enabled_cameras(settings: bpy.types.PropertyGroup) -> List[bpy.types.Object]:
@@ -33,7 +33,7 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     problems: List[Problem] = []
     scene = settings.id_data
     try:
-        _check_chosen(settings.face, scene)
+        check_face(settings)
         jaw = chosen_jaw(settings)
         if not solvable_keys(settings.face):
             moved = "head is" if jaw is None else "head and its jaw bone are"
@@ -88,20 +88,6 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     if unseen and not any(problem.level == ERROR for problem in problems):
         problems.append(_outside(unseen, seen))
     return problems
-
-
-def _check_chosen(face: Optional[bpy.types.Object], scene: bpy.types.Scene) -> None:
-    if face is None and not face_candidates(scene):
-        raise FaceSolveProblem(
-            "No face is chosen, and no mesh of the scene has shape keys.",
-            "Add the actor's head, with its expressions as shape keys, and press Set Up; or choose a head without any, to have its motion solved.",
-            _SET_UP,
-        )
-    check_face(face)
-    if scene.objects.get(face.name) != face:  # deleted, it lives on in the settings
-        raise FaceSolveProblem(
-            f"{face.name} is not in this scene.", "Choose a face of this scene, or press Set Up.", _SET_UP
-        )
 
 
 def plate_problems(settings: bpy.types.PropertyGroup, frames: List[int]) -> List[Problem]:

@@ -45,7 +45,7 @@ def apply_preset(settings: bpy.types.PropertyGroup, preset: Preset) -> List[str]
     Raises:
         FaceSolveProblem: where no face is chosen.
     """
-    check_face(settings.face)
+    check_face(settings)
     said = []
     keys = solvable_keys(settings.face)
     found = faults(preset.layout, keys)

@@ -56,12 +56,24 @@ def face_candidates(scene: bpy.types.Scene) -> List[bpy.types.Object]:
     return [one for one in scene.objects if solvable_keys(one)]
 
 
-def check_face(face: bpy.types.Object) -> None:
-    """Refuse what cannot be solved.
+def is_in(scene: bpy.types.Scene, thing: bpy.types.Object) -> bool:
+    """Whether an object is in a scene: one that was deleted lives on in the settings alone."""
+    return scene.objects.get(thing.name) == thing
+
+
+def check_face(settings: bpy.types.PropertyGroup) -> None:
+    """Refuse a chosen face that cannot be solved.
 
     Raises:
         FaceSolveProblem: with the reason and the remedy.
     """
+    face = settings.face
+    if face is None and not face_candidates(settings.id_data):
+        raise FaceSolveProblem(
+            "No face is chosen, and no mesh of the scene has shape keys.",
+            "Add the actor's head, with its expressions as shape keys, and press Set Up; or choose a head without any, to have its motion solved.",
+            _SET_UP,
+        )
     if face is None:
         raise FaceSolveProblem("No face is chosen.", "Choose the head's mesh, or press Set Up.", _SET_UP)
     if face.type != "MESH":
@@ -77,6 +89,10 @@ def check_face(face: bpy.types.Object) -> None:
     if face.library or face.data.library or face.override_library:
         raise FaceSolveProblem(
             f"{face.name} is linked from another file.", "Make it local (Object > Relations > Make Local)."
+        )
+    if not is_in(settings.id_data, face):
+        raise FaceSolveProblem(
+            f"{face.name} is not in this scene.", "Choose a face of this scene, or press Set Up.", _SET_UP
         )
     check_placed(face)
 

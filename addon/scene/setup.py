@@ -10,7 +10,7 @@ from ..problem import FaceSolveProblem
 from .jaw import find_jaw, jaw_if_sound
 from .plate import cameras_with_plate, read_plate
 from .prechecks import enabled_cameras
-from .rig import check_face, face_candidates, solvable_keys
+from .rig import check_face, face_candidates, is_in, is_mesh, solvable_keys
 from .shape_settings import fill_groups
 
 
@@ -40,14 +40,15 @@ def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[s
 
 def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active: Optional[bpy.types.Object]) -> str:
     # a head without expressions looks like any other mesh: only the artist can say which it is
-    meant = [one for one in (active, settings.face) if one is not None and one.type == "MESH"]
-    candidates = face_candidates(scene) or meant[:1]
-    if not candidates:
+    chosen = settings.face if is_mesh(settings.face) and is_in(scene, settings.face) else None
+    candidates = face_candidates(scene)
+    if not candidates and chosen is None and is_mesh(active):
+        candidates = [active]
+    if not candidates and chosen is None:
         raise FaceSolveProblem(
             "No mesh with shape keys is in the scene.",
             "Add the actor's head, with its expressions as shape keys; or select a head without any, to have its motion solved.",
         )
-    chosen = settings.face if settings.face in candidates else None
     if active in candidates and not (chosen and active in chosen.children_recursive):  # teeth below it move with it
         face, why = active, "the active object"
     elif chosen:
@@ -55,7 +56,7 @@ def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active
     else:
         face, why = max(candidates, key=lambda one: len(solvable_keys(one))), ""
     settings.face = face
-    check_face(face)
+    check_face(settings)
     others = [one.name for one in candidates if one != face]
     also = f" Others that could be: {', '.join(others[:4])}." if others else ""
     why = why if why and others else f"{len(solvable_keys(face)) or 'no'} shape keys"

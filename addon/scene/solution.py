@@ -77,7 +77,7 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
         FaceSolveProblem: where there is no face, or the solution is of another one.
     """
     settings = scene.face_solve
-    check_face(settings.face)
+    check_face(settings)
     face = settings.face
     names, results = read_solution(path)
     own = set(solvable_keys(face))

@@ -199,23 +199,18 @@ def check_what_two_stages_of_a_panel_lack_is_said_once():
 def check_what_was_deleted_is_said_before_a_solve():
     scene, face, camera = ready_scene()
 
-    def delete(one):
-        for other in scene.objects:
-            other.select_set(other == one)
-        bpy.ops.object.delete()
-
     second = harness.make_camera("B", plate="B")
     bpy.ops.face_solve.setup_from_scene()
-    delete(camera)
+    harness.delete(camera)
     listed = scene.face_solve.cameras[0]
     assert listed.camera is not None  # it lives on in the list
     assert harness.module("scene.prechecks").enabled_cameras(scene.face_solve) == [second]
     assert "Ready to solve" in drawn("main").labels
-    delete(second)
+    harness.delete(second)
     page = drawn("main")
     assert "Ready to solve" not in page.labels
     assert "No camera is chosen" in text(page)
-    delete(face)
+    harness.delete(face)
     page = drawn("main")
     assert "Head is not in this scene." in page.labels
     assert ("face_solve.setup_from_scene", "Set Up") in page.operators

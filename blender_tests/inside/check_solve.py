@@ -11,103 +11,8 @@ import itertools
 
 import bpy
 import harness
-from harness import close, environment, known_motion, ready_scene, refused
+from harness import close, environment, known_motion, ready_scene, refused, world_matches
 from mathutils import Euler, Matrix, Quaternion
-
-
-def _world_matches(scene, face, frames=range(1, 13), tolerance=2e-5):
-    for frame in frames:
-        scene.frame_set(frame)
-        rotation, translation, weight = known_motion(frame)
-        world = face.evaluated_get(bpy.context.evaluated_depsgraph_get()).matrix_world
-        axes = [world.col[i].to_3d().normalized() for i in range(3)]
-        if axes[0].cross(axes[1]).dot(axes[2]) < 0:
-            axes = [-axis for axis in axes]
-        close([axes[c][r] for r in range(3) for c in range(3)], rotation, tolerance)
-        close(world.translation, translation, tolerance)
-        for block in face.data.shape_keys.key_blocks[1:] if face.data.shape_keys else ():
-            close(block.value, min(1.0, max(0.0, weight)), 1e-6)
-
-
-def check_setup_finds_everything():
-    scene = harness.empty_scene(start=-3, end=30)
-    small, _other = harness.make_face("Small", keys=("a",)), None
-    face, camera = harness.make_face(), harness.make_camera("Witness", plate=None)
-    harness.make_camera("B"), harness.make_camera("A", start=5)
-    bpy.context.view_layer.objects.active = camera
-    bpy.ops.face_solve.setup_from_scene()
-    settings = scene.face_solve
-    assert settings.face == face
-    assert [(item.camera.name, item.enabled) for item in settings.cameras] == [("A", True), ("B", True)], [
-        i.camera.name for i in settings.cameras
-    ]
-    assert (settings.frame_start, settings.frame_end) == (1, 16)
-    groups = {group.name: [key.name for key in group.keys] for group in settings.shape_groups}
-    assert groups == {
-        "jaw": ["jawOpen"],
-        "mouth": ["mouthSmile_L", "mouthSmile_R", 'odd "name" AU12'],
-        "eyes": ["eyeBlink.L"],
-    }, groups
-    bpy.context.view_layer.objects.active = small
-    bpy.ops.face_solve.setup_from_scene()
-    assert settings.face == small
-
-
-def check_setup_again_keeps_what_the_artist_chose():
-    scene, face, _camera = ready_scene()
-    witness = harness.make_camera("Witness", plate="W")
-    teeth = harness.make_face("Teeth", keys=("jawOpen",))
-    teeth.parent = face
-    bpy.ops.face_solve.setup_from_scene()
-    settings = scene.face_solve
-    witness.data.background_images[0].image_user.frame_offset = 3
-    settings.frame_start, settings.frame_end = 3, 8
-    settings.cameras[1].enabled = False
-    settings.shape_groups["mouth"].strength, settings.shape_groups["eyes"].enabled = 0.25, False
-    settings.shape_groups["mouth"].keys["mouthSmile_L"].enabled = False
-
-    def chosen():
-        groups = [
-            (one.name, one.strength, one.enabled, [key.enabled for key in one.keys]) for one in settings.shape_groups
-        ]
-        cameras = [(item.camera.name, item.enabled) for item in settings.cameras]
-        return settings.face, (settings.frame_start, settings.frame_end), cameras, groups
-
-    before = chosen()
-    assert before[0] == face
-    assert before[2] == [("Cam", True), ("Witness", False)]
-    bpy.context.view_layer.objects.active = teeth  # they move with the face that is chosen
-    bpy.ops.face_solve.setup_from_scene()
-    assert chosen() == before
-    assert witness.data.background_images[0].image_user.frame_offset == 3
-    # What is new is added, what is gone is dropped, and the rest stays.
-    third = harness.make_camera("Third", plate="T", start=5)
-    bpy.data.objects.remove(witness)
-    face.shape_key_add(name="browInnerUp", from_mix=False)
-    bpy.ops.face_solve.setup_from_scene()
-    assert chosen()[:3] == (face, (3, 8), [("Cam", True), ("Third", True)])
-    assert chosen()[3] == [*before[3], ("brows", 1.0, True, [True])]
-    # A range that nobody changed follows the plates; so does one that no plate covers any more.
-    bpy.ops.face_solve.fit_range()
-    assert (settings.frame_start, settings.frame_end) == (1, 12)
-    third.data.background_images[0].image_user.frame_start = 1
-    scene.frame_end, third.data.background_images[0].image_user.frame_duration = 20, 16
-    bpy.ops.face_solve.setup_from_scene()
-    assert (settings.frame_start, settings.frame_end) == (1, 16)
-    settings.frame_start, settings.frame_end = 40, 50
-    bpy.ops.face_solve.setup_from_scene()
-    assert (settings.frame_start, settings.frame_end) == (1, 16)
-    # With every camera off nothing can be solved, and Set Up is not what is told to press.
-    settings.frame_start, settings.frame_end = 3, 8
-    for item in settings.cameras:
-        item.enabled = False
-    bpy.ops.face_solve.setup_from_scene()
-    assert (settings.frame_start, settings.frame_end) == (3, 8)
-    assert not any(item.enabled for item in settings.cameras)
-    problems = harness.module("scene.prechecks").prechecks(settings)
-    assert [(one.message, one.mend) for one in problems] == [("No camera is chosen: all are switched off.", "")], (
-        problems
-    )
 
 
 def check_every_rotation_mode_lands_on_the_world_pose():
@@ -115,7 +20,7 @@ def check_every_rotation_mode_lands_on_the_world_pose():
         scene, face, _camera = ready_scene()
         face.rotation_mode = mode
         bpy.ops.face_solve.solve_shot()
-        _world_matches(scene, face)
+        world_matches(scene, face)
 
 
 def check_parents_deltas_and_scale():
@@ -138,7 +43,7 @@ def check_parents_deltas_and_scale():
         face.parent = parent
         face.matrix_parent_inverse = Matrix.Translation((0.1, 0.2, 0.3)) @ Euler((0.5, 0.1, 0)).to_matrix().to_4x4()
         bpy.ops.face_solve.solve_shot()
-        _world_matches(scene, face, tolerance=5e-5)
+        world_matches(scene, face, tolerance=5e-5)
 
 
 def check_child_of_constraint_and_mirrored_head():
@@ -147,7 +52,7 @@ def check_child_of_constraint_and_mirrored_head():
     constraint = face.constraints.new("CHILD_OF")
     constraint.target = camera
     bpy.ops.face_solve.solve_shot()
-    _world_matches(scene, face)
+    world_matches(scene, face)
 
 
 def check_sheared_head_is_refused():
@@ -176,62 +81,6 @@ def _teeth_match(scene, teeth):
         assert known_motion(frame)[2] > 0.0
         close(blocks["jawOpen"].value, known_motion(frame)[2], 1e-6)
         assert blocks["clench"].value == 0.0
-
-
-def check_a_head_without_shape_keys_is_placed():
-    """A scan without any, and one that has a Basis alone: set up, solved by each stage, fixed, exported and imported."""
-    for keys in (None, "Basis"):
-        scene = harness.empty_scene()
-        face, _camera = harness.make_face("Scan", keys=()), harness.make_camera()
-        if keys:
-            face.shape_key_add(name=keys)
-        bpy.ops.face_solve.setup_from_scene()
-        settings = scene.face_solve
-        assert settings.face == face
-        assert not settings.shape_groups
-        for stage in ("rigid_alignment", "dense_alignment", "solve_shot"):
-            assert getattr(bpy.ops.face_solve, stage)() == {"FINISHED"}
-            _world_matches(scene, face)
-        assert not harness.module("scene.needs").stage_needs(settings, "dense_alignment")
-        (said,) = harness.module("scene.needs").stage_needs(settings, "expression")
-        assert "no expression to solve" in said.message, said
-        scene.frame_set(5)
-        face.location.x += 0.1
-        face.keyframe_insert("location", frame=5)
-        harness.module("scene.fixes").forget()
-        assert harness.module("scene.fixes").fixed_frames(settings) == {5}
-        scene.frame_set(7)
-        bpy.ops.face_solve.lock_frame()
-        bpy.ops.face_solve.solve_shot()
-        assert {item.frame for item in settings.results if item.status == "locked"} == {5, 7}
-        for name in ("group_shape_keys", "mend_groups", "switch_shape_keys"):
-            assert getattr(bpy.ops.face_solve, name)() == {"FINISHED"}
-        refused(bpy.ops.face_solve.fit_rig, "no identity shape keys")
-        folder = harness.FOLDER / f"bare_{keys}"
-        bpy.ops.face_solve.export_shot(filepath=str(folder))
-        document = json.loads((folder / "shot.json").read_text())
-        assert document["initial"]["weights"] == [[]] * 12
-        path = folder / "SOLUTION.npz"
-        face.animation_data_clear()
-        other = harness.make_face("Like", keys=())
-        harness.module("scene.npz").write_npz(path, harness.solution_arrays(other))
-        bpy.ops.face_solve.import_solution(filepath=str(path))
-        _world_matches(scene, face, [frame for frame in range(1, 13) if frame != 7])
-
-
-def check_set_up_takes_a_head_without_shape_keys_only_where_it_is_meant():
-    scene = harness.empty_scene()
-    harness.make_camera()
-    scan = harness.make_face("Scan", keys=())
-    bpy.context.view_layer.objects.active = scene.camera
-    refused(bpy.ops.face_solve.setup_from_scene, "No mesh with shape keys", "select a head")
-    scene.face_solve.face = scan
-    bpy.ops.face_solve.setup_from_scene()
-    assert scene.face_solve.face == scan
-    face = harness.make_face()
-    bpy.context.view_layer.objects.active = scan
-    bpy.ops.face_solve.setup_from_scene()
-    assert scene.face_solve.face == face
 
 
 def check_pinned_shape_key_is_refused():
@@ -270,7 +119,7 @@ def check_frames_out_of_order_are_sorted_and_continuous():
         bpy.ops.face_solve.solve_shot()
     points = harness.module("compat").find_curve(face, "location", 1).keyframe_points
     assert [point.co.x for point in points] == [float(frame) for frame in range(1, 13)]
-    _world_matches(scene, face)
+    world_matches(scene, face)
 
 
 def check_excluded_muted_and_driven_shape_keys_keep_their_values():
@@ -353,7 +202,7 @@ def check_import_brings_a_solution_from_elsewhere():
     assert (face.hide_get(), teeth.hide_get()) == (True, True)
     overlays.hide_head = False
     assert (face.hide_get(), overlays.hide_head) == (False, False)
-    _world_matches(scene, face)
+    world_matches(scene, face)
     _teeth_match(scene, teeth)
     del arrays["status"]
     npz.write_npz(path, arrays)

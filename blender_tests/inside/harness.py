@@ -136,6 +136,13 @@ def make_camera(name="Cam", start=1, duration=12, plate="A", first=1):
     return camera
 
 
+def delete(one):
+    """Delete an object as the artist does: where something still names it, it lives on outside the scene."""
+    for other in bpy.context.scene.objects:
+        other.select_set(other == one)
+    bpy.ops.object.delete()
+
+
 def ready_scene(saved=None, **kwargs):
     """A scene that can be solved: (scene, face, camera)."""
     scene = empty_scene()
@@ -164,6 +171,21 @@ def solution_arrays(face):
         "status": array_of(["solved"] * 12, (12,)),
         "error_px": array_of(array("d", [0.5] * 11 + [float("nan")]), (12,)),
     }
+
+
+def world_matches(scene, face, frames=range(1, 13), tolerance=2e-5):
+    """The timeline plays the known motion on these frames."""
+    for frame in frames:
+        scene.frame_set(frame)
+        rotation, translation, weight = known_motion(frame)
+        world = face.evaluated_get(bpy.context.evaluated_depsgraph_get()).matrix_world
+        axes = [world.col[i].to_3d().normalized() for i in range(3)]
+        if axes[0].cross(axes[1]).dot(axes[2]) < 0:
+            axes = [-axis for axis in axes]
+        close([axes[c][r] for r in range(3) for c in range(3)], rotation, tolerance)
+        close(world.translation, translation, tolerance)
+        for block in face.data.shape_keys.key_blocks[1:] if face.data.shape_keys else ():
+            close(block.value, min(1.0, max(0.0, weight)), 1e-6)
 
 
 def refused(operator, *words, **arguments):
