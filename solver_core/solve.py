@@ -128,9 +128,12 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
     marked failed with the reason. What is to be drawn over the plate is added to the overlay.
 
     Raises:
-        FaceSolveError: weights or device absent, an unknown stage or network, no face in the rig or in any plate.
+        FaceSolveError: weights or device absent, an unknown stage or network, no frame to solve, no face in the rig or in any plate.
     """
     stages = stages_of(shot)
+    if shot.held_mask.all():
+        raise FaceSolveError(
+            "There is no frame to solve: all are locked, or neighbours of the part to solve.", "Unlock some, or take a longer range.")  # fmt: skip
     flow = flow_network(shot.settings.flow, shot.settings.device)
     for sentence in [*shot.notes, *(unknown_keys(stages, shot.rig) if shot.stage_file else [])]:
         listener.warning(sentence)

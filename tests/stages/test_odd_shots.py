@@ -122,6 +122,17 @@ def test_what_a_solve_cannot_give_is_refused_before_it_begins(little_shot, tmp_p
     assert not list(tmp_path.glob("*.jsonl"))
 
 
+def test_a_shot_that_leaves_no_frame_to_solve_is_refused(little_shot, tmp_path):
+    """It was said to be solved, all of it, as it was."""
+    frames = [START + i for i in range(5)]
+    folder = changed(little_shot, tmp_path / "shot", neighbours=frames[1:])
+    out = tmp_path / "out.npz"
+    with pytest.raises(FaceSolveError, match=r"no frame to solve.*Unlock"):
+        solve_folder(folder, out, Silent(), replace(LANDMARKS, frames=(frames[1], frames[-1])))
+    assert not out.exists()
+    assert solve_folder(folder, out, Silent(), LANDMARKS).status[0] == "solved"
+
+
 def bare(rig):
     """The same head as a scan without shape keys."""
     none = np.zeros(0)
