@@ -37,6 +37,7 @@ CHECKS = (
     "check_a_solve_is_on_the_timeline",
     "check_a_locked_frame_is_kept_to_the_bit",
     "check_a_solve_cancelled_while_it_looks_for_faces_changes_no_key_and_no_status",
+    "check_a_head_without_shape_keys_is_placed_and_set_up_again_keeps_it",
 )
 
 

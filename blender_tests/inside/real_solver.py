@@ -1,5 +1,6 @@
 """The built add-on and the real solver together, on four frames of the demo's shot: a solve, a fix that stays, and a cancel."""
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -8,7 +9,9 @@ sys.path.insert(0, os.path.dirname(__file__))
 sys.path.insert(1, str(Path(__file__).parents[2]))
 import bpy
 import harness
+import numpy as np
 from harness import FOLDER, keys_to_the_bit, refused, start_without_waiting, until, values_at
+from mathutils import Matrix
 
 from demo import shot, solve_in_blender
 
@@ -81,6 +84,42 @@ def check_a_solve_cancelled_while_it_looks_for_faces_changes_no_key_and_no_statu
     assert keys_to_the_bit(settings.face) == before
     assert {frame: _told(scene)[frame] for frame in told} == told
     refused(bpy.ops.face_solve.cancel, "No solve is running")
+
+
+def check_a_head_without_shape_keys_is_placed_and_set_up_again_keeps_it():
+    bpy.ops.wm.open_mainfile(filepath=str(SCENE))
+    scene = bpy.context.scene
+    settings, face = scene.face_solve, scene.objects["Actor"]
+    face.shape_key_clear()
+    bpy.context.view_layer.objects.active = face
+    bpy.ops.face_solve.setup_from_scene()
+    assert (settings.face, len(settings.shape_groups)) == (face, 0)
+    bpy.ops.face_solve.solve_shot()
+    told, keys = _told(scene), keys_to_the_bit(face)
+    assert "Solved 4 of 4 frames" in settings.runs["Solve Shot"].text
+    assert all(status == "solved" and 0.0 <= error < 15.0 for status, _reason, error in told.values()), told
+    assert len(keys) == 6
+    assert all(sorted(points) == list(range(FIRST, LAST + 1)) for points in keys.values()), keys
+    truth = np.load(shot.SHOT / "truth.npz")  # the actor speaks: bounds are twice what was measured
+    for frame in told:
+        scene.frame_set(frame)
+        row = frame - shot.START
+        away = np.linalg.norm(np.array(face.matrix_world.translation) - truth["translation"][row])
+        turned = face.matrix_world.to_quaternion().rotation_difference(Matrix(truth["rotation"][row]).to_quaternion())
+        assert away < 0.0075, (frame, away)
+        assert math.degrees(turned.angle) < 2.6, (frame, turned.angle)
+    # What else is in the scene, with shape keys or active, does not become the face.
+    harness.make_face("Prop")
+    bpy.context.view_layer.objects.active = scene.camera
+    bpy.ops.face_solve.setup_from_scene()
+    assert settings.face == face
+    assert (_told(scene), keys_to_the_bit(face)) == (told, keys)
+    bpy.context.view_layer.update()
+    assert harness.module("scene.fixes").fixed_frames(settings) == set()
+    bpy.ops.face_solve.solve_range(frame_start=FIRST, frame_end=FIRST)
+    assert "Solved 1 of 1 frames" in settings.runs["Solve Range"].text
+    after = keys_to_the_bit(face)
+    assert all(values_at(after, frame) == values_at(keys, frame) for frame in told if frame != FIRST)
 
 
 SCENE = _scene()
