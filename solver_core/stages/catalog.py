@@ -37,6 +37,7 @@ class Deep:
     flow: bool = False  # dense flow from the render to the plate beside the landmarks
     sparse: bool = False  # keys that hardly move over the whole shot are held nearer to zero than those that do
     skin: bool = False  # the skin's detail is taken from all frames' plates; the shot's mean pose stays what it was
+    bundle: bool = False  # where that detail lies on the head is solved too, with all frames together (bundle adjustment); beside flow, skin and sparse
     head: bool = True  # whether the head may move
     stiffness: float = 1.0  # how hard keys are held at zero
 
@@ -105,7 +106,8 @@ STAGES: dict[str, tuple[Step, ...]] = {
         Deep(rounds=1, flow=True),
         Deep(rounds=2, keys=(ALL,), flow=True),
         Deep(rounds=1, keys=(ALL,), flow=True, skin=True),
-        Deep(rounds=2, keys=(ALL,), flow=True, sparse=True, skin=True, stiffness=0.4),
+        Deep(rounds=1, keys=(ALL,), flow=True, sparse=True, skin=True, bundle=True, stiffness=0.4),
+        Deep(rounds=1, keys=(ALL,), flow=True, sparse=True, skin=True, stiffness=0.4),
         # a blink is rare, quick and small: beside the whole head it looks like nothing, in the picture of the eye it is plain
         Scan(keys=(EYELIDS,)),
     ),

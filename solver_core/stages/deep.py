@@ -1,12 +1,13 @@
 """Rounds of the deep energies: render, ask the networks about render and plate, move the head's material points, again.
 
 Within a round the networks' outputs are taken to move as the surface points that they were found on: a quasi-Newton step on
-||N(F*) - N(F)||, whose stationary point is the same (docs/method.md).
+||N(F*) - N(F)||: a pose where that is zero stays; where a residual remains, the resting pose can differ from the exact minimum's (docs/method.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -17,12 +18,13 @@ from solver_core.energies.prior import WeightPrior, jaw_prior
 from solver_core.flow import FlowNetwork
 from solver_core.optimise.dogleg import Options, Quadratic, dogleg
 from solver_core.pose import Pose
+from solver_core.stages.bundle import Bundle
 from solver_core.stages.catalog import Deep
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.evidence import Evidence, Testimony, measure
-from solver_core.stages.few_keys import Kept, few_keys
+from solver_core.stages.few_keys import Kept, few_keys, relevance
 from solver_core.stages.light import estimate_lights
-from solver_core.stages.skin import bake
+from solver_core.stages.skin import LEAST, bake
 from solver_core.views import View
 
 Witness = Callable[[View, int, Testimony], None]
@@ -44,24 +46,58 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
     frames = context.solvable
     strength = step.stiffness * STIFFNESS / context.rig.strength**2
     models: dict[int, Kept] = {}
+    bundle = _bundle(context, free, strength) if step.bundle else None
+    if bundle is not None:
+        for i in _given(context):
+            bundle.add_fixed(i, _heard(context, np.array([i]), flow)[i])
+            yield frames[:0]
     for start in range(0, len(frames), CHUNK):
         chunk = frames[start : start + CHUNK]
-        heard: dict[int, list[Evidence]] = {int(i): [] for i in chunk}
-        for view, light in zip(context.views, context.appearance.lights, strict=True):
-            visible = chunk[view.seen[chunk]]
-            if len(visible):
-                testimonies = measure(context, view, light, visible, flow if step.flow else None)
-                for i, testimony in zip(visible, testimonies, strict=True):
-                    heard[int(i)].extend(testimony.evidence)
-        for i, evidence in heard.items():
+        for i, evidence in _heard(context, chunk, flow if step.flow else None).items():
             improve(context, i, evidence, free, strength)
             if step.sparse:
-                models[i] = Kept.of(said(context, i, evidence, free))
+                model = said(context, i, evidence, free)
+                models[i] = Kept.of(model)
+                if bundle is not None:
+                    bundle.add(i, evidence, model)
         yield chunk
+    if bundle is not None:
+        for i, change in bundle.solve(before).items():
+            models[i] = replace(models[i], gradient=models[i].gradient + change)
     if models:
         few_keys(context, models, free, strength)
-    if step.skin and not context.shot.locked_mask.any():
+    if step.skin and bundle is None and not context.shot.locked_mask.any():
         hold_mean(context, before)
+
+
+def _heard(context: Context, index: Ints, flow: FlowNetwork | None) -> dict[int, list[Evidence]]:
+    """By frame, the evidence of all cameras."""
+    heard: dict[int, list[Evidence]] = {int(i): [] for i in index}
+    for view, light in zip(context.views, context.appearance.lights, strict=True):
+        visible = index[view.seen[index]]
+        if len(visible):
+            for i, testimony in zip(visible, measure(context, view, light, visible, flow), strict=True):
+                heard[int(i)].extend(testimony.evidence)
+    return heard
+
+
+def _bundle(context: Context, free: Free, strength: Floats) -> Bundle | None:
+    """None where the rig's own colours say where the detail lies, or where frames that are not solved here carry most of it."""
+    others = context.trusted & ~context.shot.locked_mask
+    others[context.solvable] = False
+    if context.rig.colors is not None or others.any() or len(context.solvable) < LEAST:
+        return None
+    return Bundle(context, free, strength * relevance(context.pose.weights[context.trusted]))
+
+
+def _given(context: Context) -> list[int]:
+    """Some of the frames that the artist has locked: where detail lies on the head is best seen in them."""
+    locked = np.flatnonzero(context.shot.locked_mask & context.seen)
+    return (
+        [int(i) for i in np.unique(locked[np.linspace(0, len(locked) - 1, LEAST).round().astype(int)])]
+        if len(locked)
+        else []
+    )
 
 
 def hold_mean(context: Context, before: Pose) -> None:

@@ -44,6 +44,9 @@ class Evidence:
     trust: Floats  # [n] 0 to 1
     tail: float  # reference pixels
     total: float  # what the points together weigh, as a number of independent points
+    triangle: Ints | None = (
+        None  # [n] where on the head the points lie, where they are the surface's own detail and no landmarks
+    )
 
     def energy(self, pose: Pose) -> ReprojectionEnergy:
         """Weighed by how far each point is from its place at this pose (iteratively reweighted least squares)."""
@@ -141,7 +144,7 @@ def _flow(
     information = (vectors.root**2).sum((1, 2)) / 2
     return Evidence(
         camera, points, crop.to_plate(vectors.end), vectors.root @ to_reference(crop), information,
-        1 / (1 + (difference / LOOKS_ALIKE) ** 2), FLOW_TAIL, FLOW_TOTAL)  # fmt: skip
+        1 / (1 + (difference / LOOKS_ALIKE) ** 2), FLOW_TAIL, FLOW_TOTAL, fragments.triangle[b][rows, columns])  # fmt: skip
 
 
 def _flow_field(context: Context, crop: Crop, shown: Picture, b: int, evidence: Evidence) -> Floats:

@@ -105,7 +105,7 @@ def answers(
         fit(asked, last, cancelled)
     else:
         # a key that only the anchor moves does not seem to move while the anchor stands where its neighbour does
-        last = replace(last, sparse=False)
+        last = replace(last, sparse=False, bundle=False)
         for _ in range(ROUNDS):
             own = asked.pose[anchors]
             for chunk in deep_round(asked, last, flow):

@@ -17,7 +17,7 @@ import tomllib
 from solver_core.errors import FaceSolveError
 from solver_core.networks.regions import Layout
 from solver_core.rig import Rig
-from solver_core.stages.catalog import ALL, EYELIDS, JAW_BONE, KINDS, Fit, Step
+from solver_core.stages.catalog import ALL, EYELIDS, JAW_BONE, KINDS, Deep, Fit, Step
 
 MOST = 1000  # iterations or rounds of a step: more is a slip of the finger
 RESERVED = ("loading", "detection", "judging")  # what progress calls the parts of a solve that are no stages
@@ -152,6 +152,10 @@ def _step(item: dict[str, Any], where: Where, layout: Layout) -> Step:
     step: Step = kind(**given)
     if isinstance(step, Fit):
         _check_weights(step, where, layout)
+    if isinstance(step, Deep) and step.bundle and not (step.flow and step.skin and step.sparse):
+        raise _WrongError(
+            (*where, "bundle"), "bundle has no detail to solve", "Set flow, skin and sparse to true beside it."
+        )
     return step
 
 
