@@ -124,6 +124,7 @@ WRONG = {
     "no iteration": (HEAD + STEP.replace("5", "0"), "line 6", "iterations is 0", "1 to 1000"),
     "endless iterations": (HEAD + STEP.replace("5", "1_000_000"), "line 6", "1000000", "1 to 1000"),
     "half an iteration": (HEAD + STEP.replace("5", "2.5"), "line 6", "2.5", "whole number"),
+    "a bundle of nothing": (HEAD + "[[stage.step]]\nkind = 'deep'\nrounds = 1\nflow = true\nbundle = true\n", "line 8", "no detail", "sparse"),
     "a word for a number": (HEAD + STEP.replace("5", "'many'"), "line 6", "'many'", "whole number"),
     "true for a number": (HEAD + STEP.replace("5", "true"), "line 6", "True", "whole number"),
     "a number for a switch": (HEAD + STEP + "rotation = 1\n", "line 7", "rotation is 1", "true or false"),
