@@ -21,10 +21,11 @@ from solver_core.pose import RIGID, Pose
 from solver_core.render.shading import vertex_normals
 from solver_core.stages.context import Context
 from solver_core.stages.evidence import Evidence
+from solver_core.stages.few_keys import held_at_zero
 
 CELL = (
     2 / 3
-)  # of the face's radius: detail that slides together, some 4 cm; what moves over less belongs to the shape keys
+)  # of the face's radius: detail that slides together, some 4 cm; what smaller pieces would take up belongs to the shape keys
 SLIDE = 1 / 20  # of the face's radius: how far detail is expected to lie beside its place
 NEARER = 0.005  # of its distance: by how much a stiff appearance sees the head too near or too far, as all outlines err alike
 
@@ -55,23 +56,20 @@ class Bundle:
         self.curvature = np.zeros((count, count))
         self.right = np.zeros((count, 1 + RIGID))
         self.frames: dict[int, Frame] = {}
-        self.rigid: dict[
-            str, Floats
-        ] = {}  # by camera: [6,6] what the frames' evidence says of the head, in its own axes
-        self.away: dict[str, Floats] = {}  # by camera: [6] a step away from it by the distance
+        # by camera: [6,6] what the frames' evidence says of the head, in its own axes, and [6] a step away from it by the distance
+        self.rigid: dict[str, Floats] = {}
+        self.away: dict[str, Floats] = {}
         self.fixed = False  # whether a frame that does not move has been seen
 
     def add(self, index: int, evidence: list[Evidence], model: Quadratic) -> None:
         """A frame that is solved. `model` is what its evidence says in its parameters, [1,P] and [1,P,P]."""
         pose, rig = self.context.pose[np.array([index])], self.context.rig
         problem = FaceProblem([], rig, self.free)
-        keys = self.free.keys[self.free.keys < len(rig.names)]
-        columns = RIGID + np.flatnonzero(self.free.keys < len(rig.names))
-        hessian, gradient = model.hessian[0].copy(), model.gradient[0].copy()
-        hessian[columns, columns] += self.held[keys]
-        gradient[columns] += self.held[keys] * pose.weights[0, keys]
-        low, high = (bound[0] for bound in problem.bounds(pose))
-        step = box_minimum(hessian[None], gradient[None], low[None], high[None])[0]
+        with_keys = held_at_zero(model, pose, self.free, self.held)
+        limits = problem.bounds(pose)
+        hessian, gradient, low, high, step = (
+            part[0] for part in (*with_keys, *limits, box_minimum(*with_keys, *limits))
+        )
         slope = gradient + hessian @ step
         bound = ((step <= low) & (slope > 0)) | ((step >= high) & (slope < 0)) | (np.diag(hessian) <= 0)
         turn = block_diag(pose.rotation[0], pose.rotation[0])

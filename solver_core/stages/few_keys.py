@@ -71,24 +71,28 @@ def few_keys(context: Context, models: Mapping[int, Kept], free: Free, strength:
         strength: [K] how hard each key is held at zero before its activity is known.
     """
     problem = FaceProblem([], context.rig, free)
-    keys = free.keys[free.keys < len(context.rig.names)]
-    weights, solved = context.pose.weights.copy(), {}
+    weights = context.pose.weights.copy()
+    solved: dict[int, Pose] = {}
     for _ in range(PASSES):
-        held = strength[keys] * relevance(weights[context.trusted])[keys]
-        solved = {i: _held(context.pose[np.array([i])], model, problem, keys, held) for i, model in models.items()}
+        held = strength * relevance(weights[context.trusted])
+        for i, model in models.items():
+            pose = context.pose[np.array([i])]
+            step = box_minimum(*held_at_zero(model, pose, free, held), *problem.bounds(pose))
+            solved[i] = problem.stepped(pose, step)
         for i, pose in solved.items():
             weights[i] = pose.weights[0]
     for i, pose in solved.items():
         context.pose.assign(np.array([i]), pose)
 
 
-def _held(pose: Pose, model: Kept, problem: FaceProblem, keys: Ints, held: Floats) -> Pose:
-    """One frame's answer to its evidence's quadratic around `pose`, its shape keys [k] held at zero by `held` [k]."""
-    columns = RIGID + np.flatnonzero(problem.free.keys < pose.weights.shape[1])
-    hessian, gradient = model.hessian, model.gradient.copy()
-    hessian[:, columns, columns] += held
-    gradient[:, columns] += held * pose.weights[:, keys]
-    return problem.stepped(pose, box_minimum(hessian, gradient, *problem.bounds(pose)))
+def held_at_zero(model: Kept | Quadratic, pose: Pose, free: Free, held: Floats) -> tuple[Floats, Floats]:
+    """One frame's model with each shape key held at zero by `held` [K]: the Hessian [1,P,P] and the gradient [1,P] at its pose."""
+    shape = free.keys < len(held)
+    keys, columns = free.keys[shape], RIGID + np.flatnonzero(shape)
+    hessian, gradient = np.array(model.hessian), np.array(model.gradient)
+    hessian[:, columns, columns] += held[keys]
+    gradient[:, columns] += held[keys] * pose.weights[:, keys]
+    return hessian, gradient
 
 
 def relevance(weights: Floats) -> Floats:  # [F,K] over the shot
