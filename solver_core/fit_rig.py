@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from solver_core.arrays import Floats, Ints
+from solver_core.arrays import Floats, Ints, spread
 from solver_core.errors import FaceSolveError
 from solver_core.files import replacing
 from solver_core.listener import Listener, Progress
@@ -151,7 +151,7 @@ def _looked_at(shot: Shot, frames: Sequence[int]) -> Ints:
         FaceSolveError: where the artist's list names frames that the shot has not, or too many.
     """
     if not len(frames):
-        return np.unique(np.linspace(0, len(shot.frames) - 1, LOOKED_AT).round().astype(int))
+        return spread(np.arange(len(shot.frames)), LOOKED_AT)
     unknown = sorted(set(frames) - set(shot.frames.tolist()))
     if unknown:
         raise FaceSolveError(

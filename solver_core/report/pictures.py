@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.arrays import Bools, Floats, Ints
+from solver_core.arrays import Bools, Floats, Ints, spread
 from solver_core.flow import FlowNetwork
 from solver_core.flow_colors import key, middlebury
 from solver_core.imaging import picture
@@ -50,10 +50,7 @@ class Shown:
 def chosen_frames(solution: Solution) -> Ints:
     """[n] indices of a spread of the frames that were solved, and of those with the largest error."""
     solved = np.flatnonzero(np.array([status != FRAME_FAILED for status in solution.status], bool))
-    if not len(solved):
-        return solved
-    spread = solved[np.linspace(0, len(solved) - 1, min(EVERY, len(solved))).round().astype(int)]
-    return np.union1d(spread, worst_frames(solution))
+    return np.union1d(spread(solved, EVERY), worst_frames(solution)) if len(solved) else solved
 
 
 def worst_frames(solution: Solution) -> Ints:

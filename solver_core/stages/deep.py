@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from solver_core.arrays import Floats, Ints
+from solver_core.arrays import Floats, Ints, spread
 from solver_core.energies.energy import Energy, FaceProblem, Free
 from solver_core.energies.prior import WeightPrior, jaw_prior
 from solver_core.flow import FlowNetwork
@@ -48,7 +48,8 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
     models: dict[int, Kept] = {}
     bundle = _bundle(context, free, strength) if step.bundle else None
     if bundle is not None:
-        for i in _given(context):
+        # where detail lies on the head is best seen in frames that the artist has locked
+        for i in map(int, spread(np.flatnonzero(context.shot.locked_mask & context.seen), LEAST)):
             bundle.add_fixed(i, _heard(context, np.array([i]), flow)[i])
             yield frames[:0]
     for start in range(0, len(frames), CHUNK):
@@ -88,16 +89,6 @@ def _bundle(context: Context, free: Free, strength: Floats) -> Bundle | None:
     if context.rig.colors is not None or others.any() or len(context.solvable) < LEAST:
         return None
     return Bundle(context, free, strength * relevance(context.pose.weights[context.trusted]))
-
-
-def _given(context: Context) -> list[int]:
-    """Some of the frames that the artist has locked: where detail lies on the head is best seen in them."""
-    locked = np.flatnonzero(context.shot.locked_mask & context.seen)
-    return (
-        [int(i) for i in np.unique(locked[np.linspace(0, len(locked) - 1, LEAST).round().astype(int)])]
-        if len(locked)
-        else []
-    )
 
 
 def hold_mean(context: Context, before: Pose) -> None:

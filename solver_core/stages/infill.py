@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from solver_core import protocol
-from solver_core.arrays import Floats, Ints
+from solver_core.arrays import Floats, Ints, spread
 from solver_core.energies.energy import Energy
 from solver_core.energies.link import Joint, Link, Single
 from solver_core.energies.prior import WeightPrior, jaw_prior
@@ -151,7 +151,7 @@ def sweeps_of(context: Context, sweeps: int) -> int:
 def sample_points(context: Context) -> SurfacePoints:
     """[1,SAMPLES] points of the head, evenly over its triangles."""
     triangles = np.flatnonzero(context.face_triangles)
-    chosen = triangles[np.linspace(0, len(triangles) - 1, min(SAMPLES, len(triangles))).round().astype(int)]
+    chosen = spread(triangles, SAMPLES)
     return context.rig.sample(chosen[None], np.full((1, len(chosen), 3), 1 / 3))
 
 

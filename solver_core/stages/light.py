@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from solver_core.appearance import fit_light
-from solver_core.arrays import Floats
+from solver_core.arrays import Floats, spread
 from solver_core.imaging import picture
 from solver_core.render.sampling import interpolate
 from solver_core.render.shading import rotation_of_basis, sh_basis
@@ -29,8 +29,7 @@ def _light(context: Context, view: View) -> Floats:
     posed = view.seen & ~context.fill
     locked = np.flatnonzero(context.shot.locked_mask & posed)
     others = np.setdiff1d(np.flatnonzero(posed), locked)
-    spread = others[np.unique(np.linspace(0, len(others) - 1, max(FRAMES - len(locked), 0)).round().astype(int))] if len(others) else others  # fmt: skip
-    index = np.sort(np.concatenate([locked[:FRAMES], spread]))
+    index = np.sort(np.concatenate([locked[:FRAMES], spread(others, max(FRAMES - len(locked), 0))]))
     named = np.flatnonzero(np.isin(context.shot.frames, context.shot.settings.reference_frames) & posed)
     index = named if len(named) else index  # the artist's own choice
     if not len(index):

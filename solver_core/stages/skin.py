@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from solver_core.arrays import Floats, Ints
+from solver_core.arrays import Floats, Ints, spread
 from solver_core.color import srgb_decode
 from solver_core.imaging import geometry_of, sample_image
 from solver_core.render.raster import rasterise
@@ -65,8 +65,7 @@ def _chosen(context: Context, view: View) -> Ints:
     given = context.held[seen]
     if len(seen) < LEAST:
         return seen[given]
-    spread = seen[np.unique(np.linspace(0, len(seen) - 1, FRAMES).round().astype(int))]
-    return np.union1d(spread, seen[context.shot.locked_mask[seen]][:FRAMES])
+    return np.union1d(spread(seen, FRAMES), seen[context.shot.locked_mask[seen]][:FRAMES])
 
 
 def _mean(colour: Floats, weight: Floats) -> Floats:  # [F,V,3], [F,V]
