@@ -13,7 +13,7 @@ from .scene.record import Channel, weight_channels
 from .scene.rig import excluded_keys, identity_keys
 from .scene.shot import Plan
 from .scene.writer import find_actors, followers_left
-from .session import Session
+from .solving import Session
 from .worker.job import Job, State
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -12,8 +13,9 @@ from addon import protocol
 from addon.problem import FaceSolveProblem
 from addon.worker import interpreter
 from addon.worker import job as jobs
+from addon.worker import process as processes
 from addon.worker.job import Job, State
-from addon.worker.process import WorkerProcess, tail
+from addon.worker.process import Ended, Garbage, WorkerProcess, tail
 
 FRAMES = list(range(1, 9))
 
@@ -175,6 +177,80 @@ def test_a_slow_frame_with_heartbeats_is_no_silence(start, monkeypatch):
     drive(job)
     assert job.state is State.FINISHED
     assert job.elapsed > 4.0
+
+
+def test_no_thread_runs_beside_blender(start):
+    """Blender takes a thread that runs Python for its own, and crashes now and then: worker/process.py."""
+    before = threading.active_count()
+    job = start(pace="0.05")
+    drive(job, until=lambda one: one.state.over or threading.active_count() > before)
+    assert job.state is State.FINISHED
+    assert threading.active_count() == before
+
+
+def test_the_end_of_a_solve_waits_for_nobody_and_leaves_nobody(start, monkeypatch):
+    monkeypatch.setattr(processes, "_LEAVE_SECONDS", 0.5)
+    job = start(fault="hang")  # does not hear that it should quit
+    drive(job, until=lambda one: one.progress.fraction >= 0.5)
+    began = time.monotonic()
+    job.process.retire()
+    assert processes.see_off()
+    assert time.monotonic() - began < 0.4
+    assert not gone(job.process.pid)
+    while processes.see_off():
+        time.sleep(0.01)
+    assert time.monotonic() - began >= 0.5
+    assert gone(job.process.pid)
+
+
+def test_blenders_end_ends_those_that_were_asked_to_quit(start):
+    job = start(fault="hang")
+    drive(job, until=lambda one: one.progress.fraction >= 0.5)
+    job.process.retire()
+    processes.end_all()
+    assert gone(job.process.pid)
+    assert not processes.see_off()
+
+
+def printed(folder, code):
+    """Everything that is received from a program, in order."""
+    process = WorkerProcess([sys.executable, "-c", "import os, time\n" + code], folder / "log", dict(os.environ))
+    received, deadline = [], time.monotonic() + 20
+    while not (received and isinstance(received[-1], Ended)) and time.monotonic() < deadline:
+        received += process.receive(limit=7)
+        time.sleep(0.001)
+    assert process.receive() == []
+    return received[:-1]
+
+
+@pytest.mark.parametrize("size", [1, 7, 30, 4096, 100_000])
+def test_messages_are_whole_however_the_pipe_cuts_them(tmp_path, size):
+    messages = [{"type": protocol.WARNING, "message": "\u00e4" * (31 * i % 97)} for i in range(200 if size > 7 else 20)]
+    text = b"".join(map(protocol.encode, messages))
+    (tmp_path / "text").write_bytes(text)
+    code = (
+        f"data = open({str(tmp_path / 'text')!r}, 'rb').read()\n"
+        f"for i in range(0, len(data), {size}):\n    os.write(1, data[i : i + {size}]); time.sleep(0.001)"
+    )
+    assert printed(tmp_path, code) == messages
+
+
+def test_what_is_no_line_is_garbage_and_the_next_line_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "_LONGEST_LINE", 10_000)
+    code = "os.write(1, b'x' * 300_000); time.sleep(0.3); os.write(1, b'\\n{\"type\": \"heartbeat\"}\\nhalf')"
+    *flood, message, half = printed(tmp_path, code)
+    assert all(isinstance(one, Garbage) and len(one) <= 200 for one in [*flood, half])
+    assert 1 <= len(flood) <= 31
+    assert message == {"type": "heartbeat"}
+    assert half == b"half"
+
+
+def test_nobody_waits_for_a_silent_worker(tmp_path):
+    process = WorkerProcess([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log", dict(os.environ))
+    began = time.monotonic()
+    assert process.receive() == []
+    assert time.monotonic() - began < 0.5
+    process.kill()
 
 
 def test_check_is_answered(start):

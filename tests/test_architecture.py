@@ -96,6 +96,11 @@ def test_the_addon_needs_nothing_but_blender():
     assert strangers == []
 
 
+def test_the_addon_starts_no_thread():
+    """Blender takes a thread that runs Python for its own (addon/worker/process.py)."""
+    assert arrows("addon", "threading", "concurrent", "asyncio", "multiprocessing") == []
+
+
 def test_both_sides_speak_the_same_protocol():
     assert (ROOT / "addon" / "protocol.py").read_bytes() == (ROOT / "solver_core" / "protocol.py").read_bytes()
 

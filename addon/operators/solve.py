@@ -13,6 +13,7 @@ from ..problem import FaceSolveProblem
 from ..scene.folders import work_folder
 from ..scene.infill import Span, spans_to_solve
 from ..scene.shot import write_shot
+from ..solving import Session
 from .base import reports_problems
 
 AROUND_FRAME = 4  # frames on either side that Solve Range offers to solve again
@@ -39,14 +40,14 @@ def solve(
     return go_on(operator, started)
 
 
-def go_on(operator: bpy.types.Operator, started: session.Session) -> Set[str]:
+def go_on(operator: bpy.types.Operator, started: Session) -> Set[str]:
     """Wait for a session (background) or let it run (interactive), and report how it went."""
     if not bpy.app.background:
         session.run_in_timer()
         bpy.ops.face_solve.watch("INVOKE_DEFAULT")
         return {"FINISHED"}
     session.run_to_end(started)
-    for line in session.warnings(started):
+    for line in started.warnings():
         operator.report({"WARNING"}, line)
     operator.report({"INFO"}, started.verdict())
     return {"FINISHED"}
@@ -190,7 +191,7 @@ class FACE_SOLVE_OT_watch(bpy.types.Operator):
         if failure is not None:
             self.report({"ERROR"}, str(failure))
             return
-        for line in session.warnings(self._session):
+        for line in self._session.warnings():
             self.report({"WARNING"}, line)
         self.report({"INFO"}, self._session.verdict())
 

@@ -11,6 +11,7 @@ from ..preferences import solver_python
 from ..problem import ERROR, FaceSolveProblem, Problem
 from ..scene.plate_watch import file_problems
 from ..scene.prechecks import prechecks
+from ..solving import Session
 from .base import Tab, draw_failure, draw_problems
 
 
@@ -59,9 +60,9 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
         return problems
 
     @staticmethod
-    def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, current: session.Session) -> None:
+    def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, current: Session) -> None:
         compat.draw_progress(layout, context, current.job.progress.fraction)
-        compat.draw_wrapped(layout, context, session.describe(current), "TIME")
+        compat.draw_wrapped(layout, context, current.describe(), "TIME")
         layout.operator("face_solve.cancel", icon="CANCEL")
 
     @staticmethod
@@ -81,7 +82,7 @@ def draw_status_bar(self: bpy.types.Header, _context: bpy.types.Context) -> None
     """The running solve in Blender's status bar."""
     current = session.running()
     if current is not None:
-        self.layout.label(text=f"{session.describe(current)}  (Esc stops)", icon="TIME")
+        self.layout.label(text=f"{current.describe()}  (Esc stops)", icon="TIME")
 
 
 CLASSES = (FACE_SOLVE_PT_main,)

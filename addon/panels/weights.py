@@ -13,7 +13,7 @@ def draw_check(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     current = session.running()
     if current is not None:
         compat.draw_progress(layout, context, current.job.progress.fraction)
-        compat.draw_wrapped(layout, context, session.describe(current), "TIME")
+        compat.draw_wrapped(layout, context, current.describe(), "TIME")
         layout.operator("face_solve.cancel", icon="CANCEL")
         return
     layout.operator("face_solve.check_solver", icon="CHECKMARK")

@@ -1,22 +1,27 @@
-"""The worker's process and its pipes: messages out, messages in, never waiting for either."""
+"""The worker's process and its pipes: messages out, messages in, never waiting for either.
+
+No thread waits for them instead. Blender takes any thread that runs Python for its own while one of its operators runs, and then
+touches Python's objects unguarded: opening a file during a solve ended in a crash, now and then.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import signal
 import subprocess
 import sys
-import threading
+import time
 from pathlib import Path
-from typing import IO, List, Mapping, Optional, Sequence, Union
+from typing import List, Mapping, Optional, Sequence, Union
 
 from .. import protocol
 from ..problem import FaceSolveProblem
 from .interpreter import no_window
 
 _LONGEST_LINE = 1 << 24  # bytes; a stream without line ends must not fill Blender's memory
+_READ = 1 << 16  # bytes at once
+_LEAVE_SECONDS = 2.0  # that a worker has to quit by itself
 
 
 class Garbage(bytes):
@@ -45,7 +50,9 @@ class WorkerProcess:
     def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
         self.command = list(command)
         self.log = log
-        self._received: "queue.SimpleQueue[Received]" = queue.SimpleQueue()
+        self._unread = bytearray()
+        self._ended = False
+        self._deadline = 0.0
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             stream = log.open("wb")
@@ -72,37 +79,38 @@ class WorkerProcess:
                     "Choose another Python in the add-on's preferences.",
                 ) from error
         assert self._process.stdout is not None
-        threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True, name="face-solve-reader").start()
+        self._answers = self._process.stdout.fileno()
+        if sys.platform != "win32":  # there a pipe is looked into before it is read
+            os.set_blocking(self._answers, False)
 
     @property
     def pid(self) -> int:
         """The process id."""
         return self._process.pid
 
-    def _read(self, stream: IO[bytes]) -> None:
-        with stream:
-            while True:
-                try:
-                    line = stream.readline(_LONGEST_LINE)
-                except (OSError, ValueError):
-                    break
-                if not line:
-                    break
-                try:
-                    self._received.put(protocol.decode(line))
-                except protocol.ProtocolError:
-                    self._received.put(Garbage(line[:200]))
-        self._received.put(Ended())
-
-    def receive(self, limit: int = 1000) -> List[Received]:
-        """What has arrived since the last call, oldest first, `limit` things at most."""
+    def receive(self, limit: int = 200) -> List[Received]:
+        """What has arrived since the last call, oldest first, about `limit` things at most; the last of all is `Ended`."""
         received: List[Received] = []
-        while len(received) < limit:
-            try:
-                received.append(self._received.get_nowait())
-            except queue.Empty:
+        while len(received) < limit and not self._ended:
+            piece = _read_now(self._answers)
+            if piece is None:
+                self._ended = True
+                received += [_read_line(bytes(self._unread))] if self._unread else []
+                received.append(Ended())
+            elif not piece:
                 break
+            else:
+                received += self._lines(piece)
         return received
+
+    def _lines(self, piece: bytes) -> List[Received]:
+        """The lines that a piece of the stream completes."""
+        head, end, rest = piece.rpartition(b"\n")
+        whole = bytes(self._unread + head).split(b"\n") if end else []
+        self._unread = bytearray(rest) if end else self._unread + rest
+        if len(self._unread) > _LONGEST_LINE:
+            whole, self._unread = [*whole, bytes(self._unread)], bytearray()
+        return [_read_line(line) for line in whole]
 
     def send(self, message: protocol.Message) -> bool:
         """Send one message; False where the worker no longer listens."""
@@ -121,18 +129,20 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             return None
 
-    def close(self, timeout: float = 2.0) -> None:
-        """Ask it to quit, and end it if it has not done so within `timeout` seconds."""
+    def retire(self) -> None:
+        """Ask it to quit, and do not wait: `see_off` does."""
         self.send({"type": protocol.QUIT})
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):  # It is gone already: closing flushes into a broken pipe.
             self._process.stdin.close()
-        if self.exit_code(timeout) is None:
-            self.kill()
+        self._deadline = time.monotonic() + _LEAVE_SECONDS
+        _leaving.append(self)
 
-    def retire(self) -> None:
-        """`close`, without making the caller wait."""
-        threading.Thread(target=self.close, daemon=True, name="face-solve-closer").start()
+    def leaves(self) -> bool:
+        """True while it is there and has time left to quit by itself; then it is ended."""
+        if self.exit_code() is None and time.monotonic() > self._deadline:
+            self.kill()
+        return self.exit_code() is None
 
     def kill(self) -> None:
         """End it and its children at once."""
@@ -147,6 +157,44 @@ class WorkerProcess:
     def log_tail(self, size: int = 4000) -> str:
         """The end of its log."""
         return tail(self.log, size)
+
+
+_leaving: List[WorkerProcess] = []  # asked to quit, and not known to be gone
+
+
+def see_off() -> bool:
+    """True while a worker that was asked to quit is there: to be asked again and again, as one that takes too long is ended."""
+    _leaving[:] = [process for process in _leaving if process.leaves()]
+    return bool(_leaving)
+
+
+def end_all() -> None:
+    """End those that were asked to quit, at once: Blender closes."""
+    while _leaving:
+        _leaving.pop().kill()
+
+
+def _read_now(pipe: int) -> Optional[bytes]:
+    """What lies in a pipe, without waiting: empty where nothing does, None where its other end is closed."""
+    if sys.platform == "win32":
+        import ctypes
+        import msvcrt
+
+        size, handle = ctypes.c_ulong(), ctypes.c_void_p(msvcrt.get_osfhandle(pipe))
+        if not ctypes.windll.kernel32.PeekNamedPipe(handle, None, 0, None, ctypes.byref(size), None):
+            return None
+        return os.read(pipe, min(size.value, _READ)) if size.value else b""
+    try:
+        return os.read(pipe, _READ) or None
+    except BlockingIOError:
+        return b""
+
+
+def _read_line(line: bytes) -> Received:
+    try:
+        return protocol.decode(line)
+    except protocol.ProtocolError:
+        return Garbage(line[:200])
 
 
 def tail(path: Path, size: int) -> str:

@@ -298,16 +298,16 @@ def check_frames_of_the_artist_are_kept_and_not_failures():
 
 
 def check_progress_is_said_in_the_panels_words():
-    session, job = harness.module("session"), harness.module("worker.job")
-    running = SimpleNamespace(title="Solve Shot", job=SimpleNamespace(state=job.State.RUNNING, progress=None))
+    solving, job = harness.module("solving"), harness.module("worker.job")
+    running = solving.Session(SimpleNamespace(state=job.State.RUNNING, progress=None), None, "Solve Shot")
     for stage, said in (
         ("dense", "Solve Shot: Dense Alignment, 19%, 29 s left"),
         ("grade of a studio", "Solve Shot: grade of a studio, 19%, 29 s left"),
     ):
         running.job.progress = job.Progress(stage, 0.19, 29.0)
-        assert session.describe(running) == said, session.describe(running)
+        assert running.describe() == said, running.describe()
     running.title, running.job.progress = "Infill", job.Progress("infill", 0.5, 120.0)
-    assert session.describe(running) == "Infill: 50%, 2 min left"
+    assert running.describe() == "Infill: 50%, 2 min left"
 
 
 def check_a_stage_that_would_change_nothing_is_off():

@@ -169,8 +169,8 @@ def check_what_is_wrong_names_the_operator_that_mends_it():
 
 def check_deleting_the_scene_ends_the_solve_in_words():
     ready_scene()
-    session, writer = harness.module("session"), harness.module("scene.writer")
-    write_frames = session.write_frames
+    session, solving, writer = (harness.module(name) for name in ("session", "solving", "scene.writer"))
+    write_frames = solving.write_frames
 
     def deleted(plan, *arguments):
         if "Scene" in bpy.data.scenes and len(bpy.data.scenes) > 1:
@@ -178,18 +178,18 @@ def check_deleting_the_scene_ends_the_solve_in_words():
         return writer.write_frames(plan, *arguments)
 
     bpy.data.scenes.new("Other")
-    session.write_frames = deleted
+    solving.write_frames = deleted
     try:
         refused(bpy.ops.face_solve.solve_shot, "The scene Scene is gone", "what was keyed is kept")
     finally:
-        session.write_frames = write_frames
+        solving.write_frames = write_frames
     assert session.running() is None
     assert [one.name for one in bpy.data.scenes] == ["Other"]
 
 
 def check_a_defect_ends_the_solve_and_the_next_one_starts():
     scene, face, _camera = ready_scene()
-    session = harness.module("session")
+    session, solving = harness.module("session"), harness.module("solving")
     with environment(FACE_SOLVE_PACE="0.5"):
         pid = start_without_waiting().job.process.pid
 
@@ -200,13 +200,13 @@ def check_a_defect_ends_the_solve_and_the_next_one_starts():
         session._tick()
         return False
 
-    write_frames, session.write_frames = session.write_frames, broken
+    write_frames, solving.write_frames = solving.write_frames, broken
     try:
         until(ticked)
     except ZeroDivisionError:  # Blender prints it, and drops the timer
         pass
     finally:
-        session.write_frames = write_frames
+        solving.write_frames = write_frames
     assert session.running() is None
     assert "ZeroDivisionError: nobody thought of it" in session.last_problem().message
     assert scene.face_solve.runs["Solve Shot"].failed

@@ -161,11 +161,12 @@ def _ended_by_others(session):
         raise ZeroDivisionError("nobody thought of it")
 
     bpy.ops.wm.save_mainfile()
-    write_frames, session.write_frames = session.write_frames, broken
+    solving = harness.module("solving")
+    write_frames, solving.write_frames = solving.write_frames, broken
     yield from _solve(FACE_SOLVE_PACE="1.0")
     pid = session.running().job.process.pid
     yield from _ended(session)
-    session.write_frames = write_frames
+    solving.write_frames = write_frames
     assert "nobody thought of it" in session.last_problem().message
     yield from wait(lambda: not os.path.exists(f"/proc/{pid}"))
     press("ESC")  # the report's popup
