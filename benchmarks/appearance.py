@@ -10,38 +10,43 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.exported import ROOT, exported
-from solver_core.appearance import PLAIN
+from solver_core.appearance import albedo_of
+from solver_core.head_parts import head_parts
 from solver_core.imaging import picture
-from solver_core.render.renderer import Renderer
 from solver_core.solve import prepare_context
 from solver_core.stages.context import Context
 from solver_core.stages.evidence import SIZE, landmarks_of
 from solver_core.stages.light import START, estimate_lights
 
 SHOTS = ("talk", "dressed")
-# name: (the rig's colours, the light fitted, the plate behind)
+PLAIN_HEAD, PARTS, COLORS = "one colour", "one for each part", "the rig's"
+# name: (colours of the head, the light fitted, the plate behind)
 VARIANTS = {
-    "grey head, default light, grey behind it": (False, False, False),
-    "the plate filled in behind it": (False, False, True),
-    "light fitted, grey behind it": (False, True, False),
-    "light fitted, the plate behind it": (False, True, True),
-    "the rig's colours, default light, the plate behind it": (True, False, True),
-    "the rig's colours, light fitted, the plate behind it": (True, True, True),
+    "grey head, default light, grey behind it": (PLAIN_HEAD, False, False),
+    "the plate filled in behind it": (PLAIN_HEAD, False, True),
+    "light fitted, grey behind it": (PLAIN_HEAD, True, False),
+    "light fitted, the plate behind it": (PLAIN_HEAD, True, True),
+    "eyes, teeth and lips of one colour each, light fitted, the plate behind it": (PARTS, True, True),
+    "the rig's colours, default light, the plate behind it": (COLORS, False, True),
+    "the rig's colours, light fitted, the plate behind it": (COLORS, True, True),
 }
 
 
-def bias(context: Context, *, colors: bool, light: bool, behind: bool) -> np.ndarray:
+def bias(context: Context, *, colors: str, light: bool, behind: bool) -> np.ndarray:
     """[N] RMS distance of the landmarks at the context's poses, plate pixels."""
-    albedo = context.rig.colors if colors and context.rig.colors is not None else np.tile(PLAIN, (len(context.rig.neutral), 1))  # fmt: skip
-    context.renderer = Renderer(context.rig.triangles, albedo.astype(float), context.renderer.shadow)
-    context.appearance.albedo, context.appearance.lights = albedo, [START for _ in context.views]
+    appearance = context.appearance
+    appearance.albedo = albedo_of(context.rig if colors == COLORS else replace(context.rig, colors=None))
+    appearance.parts = head_parts(context.rig, context.tie, context.layout) if colors == PARTS else None
+    appearance.lights = [START for _ in context.views]
     if light:
         estimate_lights(context)
+    context.renderer.albedo = appearance.albedo
     (view,) = context.views
     index = np.flatnonzero(view.seen)
     plates = view.images(index, SIZE)

@@ -21,6 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BLENDER = ROOT / ".venv-bpy-4.5" / "bin" / "python"
 MEASURES = ["rotation_deg", "lateral_mm", "depth_mm", "vertex_mm", "shape_mm", "weight_mae"]
+REFINED = ["--refinement", "0.5"]
+STATIC = ["--do", "rigid_alignment,expression"]
 # name: (shot, options of solve_and_score.py)
 RUNS = {
     "talk": ("talk", []),
@@ -31,11 +33,19 @@ RUNS = {
     "dressed": ("dressed", []),
     "dressed, grey": ("dressed", ["--grey"]),
     "occluded": ("occluded", []),
-    "talk, refined": ("talk", ["--refinement", "0.5"]),
-    "talk, refined, grey": ("talk", ["--refinement", "0.5", "--grey"]),
-    "talk, no render": ("talk", ["--do", "rigid_alignment,expression"]),
-    "talk, no render, grey": ("talk", ["--do", "rigid_alignment,expression", "--grey"]),
-    "dressed, no render, grey": ("dressed", ["--do", "rigid_alignment,expression", "--grey"]),
+    "occluded, grey": ("occluded", ["--grey"]),
+    "talk, refined": ("talk", REFINED),
+    "talk, refined, grey": ("talk", [*REFINED, "--grey"]),
+    "dressed, refined": ("dressed", REFINED),
+    "dressed, refined, grey": ("dressed", [*REFINED, "--grey"]),
+    "talk, no render": ("talk", STATIC),
+    "talk, no render, grey": ("talk", [*STATIC, "--grey"]),
+    "talk, two cameras, no render": ("talk", [*STATIC, "--cameras", "A,B"]),
+    "talk, two cameras, no render, grey": ("talk", [*STATIC, "--cameras", "A,B", "--grey"]),
+    "dressed, no render": ("dressed", STATIC),
+    "dressed, no render, grey": ("dressed", [*STATIC, "--grey"]),
+    "occluded, no render": ("occluded", STATIC),
+    "occluded, no render, grey": ("occluded", [*STATIC, "--grey"]),
 }
 
 

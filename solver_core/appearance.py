@@ -1,7 +1,7 @@
 """What the head looks like in this shot: albedo and light (Figure 1 b), estimated from several frames together.
 
 The appearance must be too stiff to absorb a misalignment: nine light coefficients a channel, and an albedo that is the rig's own or one
-colour. Colours taken freely from the frame being solved would lock that frame's error in.
+colour for each part of the head. Colours taken freely from the frame being solved would lock that frame's error in.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from solver_core.arrays import Floats
+from solver_core.arrays import Floats, Ints
 from solver_core.rig import Rig
 
 ROUNDS = 10  # of reweighting
@@ -18,14 +18,20 @@ OUTLIER = 0.1  # relative difference at which a pixel counts a quarter: highligh
 DARK = 0.02  # linear radiance below which differences are no longer relative, and the same as a share of the median:
 DARK_SHARE = 0.5  # or hair and shadows, few and dark, would outweigh the skin
 RIDGE = 1e-3  # of the data's weight, on the light: directions that no pixel faces stay dark instead of wild
-PLAIN = np.array([0.4, 0.4, 0.4])  # albedo of a head without colours; the light takes the skin's tint
+PLAIN = np.array([0.4, 0.4, 0.4])  # albedo of the skin of a head without colours; the light takes its tint
+LEAST_PIXELS = 40  # from which the colour of a part is believed
+DARKEST = 0.05  # of the brightest irradiance: a shadow tells little of the colour under it
 
 
 @dataclass
 class Appearance:
-    """Albedo [V,3], linear, and one light [9,3] for each camera (exposures differ)."""
+    """Albedo [V,3], linear, and one light [9,3] for each camera (exposures differ).
+
+    parts: [V] of a head without colours, as `head_parts` says it: each part but the skin, 0, takes a colour of its own. None: the albedo is known.
+    """
 
     albedo: Floats
+    parts: Ints | None = None
     lights: list[Floats] = field(default_factory=list)
 
 
@@ -63,3 +69,20 @@ def fit_light(basis: Floats, albedo: Floats, radiance: Floats) -> tuple[Floats, 
         difference = np.linalg.norm(albedo * np.maximum(basis @ light, 0) - radiance, axis=1) / level
         weight = 1 / (1 + (difference / OUTLIER) ** 2) ** 2
     return light, difference
+
+
+def part_colors(parts: Ints, irradiance: Floats, radiance: Floats) -> dict[int, Floats]:
+    """The albedo [3], linear, of each part that n pixels show often enough: the median of what each says.
+
+    Args:
+        parts: [n] which part a pixel shows.
+        irradiance: [n,3] the light that falls there, of which skin of the albedo PLAIN sends back what is filmed.
+        radiance: [n,3] linear, as filmed.
+    """
+    lit = irradiance.min(1) > DARKEST * irradiance.max(initial=0.0)
+    colors = {}
+    for part in np.unique(parts[lit]):
+        shown = lit & (parts == part)
+        if shown.sum() >= LEAST_PIXELS:
+            colors[int(part)] = np.median(radiance[shown] / irradiance[shown], 0)
+    return colors

@@ -16,6 +16,7 @@ from solver_core.appearance import Appearance, albedo_of
 from solver_core.arrays import Bools, Floats, Ints
 from solver_core.errors import FaceSolveError
 from solver_core.flow import FlowNetwork
+from solver_core.head_parts import head_parts
 from solver_core.journal import Journal
 from solver_core.listener import FrameResult, Listener, Progress
 from solver_core.networks.flow.registry import flow_network
@@ -214,9 +215,8 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
     detector = face_detector(shot.settings.detector)
     actor = shot.rig.as_actor(shot.initial.weights[0])
     tie = tie_landmarks(actor, network, detector)
-    count = len(shot.frames)
+    count, going = len(shot.frames), True
     views = []
-    going = True
 
     for number, camera in enumerate(shot.cameras):
 
@@ -226,12 +226,13 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
             return going
 
         views.append(observe(camera, count, network, detector, looked, shot.fps))
-    albedo = albedo_of(shot.rig)
+    plain = shot.rig.colors is None
+    appearance = Appearance(albedo_of(shot.rig), head_parts(actor, tie, network.layout) if plain else None)
     shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles) if going else None
     nowhere = np.zeros(count, bool)
     context = Context(
-        shot, network, network.layout, tie, views, Renderer(shot.rig.triangles, albedo, shadow), Appearance(albedo), shot.start(),
-        fill=nowhere, known=nowhere)  # fmt: skip
+        shot, network, network.layout, tie, views, Renderer(shot.rig.triangles, appearance.albedo, shadow),
+        appearance, shot.start(), fill=nowhere, known=nowhere)  # fmt: skip
     context.leave_out_behind()
     return context
 

@@ -107,7 +107,7 @@ STAGES: dict[str, tuple[Step, ...]] = {
         Deep(rounds=2, keys=(ALL,), flow=True),
         Deep(rounds=1, keys=(ALL,), flow=True, skin=True),
         Deep(rounds=1, keys=(ALL,), flow=True, sparse=True, skin=True, bundle=True, stiffness=0.4),
-        Deep(rounds=1, keys=(ALL,), flow=True, sparse=True, skin=True, stiffness=0.4),
+        Deep(rounds=1, keys=(ALL,), flow=True, sparse=True, skin=True, stiffness=0.1),
         # a blink is rare, quick and small: beside the whole head it looks like nothing, in the picture of the eye it is plain
         Scan(keys=(EYELIDS,)),
     ),

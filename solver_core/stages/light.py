@@ -1,13 +1,17 @@
-"""Estimating each camera's light from several frames together (Figure 1 b)."""
+"""Estimating each camera's light, and the colours of a plain head's parts, from several frames together (Figure 1 b)."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from solver_core.appearance import fit_light
-from solver_core.arrays import Floats, spread
+from solver_core.appearance import PLAIN, fit_light, part_colors
+from solver_core.arrays import Bools, Floats, Ints, spread
+from solver_core.head_parts import SKIN
 from solver_core.imaging import picture
+from solver_core.render.raster import Fragments
 from solver_core.render.sampling import interpolate
 from solver_core.render.shading import rotation_of_basis, sh_basis
 from solver_core.stages.context import Context
@@ -15,15 +19,49 @@ from solver_core.views import View
 
 FRAMES = 8  # spread over the shot: no single frame's misalignment decides
 SIZE = 160  # pixels; light is smooth
+EDGE, SEAM = (
+    2,
+    1,
+)  # pixels that are left out at the face's outline, and where two parts meet: a misalignment shows the other there
 START = np.concatenate([np.full((1, 3), 2.0), np.zeros((8, 3))])
 
 
+@dataclass(frozen=True)
+class _Look:
+    """n pixels of the face in one camera's plates."""
+
+    basis: Floats  # [n,9] irradiance of each for a unit of each coefficient of the light
+    albedo: Floats  # [n,3] of the rig, linear
+    radiance: Floats  # [n,3] as filmed, linear
+    part: Ints  # [n] what they show (head_parts)
+
+    def light(self) -> Floats:
+        """[9,3] that explains the skin."""
+        skin = self.part == SKIN
+        return fit_light(self.basis[skin], self.albedo[skin], self.radiance[skin])[0] if skin.any() else START
+
+
 def estimate_lights(context: Context) -> None:
-    """Fit the light of every camera that sees the face, on frames that are not left to infill; context.appearance changes."""
-    context.appearance.lights = [_light(context, view) for view in context.views]
+    """Fit the light of every camera that sees the face, and the colours of a plain head's parts; context.appearance changes.
+
+    Frames that are left to infill have no say.
+    """
+    appearance = context.appearance
+    if appearance.parts is not None:
+        appearance.albedo = np.tile(PLAIN, (len(appearance.parts), 1))
+    looks = [_look(context, view) for view in context.views]
+    appearance.lights = [look.light() for look in looks]
+    if appearance.parts is not None:
+        part = np.concatenate([look.part for look in looks])
+        radiance = np.concatenate([look.radiance for look in looks])
+        irradiance = np.concatenate([look.basis @ light for look, light in zip(looks, appearance.lights, strict=True)])
+        for which, color in part_colors(part, irradiance, radiance).items():
+            if which != SKIN:
+                appearance.albedo[appearance.parts == which] = color
 
 
-def _light(context: Context, view: View) -> Floats:
+def _look(context: Context, view: View) -> _Look:
+    """Pixels of frames spread over the shot."""
     rig = context.rig
     # frames that the artist posed are the surest, then an even spread of the others
     posed = view.seen & ~context.fill
@@ -33,20 +71,35 @@ def _light(context: Context, view: View) -> Floats:
     named = np.flatnonzero(np.isin(context.shot.frames, context.shot.settings.reference_frames) & posed)
     index = named if len(named) else index  # the artist's own choice
     if not len(index):
-        return START
+        return _Look(np.zeros((0, 9)), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, int))
     plates = view.linear_images(index, SIZE)
     pose = context.pose[index]
     shown = picture(rig, context.renderer, view, pose, index, SIZE, START, np.zeros_like(plates))
     seen = shown.rendering.fragments
-    mask = (seen.triangle >= 0) & context.face_triangles[seen.triangle]
-    mask = np.stack([cv2.erode(m.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0 for m in mask])
-    if not mask.any():
-        return START
+    mask, part = _usable(context, seen)
     normals = interpolate(shown.normals, rig.triangles, seen.triangle, seen.barycentric)
     basis = sh_basis(normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9))
     if context.renderer.shadow is not None:
         shadow = interpolate(context.renderer.shadow, rig.triangles, seen.triangle, seen.barycentric)
         basis = basis + np.einsum("bhwk,blk->bhwl", shadow, rotation_of_basis(pose.rotation))
     albedo = interpolate(context.appearance.albedo, rig.triangles, seen.triangle, seen.barycentric)
-    light, _ = fit_light(basis[mask], albedo[mask], plates[mask])
-    return light
+    return _Look(basis[mask], albedo[mask], plates[mask], part[mask])
+
+
+def _usable(context: Context, seen: Fragments) -> tuple[Bools, Ints]:
+    """[b,h,w] pixels that tell of light or of a part's colour, and which part each shows."""
+    face = _without_rim((seen.triangle >= 0) & context.face_triangles[seen.triangle], EDGE)
+    if context.appearance.parts is None:
+        return face, np.full(face.shape, SKIN)
+    corners = context.appearance.parts[context.rig.triangles[seen.triangle]]
+    part = np.where((seen.triangle >= 0) & (corners == corners[..., :1]).all(-1), corners[..., 0], -1)
+    other = _without_rim(seen.triangle >= 0, EDGE) & (part != SKIN)
+    for which in np.unique(part[other]):
+        other &= (part != which) | _without_rim(part == which, SEAM)
+    return np.where(part == SKIN, face, other & (part >= 0)), part
+
+
+def _without_rim(masks: Bools, pixels: int) -> Bools:  # [b,h,w]
+    """Masks that are narrower by some pixels all around."""
+    square = np.ones((2 * pixels + 1,) * 2, np.uint8)
+    return np.stack([cv2.erode(mask.astype(np.uint8), square) > 0 for mask in masks])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from solver_core.appearance import DARKEST
 from solver_core.arrays import Floats, Ints, spread
 from solver_core.color import srgb_decode
 from solver_core.imaging import geometry_of, sample_image
@@ -23,11 +24,10 @@ SIZE = 320  # pixels of the crop that colours are taken from
 EDGE = 3  # pixels at the outline that are left out: a misalignment shows the background there
 FACING = 0.35  # cosine to the viewer below which a vertex is seen too slantingly
 NEARER = 0.01  # of the head's radius: what stands this much before a vertex hides it
-DARKEST = 0.05  # of the brightest irradiance: a shadow tells little of the colour under it
 STIFF, OWN = (
     0.3,
     5.0,
-)  # frames facing a vertex that weigh as much as the stiff albedo: one plain colour, and the rig's own colours
+)  # frames facing a vertex that weigh as much as the stiff albedo: a colour for each part, and the rig's own colours
 DISAGREES = 0.15  # relative difference between frames at which one counts a quarter: highlights, occluders
 REWEIGHTINGS = 3
 LOCKED = 4.0  # frames that the artist posed count so often: their colours lie where they belong
