@@ -21,7 +21,7 @@ import build_addon
 from addon import protocol
 from addon.worker.interpreter import solver_environment, worker_command
 from addon.worker.job import Job
-from addon.worker.process import WorkerProcess
+from addon.worker.process import WorkerProcess, see_off
 
 ROOT = Path(__file__).resolve().parents[1]
 INSIDE = ROOT / "benchmarks" / "live_inside.py"
@@ -88,7 +88,8 @@ def stopping(folder: Path) -> list[str]:
             heard.update(result.frame for result in job.poll())
             time.sleep(0.02)
         over = time.perf_counter() - started
-        process.exit_code(10.0)
+        while see_off():
+            time.sleep(0.02)
         gone = time.perf_counter() - started
         how = "by itself" if job.outcome.solution else "ended"
         lines.append(

@@ -212,6 +212,30 @@ def test_blenders_end_ends_those_that_were_asked_to_quit(start):
     assert not processes.see_off()
 
 
+def test_one_that_cannot_be_ended_is_given_up_and_holds_nobody_up(start, monkeypatch):
+    """It waits for a network drive that has gone away: no signal reaches it."""
+    monkeypatch.setattr(processes, "_LEAVE_SECONDS", 0.1)
+    monkeypatch.setattr(processes, "_GIVE_UP_SECONDS", 0.4)
+    job = start(fault="hang")
+    drive(job, until=lambda one: one.progress.fraction >= 0.5)
+    sent = []
+    with monkeypatch.context() as patched:
+        patched.setattr(job.process, "_end", lambda: sent.append(time.monotonic()))
+        job.process.retire()
+        began, longest = time.monotonic(), 0.0
+        while True:
+            asked = time.monotonic()
+            waited_for = processes.see_off()
+            longest = max(longest, time.monotonic() - asked)
+            if not waited_for:
+                break
+            time.sleep(0.02)
+    assert sent
+    assert longest < 0.1
+    assert 0.4 < time.monotonic() - began < 5.0
+    assert not gone(job.process.pid)
+
+
 def printed(folder, code):
     """Everything that is received from a program, in order."""
     process = WorkerProcess([sys.executable, "-c", "import os, time\n" + code], folder / "log", dict(os.environ))
@@ -243,6 +267,28 @@ def test_what_is_no_line_is_garbage_and_the_next_line_is_read(tmp_path, monkeypa
     assert 1 <= len(flood) <= 31
     assert message == {"type": "heartbeat"}
     assert half == b"half"
+
+
+def test_a_flood_without_an_end_does_not_hold_blender_up(tmp_path):
+    process = WorkerProcess([sys.executable, "-c", "import os\nwhile True: os.write(1, b'x' * 65536)"], tmp_path / "log", dict(os.environ))  # fmt: skip
+    took = []
+    for _ in range(20):
+        time.sleep(0.05)
+        began = time.perf_counter()
+        process.receive()
+        took.append(time.perf_counter() - began)
+    process.kill()
+    assert sorted(took)[10] < 0.1
+
+
+def test_no_more_than_asked_for_comes_at_once(tmp_path):
+    code = "import os, time\nfor _ in range(500): os.write(1, b'{\"type\": \"heartbeat\"}\\n')\ntime.sleep(60)"
+    process = WorkerProcess([sys.executable, "-c", code], tmp_path / "log", dict(os.environ))
+    time.sleep(1.0)
+    lines_in_a_piece = processes._READ // 22 + 2
+    first = process.receive(limit=5)
+    assert 5 <= len(first) <= 5 + lines_in_a_piece
+    process.kill()
 
 
 def test_nobody_waits_for_a_silent_worker(tmp_path):

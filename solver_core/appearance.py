@@ -71,18 +71,16 @@ def fit_light(basis: Floats, albedo: Floats, radiance: Floats) -> tuple[Floats, 
     return light, difference
 
 
-def part_colors(parts: Ints, irradiance: Floats, radiance: Floats) -> dict[int, Floats]:
+def part_colors(parts: Ints, albedo: Floats) -> dict[int, Floats]:
     """The albedo [3], linear, of each part that n pixels show often enough: the median of what each says.
 
     Args:
         parts: [n] which part a pixel shows.
-        irradiance: [n,3] the light that falls there, of which skin of the albedo PLAIN sends back what is filmed.
-        radiance: [n,3] linear, as filmed.
+        albedo: [n,3] what is filmed there over the light that falls there.
     """
-    lit = irradiance.min(1) > DARKEST * irradiance.max(initial=0.0)
     colors = {}
-    for part in np.unique(parts[lit]):
-        shown = lit & (parts == part)
-        if shown.sum() >= LEAST_PIXELS:
-            colors[int(part)] = np.median(radiance[shown] / irradiance[shown], 0)
+    for part in np.unique(parts):
+        shown = albedo[parts == part]
+        if len(shown) >= LEAST_PIXELS:
+            colors[int(part)] = np.median(shown, 0)
     return colors

@@ -19,6 +19,7 @@ IDENTITY = "identity"  # the group of keys that make the head this actor's; no f
 AGAIN = "Export the shot again from Blender."
 WEAKEST = 1e-3  # a strength of 0 holds its key at zero; this does so without dividing by nothing
 JAW_KEYS = 0.3  # strength of shape keys of the group `jaw` beside a jaw bone: they correct it, and do not do its work
+FLAT = 0.004  # linear; the colours of a head that differ by less are one colour
 ENORMOUS = 1e4  # scene units: a vertex or delta beyond this is a mistake, not a face
 
 
@@ -270,6 +271,8 @@ def _rig(data: dict[str, np.ndarray]) -> Rig:
     colors = data.get("colors")
     if colors is not None and (colors.shape[:1] != (vertices,) or colors.shape[1:] not in {(3,), (4,)}):
         raise ValueError(f"colors has shape {colors.shape}, expected {(vertices, 4)}")
+    if colors is not None and np.ptp(colors[:, :3], axis=0).max() < FLAT:
+        colors = None  # a material's one colour shows no brow and no lip: a head without colours takes them from the plates
     return Rig(
         neutral=take("neutral", (vertices, 3), np.float32),
         triangles=triangles,

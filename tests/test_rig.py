@@ -74,6 +74,16 @@ def test_what_may_be_left_out_has_a_default(tmp_path, arrays):
     assert rig.colors is None
 
 
+def test_one_colour_all_over_is_none(arrays, tmp_path):
+    """A material's default grey: what shows brows and lips has to come from the plates."""
+    for spread, kept in ((0.0, False), (0.001, False), (0.05, True)):
+        arrays["colors"] = np.tile(np.float32([0.8, 0.8, 0.8, 1.0]), (V, 1))
+        arrays["colors"][0, :3] -= spread
+        np.savez(tmp_path / "rig.npz", **arrays)
+        assert (load_rig(tmp_path / "rig.npz").colors is not None) == kept
+
+
+
 def test_world_is_the_slow_twin(rig, pose):
     world = rig.world(pose)
     for b in range(3):

@@ -20,8 +20,14 @@ from ..problem import FaceSolveProblem
 from .interpreter import no_window
 
 _LONGEST_LINE = 1 << 24  # bytes; a stream without line ends must not fill Blender's memory
-_READ = 1 << 16  # bytes at once
+_READ, _READ_SECONDS = (
+    1 << 16,
+    0.01,
+)  # bytes at once, and how long Blender is held up at most while more comes: a pipe of Windows holds 4 KB
 _LEAVE_SECONDS = 2.0  # that a worker has to quit by itself
+_GIVE_UP_SECONDS = (
+    10.0  # after which one that cannot even be ended is left alone: it waits for a drive that has gone away
+)
 
 
 class Garbage(bytes):
@@ -91,23 +97,30 @@ class WorkerProcess:
     def receive(self, limit: int = 200) -> List[Received]:
         """What has arrived since the last call, oldest first, about `limit` things at most; the last of all is `Ended`."""
         received: List[Received] = []
-        while len(received) < limit and not self._ended:
+        until = time.monotonic() + _READ_SECONDS
+        came = False
+        while len(received) < limit and not self._ended and time.monotonic() < until:
             piece = _read_now(self._answers)
             if piece is None:
                 self._ended = True
                 received += [_read_line(bytes(self._unread))] if self._unread else []
                 received.append(Ended())
-            elif not piece:
-                break
-            else:
+            elif piece:
+                came = True
                 received += self._lines(piece)
+            elif came:
+                time.sleep(0.001)  # it was full, and is being filled again
+            else:
+                break
         return received
 
     def _lines(self, piece: bytes) -> List[Received]:
         """The lines that a piece of the stream completes."""
         head, end, rest = piece.rpartition(b"\n")
-        whole = bytes(self._unread + head).split(b"\n") if end else []
-        self._unread = bytearray(rest) if end else self._unread + rest
+        whole: List[bytes] = []
+        if end:
+            whole, self._unread = bytes(self._unread + head).split(b"\n"), bytearray()
+        self._unread += rest
         if len(self._unread) > _LONGEST_LINE:
             whole, self._unread = [*whole, bytes(self._unread)], bytearray()
         return [_read_line(line) for line in whole]
@@ -139,20 +152,24 @@ class WorkerProcess:
         _leaving.append(self)
 
     def leaves(self) -> bool:
-        """True while it is there and has time left to quit by itself; then it is ended."""
-        if self.exit_code() is None and time.monotonic() > self._deadline:
-            self.kill()
-        return self.exit_code() is None
+        """Whether a worker that was asked to quit is still to be waited for; one that takes too long is ended, without waiting."""
+        late = time.monotonic() - self._deadline
+        if self.exit_code() is None and late > 0.0:
+            self._end()
+        return self.exit_code() is None and late < _GIVE_UP_SECONDS
 
     def kill(self) -> None:
-        """End it and its children at once."""
-        if self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):  # It ended by itself in between.
-                if sys.platform == "win32":
-                    self._process.kill()
-                else:
-                    os.killpg(self._process.pid, signal.SIGKILL)
-        self.exit_code(5.0)
+        """End it and its children, and wait until it is gone, some seconds at most."""
+        if self.exit_code() is None:
+            self._end()
+            self.exit_code(5.0)
+
+    def _end(self) -> None:
+        with contextlib.suppress(OSError):  # It ended by itself in between.
+            if sys.platform == "win32":
+                self._process.kill()
+            else:
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def log_tail(self, size: int = 4000) -> str:
         """The end of its log."""
@@ -163,13 +180,13 @@ _leaving: List[WorkerProcess] = []  # asked to quit, and not known to be gone
 
 
 def see_off() -> bool:
-    """True while a worker that was asked to quit is there: to be asked again and again, as one that takes too long is ended."""
+    """True while a worker that was asked to quit is waited for: to be called again and again, as one that takes too long is ended."""
     _leaving[:] = [process for process in _leaving if process.leaves()]
     return bool(_leaving)
 
 
 def end_all() -> None:
-    """End those that were asked to quit, at once: Blender closes."""
+    """End those that were asked to quit, at once: the file or Blender closes."""
     while _leaving:
         _leaving.pop().kill()
 
@@ -188,6 +205,8 @@ def _read_now(pipe: int) -> Optional[bytes]:
         return os.read(pipe, _READ) or None
     except BlockingIOError:
         return b""
+    except OSError:
+        return None
 
 
 def _read_line(line: bytes) -> Received:

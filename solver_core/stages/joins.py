@@ -98,9 +98,9 @@ def answers(
 ) -> Pose:
     """[A] what the solver itself would say at the anchors, beginning where the solved frame beside each is."""
     neighbours = [i + 1 if i + 1 < len(solved) and solved[i + 1] else i - 1 for i in anchors]
-    asked = replace(context, pose=context.pose.copy(), asked=anchors)
+    asked = replace(context, pose=context.pose.copy(), appearance=replace(context.appearance), asked=anchors)
     asked.pose.assign(anchors, context.pose[np.array(neighbours)])
-    lights, albedo = list(context.appearance.lights), context.renderer.albedo
+    albedo = context.renderer.albedo
     if isinstance(last, Fit):
         fit(asked, last, cancelled)
     else:
@@ -116,7 +116,7 @@ def answers(
                 break
             # where a round with the skin takes back what all frames moved in common, it takes back what is asked here
             asked.pose.assign(anchors, own)
-    context.appearance.lights, context.renderer.albedo = lights, albedo
+    context.renderer.albedo = albedo
     return asked.pose[anchors]
 
 

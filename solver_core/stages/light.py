@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from solver_core.appearance import PLAIN, fit_light, part_colors
+from solver_core.appearance import DARKEST, PLAIN, fit_light, part_colors
 from solver_core.arrays import Bools, Floats, Ints, spread
 from solver_core.head_parts import SKIN
 from solver_core.imaging import picture
@@ -28,36 +28,46 @@ START = np.concatenate([np.full((1, 3), 2.0), np.zeros((8, 3))])
 
 @dataclass(frozen=True)
 class _Look:
-    """n pixels of the face in one camera's plates."""
+    """n pixels of the head in one camera's plates: the face's skin, and other parts wherever they are."""
 
     basis: Floats  # [n,9] irradiance of each for a unit of each coefficient of the light
     albedo: Floats  # [n,3] of the rig, linear
     radiance: Floats  # [n,3] as filmed, linear
     part: Ints  # [n] what they show (head_parts)
 
+    @property
+    def skin(self) -> Bools:
+        """[n]."""
+        return self.part == SKIN
+
     def light(self) -> Floats:
         """[9,3] that explains the skin."""
-        skin = self.part == SKIN
-        return fit_light(self.basis[skin], self.albedo[skin], self.radiance[skin])[0] if skin.any() else START
+        return fit_light(self.basis[self.skin], self.albedo[self.skin], self.radiance[self.skin])[0]
+
+    def others(self, light: Floats) -> tuple[Ints, Floats]:
+        """Part [m] and albedo [m,3] of the pixels that are no skin and well lit."""
+        irradiance = self.basis @ light
+        lit = ~self.skin & (irradiance.min(1) > DARKEST * irradiance.max(initial=0.0))
+        return self.part[lit], self.radiance[lit] / irradiance[lit]
 
 
 def estimate_lights(context: Context) -> None:
-    """Fit the light of every camera that sees the face, and the colours of a plain head's parts; context.appearance changes.
+    """Fit the light of every camera that sees the face, and the colours of a plain head's parts; appearance and renderer change.
 
-    Frames that are left to infill have no say.
+    Frames that are left to infill have no say. A renderer that shows the skin's detail already goes on with it.
     """
-    appearance = context.appearance
-    if appearance.parts is not None:
-        appearance.albedo = np.tile(PLAIN, (len(appearance.parts), 1))
+    appearance, renderer = context.appearance, context.renderer
+    stiff = renderer.albedo is appearance.albedo
     looks = [_look(context, view) for view in context.views]
-    appearance.lights = [look.light() for look in looks]
+    appearance.lights = [look.light() if look.skin.any() else START for look in looks]
     if appearance.parts is not None:
-        part = np.concatenate([look.part for look in looks])
-        radiance = np.concatenate([look.radiance for look in looks])
-        irradiance = np.concatenate([look.basis @ light for look, light in zip(looks, appearance.lights, strict=True)])
-        for which, color in part_colors(part, irradiance, radiance).items():
-            if which != SKIN:
-                appearance.albedo[appearance.parts == which] = color
+        told = [look.others(light) for look, light in zip(looks, appearance.lights, strict=True) if look.skin.any()]
+        appearance.albedo = np.tile(PLAIN, (len(appearance.parts), 1))
+        if told:
+            for part, color in part_colors(*(np.concatenate(each) for each in zip(*told, strict=True))).items():
+                appearance.albedo[appearance.parts == part] = color
+    if stiff:
+        renderer.albedo = appearance.albedo
 
 
 def _look(context: Context, view: View) -> _Look:
