@@ -282,7 +282,7 @@ def test_a_flood_without_an_end_does_not_hold_blender_up(tmp_path):
 
 
 def test_no_more_than_asked_for_comes_at_once(tmp_path):
-    code = "import os, time\nfor _ in range(500): os.write(1, b'{\"type\": \"heartbeat\"}\\n')\ntime.sleep(60)"
+    code = 'import os, time\nfor _ in range(500): os.write(1, b\'{"type": "heartbeat"}\\n\')\ntime.sleep(60)'
     process = WorkerProcess([sys.executable, "-c", code], tmp_path / "log", dict(os.environ))
     time.sleep(1.0)
     lines_in_a_piece = processes._READ // 22 + 2

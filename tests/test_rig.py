@@ -83,7 +83,6 @@ def test_one_colour_all_over_is_none(arrays, tmp_path):
         assert (load_rig(tmp_path / "rig.npz").colors is not None) == kept
 
 
-
 def test_world_is_the_slow_twin(rig, pose):
     world = rig.world(pose)
     for b in range(3):
