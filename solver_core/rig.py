@@ -272,9 +272,7 @@ def _rig(data: dict[str, np.ndarray]) -> Rig:
     if colors is not None and (colors.shape[:1] != (vertices,) or colors.shape[1:] not in {(3,), (4,)}):
         raise ValueError(f"colors has shape {colors.shape}, expected {(vertices, 4)}")
     if colors is not None and np.ptp(colors[:, :3], axis=0).max() < FLAT:
-        colors = (
-            None  # a material's one colour shows no brow and no lip: a head without colours takes them from the plates
-        )
+        colors = None  # a material's one colour shows no brow and no lip: plates do
     return Rig(
         neutral=take("neutral", (vertices, 3), np.float32),
         triangles=triangles,

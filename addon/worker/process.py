@@ -20,14 +20,11 @@ from ..problem import FaceSolveProblem
 from .interpreter import no_window
 
 _LONGEST_LINE = 1 << 24  # bytes; a stream without line ends must not fill Blender's memory
-_READ, _READ_SECONDS = (
-    1 << 16,
-    0.01,
-)  # bytes at once, and how long Blender is held up at most while more comes: a pipe of Windows holds 4 KB
+_READ = 1 << 16  # bytes at once
+_READ_SECONDS = 0.01  # that Blender is held up at most while more comes: a pipe of Windows holds 4 KB
 _LEAVE_SECONDS = 2.0  # that a worker has to quit by itself
-_GIVE_UP_SECONDS = (
-    10.0  # after which one that cannot even be ended is left alone: it waits for a drive that has gone away
-)
+# One that cannot even be ended waits for a drive that has gone away: after so long it is left alone.
+_GIVE_UP_SECONDS = 10.0
 
 
 class Garbage(bytes):

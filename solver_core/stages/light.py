@@ -19,10 +19,8 @@ from solver_core.views import View
 
 FRAMES = 8  # spread over the shot: no single frame's misalignment decides
 SIZE = 160  # pixels; light is smooth
-EDGE, SEAM = (
-    2,
-    1,
-)  # pixels that are left out at the face's outline, and where two parts meet: a misalignment shows the other there
+EDGE = 2  # pixels that are left out at the face's outline: a misalignment shows the background there
+SEAM = 1  # and where two parts meet
 START = np.concatenate([np.full((1, 3), 2.0), np.zeros((8, 3))])
 
 
