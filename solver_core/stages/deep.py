@@ -30,6 +30,7 @@ from solver_core.views import View
 Witness = Callable[[View, int, Testimony], None]
 
 STIFFNESS = 250.0  # squared reference pixels, times as many points as all evidence weighs, for a weight of 1
+FIRM = 0.4  # stiffness below which no key is held where no shot of many frames says which keys move
 REWEIGHTINGS = 3
 
 
@@ -44,7 +45,9 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
     before = context.pose.copy()
     free = context.free(step.keys, rotation=step.head, translation=step.head)
     frames = context.solvable
-    strength = step.stiffness * STIFFNESS / context.rig.strength**2
+    # of few frames nothing is known of the keys' activity, and nothing of the skin's detail
+    stiffness = step.stiffness if context.trusted.sum() >= LEAST else max(step.stiffness, FIRM)
+    strength = stiffness * STIFFNESS / context.rig.strength**2
     models: dict[int, Kept] = {}
     bundle = _bundle(context, free, strength) if step.bundle else None
     if bundle is not None:

@@ -17,7 +17,7 @@ from solver_core.flow import FlowNetwork
 from solver_core.pose import RIGID, Pose
 from solver_core.stages.catalog import EYELIDS, Deep, Fit, Step
 from solver_core.stages.context import Context
-from solver_core.stages.deep import deep_round
+from solver_core.stages.deep import FIRM, deep_round
 from solver_core.stages.fit import fit
 
 REACH = 0.25  # seconds over which a difference fades out
@@ -105,7 +105,7 @@ def answers(
         fit(asked, last, cancelled)
     else:
         # a key that only the anchor moves does not seem to move while the anchor stands where its neighbour does
-        last = replace(last, sparse=False, bundle=False)
+        last = replace(last, sparse=False, bundle=False, stiffness=max(last.stiffness, FIRM))
         for _ in range(ROUNDS):
             own = asked.pose[anchors]
             for chunk in deep_round(asked, last, flow):

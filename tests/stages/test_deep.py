@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from solver_core.camera import Camera
+from solver_core.flow import DisFlow
 from solver_core.pose import Pose
 from solver_core.rig import SurfacePoints
+from solver_core.shot import load_shot
+from solver_core.solve import prepare_context
+from solver_core.stages.catalog import ALL, Deep
+from solver_core.stages.deep import FIRM, deep_round
 from solver_core.stages.evidence import Evidence
 
 
@@ -48,3 +54,16 @@ def test_an_outlier_does_not_pull():
     assert cost(clean, pose) < 1e-6
     # its share of the weight is that of a point 40 tails away
     assert np.linalg.norm(residual[0]) < 1.0
+
+
+@pytest.mark.parametrize(("frames", "alike"), [((1, 4, 7), True), ((1, 3, 5, 7), False)])
+def test_few_frames_hold_their_keys_firmly(shot, frames, alike):
+    """Of fewer than four nothing tells which keys the shot needs."""
+    few = load_shot(shot.folder).at(np.array(frames))
+    weights = []
+    for stiffness in (FIRM / 4, FIRM):
+        context = prepare_context(few, lambda _done, _total: True)
+        context.known = context.seen
+        list(deep_round(context, Deep(rounds=1, keys=(ALL,), stiffness=stiffness), DisFlow()))
+        weights.append(context.pose.weights)
+    assert np.array_equal(*weights) == alike
