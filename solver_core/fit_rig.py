@@ -110,7 +110,7 @@ def _fitted(context: Context, step: Callable[[str, int, int], bool], *, focal: b
     if not len(context.solvable):
         raise no_face(context.views)
     _run(context, STAGES["rigid"])
-    context = _only(context, context.solvable if given else choose(context))
+    context = context.at(context.solvable if given else choose(context))
     before = _run(context, STAGES["expression"])
     zoom = solve_together(context, hear_landmarks(context), np.zeros(len(context.views)), HOLD_LANDMARKS, focal=focal)
     if not step("landmarks", 1, 1):
@@ -171,16 +171,6 @@ def _without_identity(shot: Shot) -> Shot:
     initial = shot.initial.copy()
     initial.weights[:, shot.rig.fittable] = at_rest(shot.rig)
     return replace(shot, initial=initial, locked=())
-
-
-def _only(context: Context, chosen: Ints) -> Context:
-    """The same context with some of its frames."""
-    views = [
-        replace(view, camera=view.camera.at(chosen), crops=[view.crops[i] for i in chosen], points=view.points[chosen],
-                reasons=[view.reasons[i] for i in chosen], _kept={})
-        for view in context.views
-    ]  # fmt: skip
-    return replace(context, shot=context.shot.at(chosen), views=views, pose=context.pose[chosen])
 
 
 def _run(context: Context, steps: Sequence[Step]) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -52,6 +53,14 @@ class View:
     def filmed(self) -> Bools:
         """[N] frames where the plate has a picture."""
         return np.full(len(self.crops), self.plate is not None) if self.pictured is None else self.pictured
+
+    def at(self, index: Ints) -> View:
+        """The same view of the frames at these indices only, in ascending order."""
+        cuts = np.array([self.cuts[a:b].any() for a, b in itertools.pairwise(index)], bool)
+        return replace(
+            self, camera=self.camera.at(index), crops=[self.crops[i] for i in index], points=self.points[index],
+            reasons=[self.reasons[i] for i in index], cuts=cuts, pictured=None if self.pictured is None else self.pictured[index],
+            _kept={})  # fmt: skip
 
     def leave_out(self, frames: Bools, reason: str) -> None:
         """Take the face as not seen in some of the N frames, and say why."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -57,6 +57,12 @@ class Context:
         """Let go of the plates' files and memory."""
         for view in self.views:
             view.close()
+
+    def at(self, index: Ints) -> Context:
+        """The same solve of the frames at these indices only, in ascending order; nothing of it has been filled in yet."""
+        return replace(
+            self, shot=self.shot.at(index), views=[view.at(index) for view in self.views], pose=self.pose[index],
+            fill=self.fill[index], known=self.known[index])  # fmt: skip
 
     def leave_out_behind(self) -> None:
         """Take the face as not seen where the solve would begin with the head behind the camera, or around it: nothing leads from there."""

@@ -21,7 +21,7 @@ from solver_core.stages.deep import STIFFNESS
 from solver_core.stages.infill import bridge_again, key_priors, smoothing, sweeps_of
 from solver_core.stages.tracking import FOLLOWED, Tracker, follow, surface_in, trackers
 
-FLOW = 0.5  # weight of the plate's flow at the full amount, where a frame's own evidence has 1: more, and the errors of flow add up over frames
+FLOW = 1.0  # weight of the plate's flow at the full amount, where a frame's own evidence has 1 too: more, and the errors of flow add up over frames
 STEADY = 0.001  # of the head's radius: second difference of the motion over frames of film that costs one residual at the full amount
 
 
@@ -45,7 +45,7 @@ def refine(context: Context, step: Refine, flow: FlowNetwork) -> Iterator[Ints]:
         for i in map(int, chunk):
             _hold(context, watching, joint, i)
             if step.flow:
-                _follow_neighbours(context, watching, joint, i, usable, FLOW * amount**2)
+                _follow_neighbours(context, watching, joint, i, usable, FLOW * amount)
         yield chunk
     for link in smoothing(context, set(map(int, moving)), STEADY * context.rig.radius / amount):
         joint.add(link)

@@ -83,6 +83,16 @@ def test_a_rig_that_is_the_actors_already_stays(tmp_path, stock):
     np.testing.assert_allclose(found.weights, 0.0, atol=0.25)
 
 
+def test_frames_that_are_not_taken_play_no_part(shot, monkeypatch):
+    """Chosen here or given: the same frames give the same head."""
+    monkeypatch.setattr(module, "CHOSEN", 2)
+    monkeypatch.setattr(module, "ROUNDS", 1)
+    chosen = fit_rig(shot, Silent())
+    assert 2 <= len(chosen.frames) < COUNT
+    given = fit_rig(shot, Silent(), frames=chosen.frames.tolist())
+    np.testing.assert_allclose(chosen.weights, given.weights, atol=1e-6)
+
+
 def test_the_file_holds_what_was_found(tmp_path, fitted):
     fitted.save(tmp_path / "deep" / "FITTED.npz")
     with np.load(tmp_path / "deep" / "FITTED.npz") as file:
