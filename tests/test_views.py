@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from little_shot import camera
@@ -14,11 +16,10 @@ from solver_core.views import View
     [([0, 2, 4], [True, True]), ([0, 1, 4], [False, True]), ([1, 2], [True]), ([2, 3], [False]), ([3], [])],
 )
 def test_a_cut_between_two_frames_stays_one_where_those_between_are_left_out(index, cuts):
+    filmed = replace(camera("A", 5, (0, -1, 0)), plate={"frames": [None, None, None, 4, 5]})
     crops = [None] * 5
     points, reasons = np.arange(5.0).reshape(5, 1, 1), [f"frame {i}" for i in range(5)]
-    whole = View(
-        camera("A", 5, (0, -1, 0)), None, crops, points, reasons, np.array([False, True, False, True]), np.arange(5) > 2
-    )
+    whole = View(filmed, None, crops, points, reasons, np.array([False, True, False, True]), np.arange(5) > 2)
     part = whole.at(np.array(index))
     assert part.cuts.tolist() == cuts
     assert part.points[:, 0, 0].tolist() == index
