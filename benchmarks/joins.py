@@ -1,6 +1,6 @@
 """Draws what a fix does to the frames around it when a range is solved again, with joins and without, on a shot that the project renders itself.
 
-usage: python -m benchmarks.joins [--out joins.png] [--stages rigid,expression]
+usage: python -m benchmarks.joins [--out benchmarks/out/joins.png] [--stages rigid,expression]
 
 The shot is solved from landmarks alone; the artist turns, moves and opens the jaw of one frame; the frames around it are solved again, by all
 stages, between neighbours that stay.
@@ -61,7 +61,7 @@ def curves(pose: Pose, jaw: int) -> np.ndarray:
 def main() -> None:
     """Solve three times, draw and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("joins.png"))
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "out" / "joins.png")
     parser.add_argument("--stages", help="of the second solve; all where none are named")
     options = parser.parse_args()
     out, stages = options.out, options.stages
@@ -95,6 +95,7 @@ def main() -> None:
     axes[0].legend()
     axes[-1].set_xlabel("frame; grey: solved again; ring: the artist's fix")
     figure.tight_layout()
+    out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=90)
 
 
