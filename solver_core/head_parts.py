@@ -13,18 +13,14 @@ from solver_core.rig import Rig
 from solver_core.tie import Tie
 
 SKIN, LIPS = 0, 1
-FACE_SHARE = (
-    0.05  # of the landmarks on the skin of the face: a piece that carries as many is skin; a face may be in several
-)
-SAME = (
-    1e-6  # of the head's radius: vertices so close are one; some programs write every triangle with corners of its own
-)
+FACE_SHARE = 0.05  # of the landmarks on the face's skin: a piece of the mesh that carries as many is skin
+SAME = 1e-6  # of the head's radius: vertices so close are one; some programs give every triangle its own corners
 
 
 def head_parts(rig: Rig, tie: Tie, layout: Layout) -> Ints:
     """[V] which part each vertex belongs to: `SKIN`, `LIPS`, or from 2 on one of the mesh's other connected pieces.
 
-    Pieces with equally many vertices are one part: the other eye, the other row of lashes.
+    Pieces with equally many vertices are one part: an eye and the other.
     """
     places = (rig.neutral * rig.scale).astype(float)
     piece = _pieces(places, rig)
