@@ -258,18 +258,18 @@ def check_an_action_shared_by_two_heads_keeps_them_apart():
 def check_deleted_face_while_running():
     _scene, _face, _camera = ready_scene()
     writer = harness.module("scene.writer")
-    write_frames = harness.module("session").write_frames
+    write_frames = harness.module("solving").write_frames
 
     def deleted(*arguments):
         if "Head" in bpy.data.objects:
             bpy.data.objects.remove(bpy.data.objects["Head"])
         return writer.write_frames(*arguments)
 
-    harness.module("session").write_frames = deleted
+    harness.module("solving").write_frames = deleted
     try:
         refused(bpy.ops.face_solve.solve_shot, "Head is gone")
     finally:
-        harness.module("session").write_frames = write_frames
+        harness.module("solving").write_frames = write_frames
     assert harness.module("session").running() is None
 
 
