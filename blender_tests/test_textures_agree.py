@@ -35,9 +35,12 @@ def test_the_solver_s_albedo_is_blender_s_base_colour(shown):
         expected = np.array(case["baked"])
         if name == "painted_over":  # Cycles bakes the file; the artist sees what was painted since
             expected = pattern(0.3)
+        if name == "not_followed":  # one colour all over, which is none
+            assert shot.rig.colors is None
+            continue
         compared = inner & (abs(COLUMNS - SIDE // 2) > 1) if name in JUMP else inner
         errors[name] = float(np.abs(shot.rig.colors - expected)[compared].max())
-        assert np.ptp(expected, axis=0).min() > 0.3 or name == "not_followed", name
+        assert np.ptp(expected, axis=0).min() > 0.3, name
     print({name: f"{error:.4f}" for name, error in errors.items()})
     assert {name: error for name, error in errors.items() if error > KINK.get(name, TOLERANCE)} == {}
 
