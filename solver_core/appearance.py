@@ -78,9 +78,5 @@ def part_colors(parts: Ints, albedo: Floats) -> dict[int, Floats]:
         parts: [n] which part a pixel shows.
         albedo: [n,3] what is filmed there over the light that falls there.
     """
-    colors = {}
-    for part in np.unique(parts):
-        shown = albedo[parts == part]
-        if len(shown) >= LEAST_PIXELS:
-            colors[int(part)] = np.median(shown, 0)
-    return colors
+    shown, pixels = np.unique(parts, return_counts=True)
+    return {int(part): np.median(albedo[parts == part], 0) for part in shown[pixels >= LEAST_PIXELS]}

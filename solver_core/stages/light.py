@@ -101,10 +101,14 @@ def _usable(context: Context, seen: Fragments) -> tuple[Bools, Ints]:
         return face, np.full(face.shape, SKIN)
     corners = context.appearance.parts[context.rig.triangles[seen.triangle]]
     part = np.where((seen.triangle >= 0) & (corners == corners[..., :1]).all(-1), corners[..., 0], -1)
-    other = _without_rim(seen.triangle >= 0, EDGE) & (part != SKIN)
-    for which in np.unique(part[other]):
-        other &= (part != which) | _without_rim(part == which, SEAM)
-    return np.where(part == SKIN, face, other & (part >= 0)), part
+    other = _without_rim(seen.triangle >= 0, EDGE) & _alike_around(part, SEAM) & (part >= 0)
+    return np.where(part == SKIN, face, other), part
+
+
+def _alike_around(labels: Ints, pixels: int) -> Bools:  # [b,h,w]
+    """Pixels whose neighbours up to some pixels away have the same label."""
+    square = np.ones((2 * pixels + 1,) * 2, np.uint8)
+    return np.stack([cv2.erode(one, square) == cv2.dilate(one, square) for one in labels.astype(np.float32)])
 
 
 def _without_rim(masks: Bools, pixels: int) -> Bools:  # [b,h,w]
