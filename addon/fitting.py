@@ -8,11 +8,11 @@ import bpy
 
 from . import compat
 from .problem import FaceSolveProblem
-from .scene.prechecks import enabled_cameras
-from .scene.record import Channel, weight_channels
-from .scene.rig import excluded_keys, identity_keys
-from .scene.shot import Plan
-from .scene.writer import find_actors, followers_left
+from .scene.keys.record import Channel, weight_channels
+from .scene.keys.writer import find_actors, followers_left
+from .scene.rig.mesh import excluded_keys, identity_keys
+from .scene.setup.prechecks import enabled_cameras
+from .scene.shot.export import Plan
 from .solving import Session
 from .worker.job import Job, State
 

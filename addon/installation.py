@@ -15,7 +15,7 @@ import bpy
 
 from . import compat, session, solver_state
 from .problem import FaceSolveProblem
-from .scene.folders import user_data
+from .scene.shot.folders import user_data
 from .worker.installer import (
     Installation,
     Step,

@@ -11,7 +11,7 @@ from .panels import main, overlays, stages
 from .panels import review as review_panel
 from .panels import setup as setup_panel
 from .panels import shapes as shapes_panel
-from .scene import fixes
+from .scene.keys import fixes
 
 CLASSES = (
     *properties.CLASSES,

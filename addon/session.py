@@ -15,8 +15,8 @@ from bpy.app.handlers import persistent
 from . import compat, protocol, solver_state
 from .problem import FaceSolveProblem
 from .scene.infill import find_ranges
-from .scene.overlays import keep_overlays
-from .scene.shot import Plan
+from .scene.results.overlays import keep_overlays
+from .scene.shot.export import Plan
 from .solving import Session
 from .worker.interpreter import solver_environment, worker_command
 from .worker.job import Job

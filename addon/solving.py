@@ -7,9 +7,9 @@ from typing import Dict, List, Optional, Set
 
 from . import protocol
 from .problem import FaceSolveProblem
-from .scene.prechecks import ranges
-from .scene.shot import Plan
-from .scene.writer import find_actors, store_results, write_frames
+from .scene.keys.writer import find_actors, store_results, write_frames
+from .scene.setup.prechecks import ranges
+from .scene.shot.export import Plan
 from .worker.job import FrameResult, Job, State
 
 # The solver's stages as the panels call them; what is not here is said as the solver says it.

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.exported import ROOT, exported
-from solver_core.appearance import albedo_of
-from solver_core.head_parts import head_parts
-from solver_core.imaging import picture
+from solver_core.face.head_parts import head_parts
+from solver_core.look.appearance import albedo_of
+from solver_core.look.synthesis import picture
+from solver_core.observe.evidence import SIZE, landmarks_of
 from solver_core.solve import prepare_context
 from solver_core.stages.context import Context
-from solver_core.stages.evidence import SIZE, landmarks_of
-from solver_core.stages.light import START, estimate_lights
+from solver_core.stages.shared.light import START, estimate_lights
 
 SHOTS = ("talk", "dressed")
 PLAIN_HEAD, PARTS, COLORS = "one colour", "one for each part", "the rig's"
@@ -51,7 +51,9 @@ def bias(context: Context, *, colors: str, light: bool, behind: bool) -> np.ndar
     index = np.flatnonzero(view.seen)
     plates = view.images(index, SIZE)
     background = plates if behind else np.full_like(plates, 0.5)
-    shown = picture(context.rig, context.renderer, view, context.pose[index], index, SIZE, context.appearance.lights[0], background)  # fmt: skip
+    shown = picture(
+        context.rig, context.renderer, view, context.pose[index], index, SIZE, context.appearance.lights[0], background
+    )
     apart = landmarks_of(context.network, plates) - landmarks_of(context.network, shown.rendering.image)
     scale = np.array([view.crop(int(i), SIZE).scale for i in index])
     return np.sqrt((apart**2).sum(2).mean(1)) * scale

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from solver_core.documents.shot import Shot, load_shot
 from solver_core.report.compare import Truth, load_truth
-from solver_core.shot import Shot, load_shot
 
 ROOT = Path(__file__).resolve().parents[1]
 BLENDER = ROOT / ".venv-bpy-4.5" / "bin" / "python"
@@ -41,7 +41,11 @@ def exported(shared: Path, name: str, scratch: Path, every: int = 1, camera: str
         environment = {**os.environ, "BLENDER_USER_RESOURCES": str(scratch / "blender")}
         done = subprocess.run(
             [BLENDER, "-c", EXPORT, package, source / "scene.blend", folder, camera],
-            env=environment, capture_output=True, text=True, check=False)  # fmt: skip
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if not (folder / "shot.json").exists():
             sys.exit(f"{name} could not be exported:\n{(done.stdout + done.stderr)[-2000:]}")
     document = json.loads((folder / "shot.json").read_text())

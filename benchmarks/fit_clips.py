@@ -29,22 +29,26 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from benchmarks.stock_rig import ROOT, fitted_shot, write_rig
-from solver_core.camera import Camera
-from solver_core.color import srgb_decode
+from solver_core.camera.camera import Camera
+from solver_core.color.srgb import srgb_decode
+from solver_core.documents.shot import Shot, load_shot
+from solver_core.documents.solution import Solution
+from solver_core.face.rig import Rig
 from solver_core.fit_rig import fit_rig
-from solver_core.listener import Silent
 from solver_core.networks import weights
 from solver_core.networks.sources import SdistMember
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import vertex_normals
-from solver_core.rig import Rig
-from solver_core.shot import Shot, load_shot
-from solver_core.solution import Solution
+from solver_core.service.listener import Silent
 from solver_core.solve import solve
 
 PREDICTOR = SdistMember(
-    "face_recognition_models", "0.3.0", "b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
-    "face_recognition_models-0.3.0/face_recognition_models/models/shape_predictor_68_face_landmarks.dat", 100_149_358)  # fmt: skip
+    "face_recognition_models",
+    "0.3.0",
+    "b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
+    "face_recognition_models-0.3.0/face_recognition_models/models/shape_predictor_68_face_landmarks.dat",
+    100_149_358,
+)
 PREDICTOR_SHA256 = "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f"
 LENS, SENSOR = 50.0, 36.0  # millimetres: the guess that a fit starts from
 DISTANCE = 0.6  # metres from the camera at which the head starts
@@ -80,13 +84,33 @@ def write_shot(folder: Path, movie: Path, data: np.lib.npyio.NpzFile, *, painted
     # Blender's axes: the face looks along -Y, the camera stands before it and looks along +Y
     matrix = [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, -DISTANCE]]
     document = {
-        "schema": 1, "name": movie.stem, "frames": list(range(1, count + 1)), "fps": fps, "rig": "rig.npz",
-        "cameras": [{
-            "name": "clip", "width": width, "height": height, "distortion": None,
-            "intrinsics": [[focal, focal, width / 2, height / 2]] * count, "world_to_camera": [matrix] * count,
-            "plate": {"kind": "movie", "path": str(movie), "frames": list(range(1, count + 1)), "colorspace": "sRGB"}}],
-        "initial": {"rotation": [np.eye(3).ravel().tolist()] * count, "translation": [[0, 0, 0]] * count, "weights": [[0] * len(rig.names)] * count},
-    }  # fmt: skip
+        "schema": 1,
+        "name": movie.stem,
+        "frames": list(range(1, count + 1)),
+        "fps": fps,
+        "rig": "rig.npz",
+        "cameras": [
+            {
+                "name": "clip",
+                "width": width,
+                "height": height,
+                "distortion": None,
+                "intrinsics": [[focal, focal, width / 2, height / 2]] * count,
+                "world_to_camera": [matrix] * count,
+                "plate": {
+                    "kind": "movie",
+                    "path": str(movie),
+                    "frames": list(range(1, count + 1)),
+                    "colorspace": "sRGB",
+                },
+            }
+        ],
+        "initial": {
+            "rotation": [np.eye(3).ravel().tolist()] * count,
+            "translation": [[0, 0, 0]] * count,
+            "weights": [[0] * len(rig.names)] * count,
+        },
+    }
     (folder / "shot.json").write_text(json.dumps(document))
     return load_shot(folder)
 
@@ -207,7 +231,10 @@ def run(movie: Path, arguments: argparse.Namespace, data: np.lib.npyio.NpzFile, 
     seconds = time.perf_counter() - started
     lens = LENS * fitted.focal[0]
     size = np.sqrt((fitted.weights**2).mean())
-    print(f"{movie.stem}: fitted on frames {fitted.frames.tolist()} in {seconds:.0f} s; lens {lens:.0f} mm, RMS identity weight {size:.2f}", flush=True)  # fmt: skip
+    print(
+        f"{movie.stem}: fitted on frames {fitted.frames.tolist()} in {seconds:.0f} s; lens {lens:.0f} mm, RMS identity weight {size:.2f}",
+        flush=True,
+    )
     pictures = read_clip(movie)
     wanted = np.arange(0, len(shot.frames), arguments.every)
     for label, one in (("stock rig", shot), ("fitted rig", fitted_shot(shot, fitted))):
@@ -215,7 +242,12 @@ def run(movie: Path, arguments: argparse.Namespace, data: np.lib.npyio.NpzFile, 
         solution = solve(part, Silent())
         rows = judge.measure(part, solution, pictures)
         cells = [f"{np.median(rows[:, c]):.2f}" for c in range(4)]
-        print(f"| {movie.stem}, {label} | {len(rows)} | " + " | ".join(cells) + f" | {np.nanmedian(solution.error_px):.2f} |", flush=True)  # fmt: skip
+        print(
+            f"| {movie.stem}, {label} | {len(rows)} | "
+            + " | ".join(cells)
+            + f" | {np.nanmedian(solution.error_px):.2f} |",
+            flush=True,
+        )
         if not arguments.no_movies:
             renderer = Renderer(part.rig.triangles, np.full((len(part.rig.neutral), 3), GREY))
             shown = [overlay(part, solution, i, pictures[int(f)], renderer) for i, f in enumerate(part.frames)]

@@ -24,10 +24,10 @@ import numpy as np
 
 from benchmarks.stock_rig import ROOT, fitted_shot, write_rig
 from solver_core import fit_rig
-from solver_core.listener import Silent
-from solver_core.pose import Pose
-from solver_core.rig import Rig
-from solver_core.shot import Shot, load_shot
+from solver_core.documents.shot import Shot, load_shot
+from solver_core.face.pose import Pose
+from solver_core.face.rig import Rig
+from solver_core.service.listener import Silent
 from solver_core.solve import solve
 
 FRONT = slice(6706)  # the rig's first vertices are the front of the face
@@ -51,7 +51,11 @@ def export(shared: Path, name: str, folder: Path) -> Shot:
     subprocess.run([sys.executable, ROOT / "build_addon.py"], check=True, capture_output=True)
     package = next(p for p in (ROOT / "dist").glob("face_solve-*.zip") if "legacy" not in p.name)
     blender = ROOT / ".venv-bpy-4.5" / "bin" / "python"
-    subprocess.run([blender, "-c", EXPORT, package, (shared / "shots" / name / "scene.blend").resolve(), folder], check=True, capture_output=True)  # fmt: skip
+    subprocess.run(
+        [blender, "-c", EXPORT, package, (shared / "shots" / name / "scene.blend").resolve(), folder],
+        check=True,
+        capture_output=True,
+    )
     shot = load_shot(folder)
     return replace(shot, rig=replace(shot.rig, colors=None))
 
@@ -110,7 +114,11 @@ def main() -> None:
         truth = dict(np.load(arguments.shared / "shots" / name / "truth.npz"))
         with tempfile.TemporaryDirectory() as scratch:
             actor = export(arguments.shared, name, Path(scratch) / "shot")
-            stock = with_stock_rig(actor, write_rig(Path(scratch) / "stock.npz", np.load(arguments.shared / "rigs" / "ict_face.npz")), arguments.lens)  # fmt: skip
+            stock = with_stock_rig(
+                actor,
+                write_rig(Path(scratch) / "stock.npz", np.load(arguments.shared / "rigs" / "ict_face.npz")),
+                arguments.lens,
+            )
             score(f"{name}, stock", stock, actor, truth, arguments.every)
             started = time.perf_counter()
             fitted = fit_rig.fit_rig(stock, Silent(), focal=arguments.lens != 1)

@@ -14,16 +14,16 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from solver_core.imaging import picture
-from solver_core.networks.flow.network import TorchFlow
-from solver_core.networks.flow.own import FACTOR, Own
-from solver_core.networks.flow.registry import flow_network
-from solver_core.pose import Pose
+from solver_core.documents.shot import load_shot
+from solver_core.face.pose import Pose
+from solver_core.flow.networks.network import TorchFlow
+from solver_core.flow.networks.own import FACTOR, Own
+from solver_core.flow.networks.registry import flow_network
+from solver_core.look.synthesis import picture
+from solver_core.observe.evidence import SIZE
 from solver_core.report.compare import load_truth
-from solver_core.shot import load_shot
 from solver_core.solve import prepare_context
-from solver_core.stages.evidence import SIZE
-from solver_core.stages.light import estimate_lights
+from solver_core.stages.shared.light import estimate_lights
 
 DEGREES, SIDEWAYS, DEPTH = 2.0, 0.004, 0.01  # how far off: a turn, metres across the line of sight, metres along it
 BEHIND = 0.005  # metres: a point this far behind the true render's surface is hidden in the plate
@@ -73,7 +73,9 @@ def main() -> None:
         for b, i in enumerate(index):
             fragments = shown.rendering.fragments
             rows, columns = np.nonzero((fragments.triangle[b] >= 0) & context.face_triangles[fragments.triangle[b]])
-            points = context.rig.sample(fragments.triangle[b][rows, columns][None], fragments.barycentric[b][rows, columns][None])  # fmt: skip
+            points = context.rig.sample(
+                fragments.triangle[b][rows, columns][None], fragments.barycentric[b][rows, columns][None]
+            )
             pixels, depth = view.camera[index[b : b + 1]].project(points.world(true[np.array([i])]))
             there = view.crop(int(i), SIZE).to_crop(pixels[0])
             place = np.clip(there.astype(int), 0, SIZE - 1)
@@ -81,7 +83,10 @@ def main() -> None:
             wanted = there - np.stack([columns, rows], 1) - 0.5
             errors.append(np.linalg.norm(flows[b][rows, columns] - wanted, axis=1)[seen])
         every = np.concatenate(errors)
-        print(f"| {network.name} | {every.mean():.2f} | {np.median(every):.2f} | {np.percentile(every, 95):.2f} | {np.mean(every > FAR):.1%} | {seconds:.3f} |", flush=True)  # fmt: skip
+        print(
+            f"| {network.name} | {every.mean():.2f} | {np.median(every):.2f} | {np.percentile(every, 95):.2f} | {np.mean(every > FAR):.1%} | {seconds:.3f} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.exported import ROOT, exported
-from solver_core.flow import DisFlow
+from solver_core.flow.dis import DisFlow
 from solver_core.solve import prepare_context
-from solver_core.stages.catalog import STAGES, Fill
-from solver_core.stages.gaps import gaps_of
+from solver_core.stages.catalogue import STAGES, Fill
 from solver_core.stages.infill import infill, interpolated
+from solver_core.stages.shared.gaps import gaps_of
 
 AROUND = 4  # known frames on both sides of the range
 

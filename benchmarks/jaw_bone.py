@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from little_shot import camera, demo_rig, jaw_performance, with_jaw_bone, write_rig, write_shot
 
-from solver_core.listener import Silent
 from solver_core.report.compare import face_of, measure
+from solver_core.service.listener import Silent
 from solver_core.solve import solve_folder
 
 

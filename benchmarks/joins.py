@@ -24,9 +24,9 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from solver_core import solve as solving
-from solver_core.listener import Silent
-from solver_core.pose import RIGID, Pose
-from solver_core.shot import load_shot
+from solver_core.documents.shot import load_shot
+from solver_core.face.pose import RIGID, Pose
+from solver_core.service.listener import Silent
 
 ROOT = Path(__file__).resolve().parents[1]
 FRAMES, FIXED, FIRST, LAST = 13, 6, 2, 10  # indices; FIRST to LAST is solved again

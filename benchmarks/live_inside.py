@@ -35,8 +35,8 @@ def keying():
     harness.install()
     harness.empty_scene(end=FRAMES)
     scene, _face = shot()
-    writer, job = harness.module("scene.writer"), harness.module("worker.job")
-    plan = harness.module("scene.shot").write_shot(scene, harness.FOLDER / "shot")
+    writer, job = harness.module("scene.keys.writer"), harness.module("worker.job")
+    plan = harness.module("scene.shot.export").write_shot(scene, harness.FOLDER / "shot")
     results = {}
     for frame in range(1, FRAMES + 1):
         rotation, translation, weight = harness.known_motion(frame)

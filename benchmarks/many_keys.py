@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.exported import ROOT, exported
-from solver_core.listener import Silent
-from solver_core.pose import Pose
-from solver_core.shot import Shot
+from solver_core.documents.shot import Shot
+from solver_core.face.pose import Pose
+from solver_core.service.listener import Silent
 from solver_core.solve import solve
 
 
@@ -40,8 +40,15 @@ def with_keys(shot: Shot, count: int) -> Shot:
 
     names = (*rig.names, *(f"mixed {i}" for i in range(more)))[:count]
     rig = replace(
-        rig, deltas=deltas, names=names, groups=(*rig.groups, *("mouth",) * more)[:count], minimum=longer(rig.minimum, 0),
-        maximum=longer(rig.maximum, 1), solved=longer(rig.solved, True), strength=longer(rig.strength, 1))  # fmt: skip
+        rig,
+        deltas=deltas,
+        names=names,
+        groups=(*rig.groups, *("mouth",) * more)[:count],
+        minimum=longer(rig.minimum, 0),
+        maximum=longer(rig.maximum, 1),
+        solved=longer(rig.solved, True),
+        strength=longer(rig.strength, 1),
+    )
     pose = shot.initial
     weights = np.concatenate([pose.weights, np.zeros((len(pose), more))], 1)[:, :count]
     return replace(shot, rig=rig, initial=Pose(pose.rotation, pose.translation, weights))

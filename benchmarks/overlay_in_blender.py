@@ -66,7 +66,7 @@ def median():
 
 
 def write_sidecar(path):
-    npz = harness.module("scene.npz")
+    npz = harness.module("scene.shot.npz")
     rng = random.Random(1)
     arrays = {
         "regions": npz.Array(["brows", "lips"], (2,)),

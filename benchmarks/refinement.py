@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.exported import ROOT, exported
-from solver_core.flow import DisFlow
-from solver_core.pose import Pose
+from solver_core.face.pose import Pose
+from solver_core.face.rig import Rig
+from solver_core.flow.dis import DisFlow
 from solver_core.report.compare import face_of, jitter, measure
-from solver_core.rig import Rig
 from solver_core.solve import prepare_context, solve
-from solver_core.stages.catalog import ALL, STAGES, Refine, Smooth
+from solver_core.stages.catalogue import ALL, STAGES, Refine, Smooth
 from solver_core.stages.context import CLOSES_EYE, Context
 from solver_core.stages.refine import refine
 from solver_core.stages.smooth import smooth
@@ -45,7 +45,9 @@ def opening(context: Context, pose: Pose) -> np.ndarray:
     """[N] millimetres between the lips."""
     rig, tie = context.rig, context.tie
     count = (len(pose), 2)
-    points = rig.sample(np.broadcast_to(tie.triangle[list(LIPS)], count), np.broadcast_to(tie.barycentric[list(LIPS)], (*count, 3)))  # fmt: skip
+    points = rig.sample(
+        np.broadcast_to(tie.triangle[list(LIPS)], count), np.broadcast_to(tie.barycentric[list(LIPS)], (*count, 3))
+    )
     upper, lower = points.local(pose.weights, pose.jaw).swapaxes(0, 1)
     return 1e3 * np.linalg.norm(upper - lower, axis=1)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from solver_core.color import srgb_encode
+from solver_core.color.srgb import srgb_encode
 from solver_core.render.kernels import blend_outline, encode, shade_centres
 from solver_core.render.raster import rasterise
 from solver_core.render.renderer import Renderer

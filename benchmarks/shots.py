@@ -64,13 +64,20 @@ def solve_and_score(  # one row
     environment = {**os.environ, "FACE_SOLVE_PYTHON": str(ROOT / ".venv" / "bin" / "python")}
     solved = subprocess.run(
         [BLENDER, tools / "solve_and_score.py", package, data, blend, *options],
-        env=environment, capture_output=True, text=True, check=False)  # fmt: skip
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     blend.with_suffix(".log").write_text(solved.stdout + solved.stderr)
     seconds = re.search(r"^SECONDS ([\d.]+)$", solved.stdout, re.MULTILINE)
     if not seconds:
         sys.exit(f"{name} failed:\n{(solved.stdout + solved.stderr)[-2000:]}")
     subprocess.run(
-        [BLENDER, tools / "score_scene.py", blend, data / "truth.npz", "--json", scores, *scoring], capture_output=True, check=True)  # fmt: skip
+        [BLENDER, tools / "score_scene.py", blend, data / "truth.npz", "--json", scores, *scoring],
+        capture_output=True,
+        check=True,
+    )
     result = json.loads(scores.read_text())
     return {**result["summary"], "seconds": float(seconds.group(1)) / len(result["frames"])}
 

@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.exported import ROOT, exported
 from solver_core.report.compare import face_of, measure
 from solver_core.solve import prepare_context
-from solver_core.stages.catalog import STAGES
+from solver_core.stages.catalogue import STAGES
 from solver_core.stages.fit import fit
 
 SHOTS = ("talk", "dressed")

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
+from solver_core.documents.shot import Shot
+from solver_core.face.pose import Pose
+from solver_core.face.rig import Rig, load_rig
 from solver_core.fit_rig import FittedRig
-from solver_core.pose import Pose
-from solver_core.rig import Rig, load_rig
-from solver_core.shot import Shot
 
 ROOT = Path(__file__).resolve().parents[1]
 DARK, RED, WHITE = (0.06, 0.04, 0.03), (0.42, 0.14, 0.12), (0.7, 0.7, 0.68)  # linear
@@ -30,12 +30,25 @@ def write_rig(path: Path, data: np.lib.npyio.NpzFile, *, painted: bool = False) 
     own = np.arange(len(names)) >= len(names) - len(identities)
     corners, sizes = data["poly_vertices"], data["poly_sizes"].astype(int)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    fans = [(corners[s], corners[s + i], corners[s + i + 1]) for s, n in zip(starts, sizes, strict=True) for i in range(1, n - 1)]  # fmt: skip
+    fans = [
+        (corners[s], corners[s + i], corners[s + i + 1])
+        for s, n in zip(starts, sizes, strict=True)
+        for i in range(1, n - 1)
+    ]
     colors = {"colors": paint(data)} if painted else {}
     np.savez(
-        path, **colors, neutral=data["neutral"], names=np.array(names), groups=np.array([grouped(name) for name in names]), triangles=np.array(fans),
-        deltas=np.concatenate([data["expression_deltas"], identities]).astype(np.float32), solved=~own, identity=own,
-        minimum=np.where(own, -IDENTITY_RANGE, 0.0), maximum=np.where(own, IDENTITY_RANGE, 1.0))  # fmt: skip
+        path,
+        **colors,
+        neutral=data["neutral"],
+        names=np.array(names),
+        groups=np.array([grouped(name) for name in names]),
+        triangles=np.array(fans),
+        deltas=np.concatenate([data["expression_deltas"], identities]).astype(np.float32),
+        solved=~own,
+        identity=own,
+        minimum=np.where(own, -IDENTITY_RANGE, 0.0),
+        maximum=np.where(own, IDENTITY_RANGE, 1.0),
+    )
     return load_rig(path)
 
 

@@ -15,7 +15,7 @@ from addon.overlay.curve_layout import (
     range_rectangles,
     rectangles,
 )
-from addon.scene.status import FIXED, SHOWN
+from addon.scene.results.status import FIXED, SHOWN
 
 bars_of = st.lists(
     st.builds(

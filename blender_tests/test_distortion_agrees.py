@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from solver_core.camera import Camera
-from solver_core.shot import load_shot
+from solver_core.camera.camera import Camera
+from solver_core.documents.shot import load_shot
 
 EDGE = 1.5  # pixels of the plate's border, where Blender's sampling fades
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from addon.overlay.marks import LINE, NO_REGION, REGION_COLORS, RING, Marks, landmark_marks, region_colors
 from addon.overlay.plate_place import place_frame, place_plate
 from addon.problem import FaceSolveProblem
-from addon.scene.camera_model import Backdrop, FrameFormat, Lens, intrinsics, plate_placement
-from addon.scene.sidecar import keep, open_sidecar
+from addon.scene.camera.camera_model import Backdrop, FrameFormat, Lens, intrinsics, plate_placement
+from addon.scene.results.sidecar import keep, open_sidecar
 from solver_core.networks.regions import PARTITION
 
 numbers = st.floats(-500, 500)

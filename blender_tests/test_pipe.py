@@ -45,7 +45,9 @@ def test_what_is_no_line_is_garbage_and_the_next_line_is_read(tmp_path, monkeypa
 
 
 def test_a_flood_without_an_end_does_not_hold_blender_up(tmp_path):
-    process = WorkerProcess([sys.executable, "-c", "import os\nwhile True: os.write(1, b'x' * 65536)"], tmp_path / "log", dict(os.environ))  # fmt: skip
+    process = WorkerProcess(
+        [sys.executable, "-c", "import os\nwhile True: os.write(1, b'x' * 65536)"], tmp_path / "log", dict(os.environ)
+    )
     took = []
     for _ in range(20):
         time.sleep(0.05)

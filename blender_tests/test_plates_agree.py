@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from blender_tests.conftest import VERSIONS, blender_command
-from solver_core.plates import open_plate
+from solver_core.footage.plates import open_plate
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "plates"))

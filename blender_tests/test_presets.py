@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addon.problem import FaceSolveProblem
-from addon.scene.preset import VERSION, Preset, read_preset, write_preset
-from addon.scene.shape_groups import group_of
-from addon.scene.shape_layout import Faults, Group, Layout, complete, faults, move, regroup
+from addon.scene.rig.shape_groups import group_of
+from addon.scene.rig.shape_layout import Faults, Group, Layout, complete, faults, move, regroup
+from addon.scene.setup.preset import VERSION, Preset, read_preset, write_preset
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 KEYS = st.sampled_from(["jawOpen", "mouthSmile_L", "mouthSmile_R", "browUp", "AU45", "Key 1", "ü"])

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from addon.problem import FaceSolveProblem
-from addon.scene.camera_model import Backdrop, FrameFormat, Lens, intrinsics, plate_placement, world_to_camera
-from addon.scene.npz import Array, read_npz, write_npz
-from addon.scene.plate_map import ClipTiming, ImageTiming, sequence_pattern
-from addon.scene.shape_groups import GROUPS, group_of, grouped, other_side
+from addon.scene.camera.camera_model import Backdrop, FrameFormat, Lens, intrinsics, plate_placement, world_to_camera
+from addon.scene.camera.plate_map import ClipTiming, ImageTiming, sequence_pattern
+from addon.scene.rig.shape_groups import GROUPS, group_of, grouped, other_side
+from addon.scene.shot.npz import Array, read_npz, write_npz
 from addon.wrapping import wrapped
 
 

@@ -6,8 +6,8 @@ import pytest
 from blender_tests.conftest import ROOT, python_with
 from demo import run as demo
 from demo.head import build
+from solver_core.documents.shot import load_shot
 from solver_core.networks import weights
-from solver_core.shot import load_shot
 
 # Largest error of a frame, twice what was measured. The whole shot is solved better (docs/benchmarks.md): four frames say less of light and skin.
 BOUNDS = {

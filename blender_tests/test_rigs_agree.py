@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from blender_tests.conftest import VERSIONS
-from solver_core.jaw import JawMotion
-from solver_core.pose import Pose
-from solver_core.shot import load_shot
+from solver_core.documents.shot import load_shot
+from solver_core.face.jaw import JawMotion
+from solver_core.face.pose import Pose
 
 METRES = 1e-5
 # held by the solver, moved by its driver: the artist is told

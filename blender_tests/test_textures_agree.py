@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from solver_core.shot import load_shot
+from solver_core.documents.shot import load_shot
 
 SIDE = 48  # quads, as in inside/show_textures.py
 TOLERANCE = 0.006  # of colours from 0.1 to 0.8

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from blender_tests.conftest import ROOT, VERSIONS
-from solver_core.plates import open_plate
+from solver_core.footage.plates import open_plate
 
 sys.path.insert(0, str(ROOT / "tests" / "plates"))
 

@@ -40,8 +40,12 @@ def tell(blender, story, addon, folder, pictures, size, timeout, environment=(),
             "LIBGL_ALWAYS_SOFTWARE": "1",
             **dict(environment),
         },
-        cwd=folder, capture_output=True, text=True, timeout=timeout, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
     (folder / "blender.log").write_text(done.stdout + done.stderr)
     if not report.exists():
         raise RuntimeError(f"Blender ended without a report:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")

@@ -46,9 +46,8 @@ def _globe(rings: list[Floats], first: Floats, last: Floats) -> tuple[Floats, li
 
 def eyeball() -> tuple[Floats, list[tuple[int, ...]]]:
     """The left eyeball, with a slight cornea, gazing forward."""
-    turn = (
-        -np.arange(EYE_SEGMENTS) * 2 * np.pi / EYE_SEGMENTS
-    )  # clockwise in (x, z), which is counter-clockwise from the front
+    # clockwise in (x, z), which is counter-clockwise from the front
+    turn = -np.arange(EYE_SEGMENTS) * 2 * np.pi / EYE_SEGMENTS
     rings = []
     for degrees in EYE_RINGS:
         a = np.radians(degrees)
@@ -84,9 +83,8 @@ def teeth(root: float, edge: float, front: float) -> tuple[Floats, list[tuple[in
     arch = np.stack([24.0 * np.sin(a), front - 38.0 * (1 - np.cos(a))], 1)
     normal = np.stack([np.sin(a) / 24.0, np.cos(a) / 38.0], 1)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    phase = (
-        np.abs(((np.arange(TEETH_COLUMNS + 1) / TOOTH + 0.0) % 1.0) - 0.5) * 2
-    )  # 1 between teeth, 0 in a tooth's middle
+    # 1 between teeth, 0 in a tooth's middle
+    phase = np.abs(((np.arange(TEETH_COLUMNS + 1) / TOOTH + 0.0) % 1.0) - 0.5) * 2
     gap = phase**4
     up = np.sign(root - edge)
     height = abs(root - edge)

@@ -11,11 +11,11 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.pose import Pose
+from solver_core.documents.shot import Shot
+from solver_core.face.pose import Pose
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import sh_basis, vertex_normals
 from solver_core.report.compare import MEASURES
-from solver_core.shot import Shot
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from solver_core.errors import FaceSolveError
-from solver_core.pose import Pose
+from solver_core.common.errors import FaceSolveError
+from solver_core.documents.shot import Shot, load_shot
+from solver_core.face.pose import Pose
 from solver_core.report import compare
-from solver_core.shot import Shot, load_shot
 
 from .head import Head, build, grid_lines
 from .performance import FRAMES, START

@@ -50,14 +50,20 @@ def tell(scene: Path, pictures: Path, folder: Path) -> None:
     package = build(folder / "dist")[1]
     environment = {
         **os.environ,
-        "FACE_SOLVE_PYTHON": sys.executable, "FACE_SOLVE_PICTURES": str(pictures), "FACE_SOLVE_SCENE": str(scene),
-        "BLENDER_USER_SCRIPTS": str(folder / "scripts"), "BLENDER_USER_CONFIG": str(folder / "config"),
-        "XDG_DATA_HOME": str(folder / "data"), "LIBGL_ALWAYS_SOFTWARE": "1",
-    }  # fmt: skip
+        "FACE_SOLVE_PYTHON": sys.executable,
+        "FACE_SOLVE_PICTURES": str(pictures),
+        "FACE_SOLVE_SCENE": str(scene),
+        "BLENDER_USER_SCRIPTS": str(folder / "scripts"),
+        "BLENDER_USER_CONFIG": str(folder / "config"),
+        "XDG_DATA_HOME": str(folder / "data"),
+        "LIBGL_ALWAYS_SOFTWARE": "1",
+    }
     subprocess.run(
         [*screen, *window, "--python", str(STORY), "--", str(package), str(folder), str(report)],
-        env=environment, cwd=ROOT, check=True,
-    )  # fmt: skip
+        env=environment,
+        cwd=ROOT,
+        check=True,
+    )
     wrong = {step: trace for step, trace in json.loads(report.read_text()).items() if trace}
     if wrong:
         raise SystemExit("\n".join(f"{step}: {trace}" for step, trace in wrong.items()))

@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from solver_core.arrays import Floats, Ints, spread
-from solver_core.errors import FaceSolveError
-from solver_core.files import replacing
-from solver_core.listener import Listener, Progress
-from solver_core.networks.flow.registry import flow_network
+from solver_core.common.arrays import Floats, Ints, spread
+from solver_core.common.errors import FaceSolveError
+from solver_core.common.files import replacing
+from solver_core.documents.shot import Shot, load_shot
+from solver_core.face.landmark_embedding import tie_landmarks
+from solver_core.flow.networks.registry import flow_network
 from solver_core.networks.registry import face_detector
-from solver_core.shot import Shot, load_shot
+from solver_core.service.listener import Listener, Progress
 from solver_core.solve import no_face, prepare_context
-from solver_core.stages.catalog import STAGES, Fit, Step
+from solver_core.stages.catalogue import STAGES, Fit, Step
 from solver_core.stages.context import Context
 from solver_core.stages.fit import fit
-from solver_core.stages.together import at_rest, hear_landmarks, hear_render, solve_together
-from solver_core.tie import tie_landmarks
+from solver_core.stages.shared.shared_solve import at_rest, hear_landmarks, hear_render, solve_together
 
 LOOKED_AT, CHOSEN, MOST = 24, 8, 32  # frames: looked at over the shot, taken of those, and allowed to an artist
 TURN = np.radians(10.0)  # of the head, that makes two frames as different as the first and the last one of the shot
@@ -57,8 +57,15 @@ class FittedRig:
         try:
             with replacing(path) as file:
                 np.savez_compressed(
-                    file, names=np.array(self.names, np.str_), weights=self.weights, cameras=np.array(self.cameras, np.str_),
-                    focal=self.focal, frames=self.frames, error_px=np.array(self.error_px), settings=np.array(json.dumps(self.settings)))  # fmt: skip
+                    file,
+                    names=np.array(self.names, np.str_),
+                    weights=self.weights,
+                    cameras=np.array(self.cameras, np.str_),
+                    focal=self.focal,
+                    frames=self.frames,
+                    error_px=np.array(self.error_px),
+                    settings=np.array(json.dumps(self.settings)),
+                )
         except OSError as error:
             raise FaceSolveError(
                 f"The fitted rig cannot be written to {path}: {error.strerror or error}.",
@@ -124,9 +131,14 @@ def _fitted(context: Context, step: Callable[[str, int, int], bool], *, focal: b
     context.tie = tie_landmarks(rig.as_actor(weights), context.network, face_detector(shot.settings.detector))
     after = _run(context, STAGES["expression"][-1:])
     return FittedRig(
-        tuple(rig.names[k] for k in rig.fittable), weights[rig.fittable], tuple(view.camera.name for view in context.views), np.exp(zoom),
-        context.shot.frames, (float(np.nanmedian(before)), float(np.nanmedian(after))),
-        {**asdict(shot.settings), "focal": focal, "shot": str(shot.folder.resolve())})  # fmt: skip
+        tuple(rig.names[k] for k in rig.fittable),
+        weights[rig.fittable],
+        tuple(view.camera.name for view in context.views),
+        np.exp(zoom),
+        context.shot.frames,
+        (float(np.nanmedian(before)), float(np.nanmedian(after))),
+        {**asdict(shot.settings), "focal": focal, "shot": str(shot.folder.resolve())},
+    )
 
 
 def choose(context: Context) -> Ints:

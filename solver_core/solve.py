@@ -12,34 +12,34 @@ from pathlib import Path
 import numpy as np
 
 from solver_core import protocol
-from solver_core.appearance import Appearance, albedo_of
-from solver_core.arrays import Bools, Floats, Ints
-from solver_core.errors import FaceSolveError
-from solver_core.flow import FlowNetwork
-from solver_core.head_parts import head_parts
-from solver_core.journal import Journal
-from solver_core.listener import FrameResult, Listener, Progress
-from solver_core.networks.flow.registry import flow_network
+from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.common.errors import FaceSolveError
+from solver_core.documents.journal import Journal
+from solver_core.documents.overlay import Overlay, overlay_path
+from solver_core.documents.shot import Shot, load_shot
+from solver_core.documents.solution import Solution, empty_solution
+from solver_core.face.head_parts import head_parts
+from solver_core.face.landmark_embedding import tie_landmarks
+from solver_core.flow.dis import FlowNetwork
+from solver_core.flow.networks.registry import flow_network
+from solver_core.footage.views import NOT_LOOKED_AT, View, observe
+from solver_core.look.appearance import Appearance, albedo_of
 from solver_core.networks.registry import face_detector, landmark_layout, landmark_network
-from solver_core.overlay import Overlay, overlay_path
 from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import shadow_transfer
-from solver_core.shot import Shot, load_shot
-from solver_core.solution import Solution, empty_solution
-from solver_core.stages.catalog import SOLVE_SHOT, Deep, Fill, Fit, Refine, Scan, Smooth, Step, chosen
+from solver_core.service.listener import FrameResult, Listener, Progress
+from solver_core.stages.catalogue import SOLVE_SHOT, Deep, Fill, Fit, Refine, Scan, Smooth, Step, chosen
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.deep import deep_round, landmark_error
 from solver_core.stages.fit import fit
-from solver_core.stages.gaps import mark
 from solver_core.stages.infill import infill
-from solver_core.stages.joins import join
-from solver_core.stages.light import estimate_lights
 from solver_core.stages.refine import refine, refined_frames
 from solver_core.stages.scan import scan
+from solver_core.stages.shared.gaps import mark
+from solver_core.stages.shared.joins import join
+from solver_core.stages.shared.light import estimate_lights
 from solver_core.stages.smooth import smooth
 from solver_core.stages.stage_file import read_stages, unknown_keys
-from solver_core.tie import tie_landmarks
-from solver_core.views import NOT_LOOKED_AT, View, observe
 
 # expected seconds a frame, for the time left
 SEEING, JUDGING = 0.15, 0.1
@@ -134,7 +134,9 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
     stages = stages_of(shot)
     if shot.held_mask.all():
         raise FaceSolveError(
-            "There is no frame to solve: all are locked, or neighbours of the part to solve.", "Unlock some, or take a longer range.")  # fmt: skip
+            "There is no frame to solve: all are locked, or neighbours of the part to solve.",
+            "Unlock some, or take a longer range.",
+        )
     flow = flow_network(shot.settings.flow, shot.settings.device)
     for sentence in [*shot.notes, *(unknown_keys(stages, shot.rig) if shot.stage_file else [])]:
         listener.warning(sentence)
@@ -231,8 +233,17 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
     shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles) if going else None
     nowhere = np.zeros(count, bool)
     context = Context(
-        shot, network, network.layout, tie, views, Renderer(shot.rig.triangles, appearance.albedo, shadow),
-        appearance, shot.start(), fill=nowhere, known=nowhere)  # fmt: skip
+        shot,
+        network,
+        network.layout,
+        tie,
+        views,
+        Renderer(shot.rig.triangles, appearance.albedo, shadow),
+        appearance,
+        shot.start(),
+        fill=nowhere,
+        known=nowhere,
+    )
     context.leave_out_behind()
     return context
 
@@ -396,5 +407,16 @@ class _Run:
         solution, pose = self.solution, self.context.pose[np.array([i])]
         solution.status[i], solution.error_px[i], solution.reason[i] = status, error, reason
         solution.pose.assign(np.array([i]), pose)
-        self.listener.frame(FrameResult(
-            int(solution.frames[i]), status, error, pose.rotation[0], pose.translation[0], pose.weights[0], stage, reason, pose.jaw))  # fmt: skip
+        self.listener.frame(
+            FrameResult(
+                int(solution.frames[i]),
+                status,
+                error,
+                pose.rotation[0],
+                pose.translation[0],
+                pose.weights[0],
+                stage,
+                reason,
+                pose.jaw,
+            )
+        )

@@ -11,12 +11,12 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from demo import head as heads
-from solver_core.camera import Camera
-from solver_core.jaw import JawBone, JawMotion
-from solver_core.pose import Pose
+from solver_core.camera.camera import Camera
+from solver_core.face.jaw import JawBone, JawMotion
+from solver_core.face.pose import Pose
+from solver_core.face.rig import Rig
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import vertex_normals
-from solver_core.rig import Rig
 
 WIDTH, HEIGHT = 480, 360
 START = 1001
@@ -34,8 +34,18 @@ def demo_rig() -> Rig:
     count = len(head.names)
     groups = tuple(next(g for start, g in GROUPS.items() if name.startswith(start)) for name in head.names)
     return Rig(
-        head.vertices, head.triangles, head.names, head.deltas, np.zeros(count), np.ones(count), groups,
-        np.ones(count, bool), np.ones(count), np.ones(3), head.colors)  # fmt: skip
+        head.vertices,
+        head.triangles,
+        head.names,
+        head.deltas,
+        np.zeros(count),
+        np.ones(count),
+        groups,
+        np.ones(count, bool),
+        np.ones(count),
+        np.ones(3),
+        head.colors,
+    )
 
 
 def with_jaw_bone(rig: Rig) -> Rig:
@@ -62,10 +72,20 @@ def write_rig(folder: Path, rig: Rig) -> None:
     """rig.npz as the add-on writes it."""
     jaw = {} if rig.jaw is None else {"jaw_weight": rig.jaw.weight, "jaw_rest": rig.jaw.rest}
     np.savez(
-        folder / "rig.npz", neutral=rig.neutral, triangles=rig.triangles, names=np.array(rig.names), deltas=rig.deltas,
-        minimum=rig.minimum.astype(np.float32), maximum=rig.maximum.astype(np.float32), groups=np.array(rig.groups),
-        solved=rig.solved, strength=rig.strength.astype(np.float32), scale=rig.scale.astype(np.float32),
-        colors=np.column_stack([rig.colors, np.ones(len(rig.neutral))]).astype(np.float32), **jaw)  # fmt: skip
+        folder / "rig.npz",
+        neutral=rig.neutral,
+        triangles=rig.triangles,
+        names=np.array(rig.names),
+        deltas=rig.deltas,
+        minimum=rig.minimum.astype(np.float32),
+        maximum=rig.maximum.astype(np.float32),
+        groups=np.array(rig.groups),
+        solved=rig.solved,
+        strength=rig.strength.astype(np.float32),
+        scale=rig.scale.astype(np.float32),
+        colors=np.column_stack([rig.colors, np.ones(len(rig.neutral))]).astype(np.float32),
+        **jaw,
+    )
 
 
 def looking(eye: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -81,8 +101,12 @@ def camera(name: str, count: int, where: tuple[float, float, float], drift: floa
     """A camera that moves a little in every frame."""
     eyes = np.array(where) + drift * np.arange(count)[:, None] * [1.0, 0.3, 0.5]
     return Camera(
-        name, WIDTH, HEIGHT, np.tile([820.0, 820.0, 238.0, 183.0], (count, 1)),
-        np.stack([looking(eye, np.array([0, 0, 0.0])) for eye in eyes]))  # fmt: skip
+        name,
+        WIDTH,
+        HEIGHT,
+        np.tile([820.0, 820.0, 238.0, 183.0], (count, 1)),
+        np.stack([looking(eye, np.array([0, 0, 0.0])) for eye in eyes]),
+    )
 
 
 def performance(rig: Rig, count: int) -> Pose:
@@ -91,9 +115,12 @@ def performance(rig: Rig, count: int) -> Pose:
     turn = Rotation.from_euler("ZXY", np.stack([14 * np.sin(3 * t), 6 * t - 3, 4 * np.cos(2 * t)], 1), degrees=True)
     weights = np.zeros((count, len(rig.names)))
     for name, curve in (
-        ("jawOpen", 0.6 * t), ("mouthSmile_L", 0.7 * (1 - t)), ("mouthSmile_R", 0.6 * (1 - t)),
-        ("browInnerUp_L", 0.5 * t), ("browInnerUp_R", 0.5 * t),
-    ):  # fmt: skip
+        ("jawOpen", 0.6 * t),
+        ("mouthSmile_L", 0.7 * (1 - t)),
+        ("mouthSmile_R", 0.6 * (1 - t)),
+        ("browInnerUp_L", 0.5 * t),
+        ("browInnerUp_R", 0.5 * t),
+    ):
         weights[:, rig.names.index(name)] = curve
     return Pose(turn.as_matrix(), np.stack([0.02 * t, 0.01 - 0.02 * t, 0.008 * t], 1), weights)
 
@@ -141,23 +168,40 @@ def write_shot(
             shown = plate[:, -60:].mean((0, 1), keepdims=True) * np.ones_like(plate) if i in faceless else plate
             data = (shown * 255 + 0.5).astype(np.uint8)[..., ::-1]
             cv2.imwrite(str(folder / view.name / f"{frames[i]}.png"), data)
-        entries.append({
-            "name": view.name, "width": view.width, "height": view.height, "intrinsics": view.intrinsics.tolist(),
-            "world_to_camera": view.world_to_camera.tolist(), "distortion": None,
-            "plate": {
-                "kind": "sequence", "path": str(folder / view.name / "{frame:04d}.png"), "frames": frames.tolist(),
-                "colorspace": "sRGB"},
-        })  # fmt: skip
+        entries.append(
+            {
+                "name": view.name,
+                "width": view.width,
+                "height": view.height,
+                "intrinsics": view.intrinsics.tolist(),
+                "world_to_camera": view.world_to_camera.tolist(),
+                "distortion": None,
+                "plate": {
+                    "kind": "sequence",
+                    "path": str(folder / view.name / "{frame:04d}.png"),
+                    "frames": frames.tolist(),
+                    "colorspace": "sRGB",
+                },
+            }
+        )
     start = Rotation.from_euler("ZXY", [5, -4, 3], degrees=True).as_matrix()
     document = {
-        "schema": 1, "name": "little", "frames": frames.tolist(), "fps": 24.0, "cameras": entries, "rig": "rig.npz",
+        "schema": 1,
+        "name": "little",
+        "frames": frames.tolist(),
+        "fps": 24.0,
+        "cameras": entries,
+        "rig": "rig.npz",
         "initial": {
             "rotation": np.tile(start.ravel(), (count, 1)).tolist(),
             "translation": np.tile([0.03, -0.02, 0.02], (count, 1)).tolist(),
-            "weights": np.zeros((count, len(rig.names))).tolist()},
-        "locked": [], "infill_ranges": [], "stages": None,
+            "weights": np.zeros((count, len(rig.names))).tolist(),
+        },
+        "locked": [],
+        "infill_ranges": [],
+        "stages": None,
         "settings": {"landmarks": "facemesh", "refinement": 0.0, "device": "cpu"},
-    }  # fmt: skip
+    }
     (folder / "shot.json").write_text(json.dumps(document))
     return LittleShot(folder, rig, truth, cameras, frames)
 

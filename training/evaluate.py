@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from solver_core.flow import FlowNetwork
-from solver_core.networks.flow.network import TorchFlow
-from solver_core.networks.flow.own import FACTOR, Own
-from solver_core.networks.flow.registry import flow_network
+from solver_core.flow.dis import FlowNetwork
+from solver_core.flow.networks.network import TorchFlow
+from solver_core.flow.networks.own import FACTOR, Own
+from solver_core.flow.networks.registry import flow_network
 from training.heads import Mesh
 from training.pairs import Pair, face_pair, textured_pair
 
@@ -80,7 +80,10 @@ def main() -> None:
         for network in networks:
             found, seconds = errors(network, pairs)
             means, every = [np.mean(e) for e in found if len(e)], np.concatenate(found)
-            print(f"| {kind} | {network.name} | {np.mean(means):.2f} | {np.median(means):.2f} | {np.percentile(every, 95):.2f} | {np.mean(every > FAR):.1%} | {seconds:.3f} |", flush=True)  # fmt: skip
+            print(
+                f"| {kind} | {network.name} | {np.mean(means):.2f} | {np.median(means):.2f} | {np.percentile(every, 95):.2f} | {np.mean(every > FAR):.1%} | {seconds:.3f} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from solver_core.networks.flow.own import Own
+from solver_core.flow.networks.own import Own
 
 
 def export(checkpoint: Path, out: Path) -> str:

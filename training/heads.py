@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from demo import head as heads
 from demo.paint import SKIN
-from solver_core.color import srgb_decode
+from solver_core.color.srgb import srgb_decode
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import vertex_normals
 from training.textures import Generator
@@ -65,7 +65,7 @@ class Filmed:
 
 def film(
     rng: Generator, size: int, reach: float, backgrounds: np.ndarray, mesh: Mesh, *, alike: bool = False
-) -> Filmed:  # fmt: skip
+) -> Filmed:
     """The head before two backgrounds [2,S,S,3] (display values), moving by about `reach` pixels; its flow is that of its surface.
 
     `alike`: with the same skin and light in both; otherwise they differ as a render and a plate do.
@@ -93,13 +93,26 @@ def film(
     plain = rng.random() < 0.3 and not alike  # the first is the render of a rig without colours
     skin = np.full_like(mesh.colors, 1) * (SKIN * np.exp(rng.normal() * 0.3) if rng.random() < 0.7 else 0.3)
     light = _light(rng)
-    lights = np.stack([light, light * rng.uniform(0.8, 1.25) + 0.12 * light[0].mean() * rng.normal(size=(9, 1)) * (rng.random() < 0.5)])  # fmt: skip
+    lights = np.stack(
+        [
+            light,
+            light * rng.uniform(0.8, 1.25) + 0.12 * light[0].mean() * rng.normal(size=(9, 1)) * (rng.random() < 0.5),
+        ]
+    )
     if alike:
         lights[1] = lights[0]
     masks, triangles, barycentric = [], [], []
     for i in range(2):
         renderer = Renderer(mesh.triangles, skin if plain and i == 0 else mesh.colors)
-        shown = renderer.render(points[i : i + 1], depth[i : i + 1], normals[i : i + 1], lights[i], srgb_decode(backgrounds[i : i + 1]), size, size)  # fmt: skip
+        shown = renderer.render(
+            points[i : i + 1],
+            depth[i : i + 1],
+            normals[i : i + 1],
+            lights[i],
+            srgb_decode(backgrounds[i : i + 1]),
+            size,
+            size,
+        )
         fragments = shown.fragments
         pictures.append(shown.image[0])
         masks.append(fragments.mask[0])
@@ -136,6 +149,11 @@ def _light(rng: Generator) -> np.ndarray:
     light = np.zeros((9, 3))
     light[0] = ambient * tint
     heading = rng.normal(size=3)
-    light[1:4] = (heading / np.linalg.norm(heading))[:, None] * rng.uniform(0.1, 0.6) * ambient * np.exp(rng.normal(size=3) * 0.1)  # fmt: skip
+    light[1:4] = (
+        (heading / np.linalg.norm(heading))[:, None]
+        * rng.uniform(0.1, 0.6)
+        * ambient
+        * np.exp(rng.normal(size=3) * 0.1)
+    )
     light[4:] = rng.normal(size=(5, 1)) * 0.08 * ambient
     return light

@@ -51,7 +51,9 @@ def _patches(rng: Generator, size: int) -> np.ndarray:
         centre, reach = rng.uniform(0, size, 2), size * rng.uniform(0.02, 0.3)
         if rng.random() < 0.5:
             axes = tuple(int(v) for v in rng.uniform(0.2, 1, 2) * reach + 1)
-            cv2.ellipse(canvas, tuple(int(v) for v in centre), axes, rng.uniform(0, 360), 0, 360, colour, -1, cv2.LINE_AA)  # fmt: skip
+            cv2.ellipse(
+                canvas, tuple(int(v) for v in centre), axes, rng.uniform(0, 360), 0, 360, colour, -1, cv2.LINE_AA
+            )
         else:
             corners = (centre + rng.uniform(-reach, reach, (rng.integers(3, 7), 2))).astype(np.int32)
             cv2.fillPoly(canvas, [corners], colour, cv2.LINE_AA)
@@ -107,9 +109,13 @@ def moving(rng: Generator, size: int, reach: float, cover: np.ndarray | None = N
     inside = slice(margin, -margin)
     everywhere = np.ones((size, size), np.float32)
     return Layer(
-        texture[inside, inside], np.clip(second, 0, 1),
-        everywhere if cover is None else cover, everywhere if cover is None else np.clip(cover_second, 0, 1),
-        forward, backward)  # fmt: skip
+        texture[inside, inside],
+        np.clip(second, 0, 1),
+        everywhere if cover is None else cover,
+        everywhere if cover is None else np.clip(cover_second, 0, 1),
+        forward,
+        backward,
+    )
 
 
 def invert(backward: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from solver_core.networks.flow.own import Own
+from solver_core.flow.networks.own import Own
 from training.pairs import Pair, face_pair, textured_pair
 
 DRAWN, SHOWN = 208, 176  # pixels a side of a pair, and of the part of it that one step sees
@@ -103,7 +103,9 @@ def train(checkpoint: Path, steps: int) -> Own:
         for group in optimiser.param_groups:
             group["lr"] = float(RATE * ratio)
         optimiser.zero_grad()
-        loss = loss_of(network, *(part.contiguous(memory_format=torch.channels_last) if part.ndim == 4 else part for part in batch))  # fmt: skip
+        loss = loss_of(
+            network, *(part.contiguous(memory_format=torch.channels_last) if part.ndim == 4 else part for part in batch)
+        )
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         if torch.isfinite(norm):
@@ -113,7 +115,10 @@ def train(checkpoint: Path, steps: int) -> Own:
             part = checkpoint.with_suffix(".part")
             torch.save({"network": network.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}, part)
             part.replace(checkpoint)
-            print(f"step {step + 1}: loss {np.mean(recent):.4f}, {(time.monotonic() - began) / len(recent):.2f} s a step", flush=True)  # fmt: skip
+            print(
+                f"step {step + 1}: loss {np.mean(recent):.4f}, {(time.monotonic() - began) / len(recent):.2f} s a step",
+                flush=True,
+            )
             recent, began = [], time.monotonic()
     return network
 

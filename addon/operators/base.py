@@ -9,7 +9,7 @@ from typing import Callable, Set
 import bpy
 
 from ..problem import FaceSolveProblem
-from ..scene import fixes
+from ..scene.keys import fixes
 
 
 def chosen_path(filepath: str) -> Path:

@@ -9,8 +9,8 @@ from bpy.props import StringProperty
 
 from .. import session
 from ..preferences import preferences
-from ..scene.shot import write_shot
-from ..scene.solution import import_solution
+from ..scene.results.solution import import_solution
+from ..scene.shot.export import write_shot
 from .base import chosen_path, reports_problems
 
 

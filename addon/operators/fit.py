@@ -11,10 +11,10 @@ from bpy.props import BoolProperty, StringProperty
 from .. import protocol, session
 from ..fitting import FitSession, check_fit
 from ..preferences import preferences, solver_python
-from ..scene.folders import work_folder
-from ..scene.frame_list import read_frames
-from ..scene.rig import check_face
-from ..scene.shot import write_shot
+from ..scene.rig.mesh import check_face
+from ..scene.shot.export import write_shot
+from ..scene.shot.folders import work_folder
+from ..scene.shot.frame_list import read_frames
 from .base import reports_problems
 from .solve import go_on
 

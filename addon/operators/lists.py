@@ -9,7 +9,7 @@ from bpy.props import EnumProperty, IntProperty
 
 from ..problem import FaceSolveProblem
 from ..scene import infill
-from ..scene.setup import find_range
+from ..scene.setup.find import find_range
 from .base import reports_problems
 
 

@@ -9,9 +9,9 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ..problem import FaceSolveProblem
-from ..scene.folders import preset_folder
-from ..scene.preset import read_preset, write_preset
-from ..scene.preset_settings import apply_preset, take_preset
+from ..scene.setup.preset import read_preset, write_preset
+from ..scene.setup.preset_settings import apply_preset, take_preset
+from ..scene.shot.folders import preset_folder
 from .base import chosen_path, reports_problems
 
 

@@ -9,8 +9,8 @@ from bpy.props import BoolProperty, EnumProperty
 
 from ..overlay import error_curve
 from ..problem import FaceSolveProblem
-from ..scene.lock import lock, unlock
-from ..scene.results import bad_frames, step
+from ..scene.keys.lock import lock, unlock
+from ..scene.results.verdicts import bad_frames, step
 from .base import reports_problems
 
 

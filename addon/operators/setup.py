@@ -7,9 +7,9 @@ from typing import Set
 import bpy
 
 from ..problem import FaceSolveProblem
-from ..scene.jaw import carry, chosen_jaw
-from ..scene.rig import check_face
-from ..scene.setup import set_up
+from ..scene.rig.jaw import carry, chosen_jaw
+from ..scene.rig.mesh import check_face
+from ..scene.setup.find import set_up
 from .base import reports_problems
 
 

@@ -8,10 +8,10 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ..problem import FaceSolveProblem
-from ..scene.rig import check_face, key_blocks, solvable_keys
-from ..scene.shape_groups import other_side
-from ..scene.shape_layout import complete, move
-from ..scene.shape_settings import active_key, fill_groups, read_layout, shown_keys, write_layout
+from ..scene.rig.mesh import check_face, key_blocks, solvable_keys
+from ..scene.rig.shape_groups import other_side
+from ..scene.rig.shape_layout import complete, move
+from ..scene.rig.shape_settings import active_key, fill_groups, read_layout, shown_keys, write_layout
 from .base import reports_problems
 
 

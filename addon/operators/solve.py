@@ -10,9 +10,9 @@ from bpy.props import IntProperty
 from .. import protocol, session
 from ..preferences import preferences, solver_python
 from ..problem import FaceSolveProblem
-from ..scene.folders import work_folder
 from ..scene.infill import Span, spans_to_solve
-from ..scene.shot import write_shot
+from ..scene.shot.export import write_shot
+from ..scene.shot.folders import work_folder
 from ..solving import Session
 from .base import reports_problems
 

@@ -10,7 +10,7 @@ from bpy.props import StringProperty
 from .. import compat, protocol, session, solver_state
 from ..preferences import preferences, solver_python
 from ..problem import FaceSolveProblem
-from ..scene.folders import user_cache
+from ..scene.shot.folders import user_cache
 from .base import reports_problems
 
 _ONLINE = "Turn on Allow Online Access in Preferences > System, or copy the files from another machine."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
 
 from .. import protocol
-from ..scene.status import FIXED
+from ..scene.results.status import FIXED
 
 Color = Tuple[float, float, float, float]
 Rect = Tuple[float, float, float, float]  # x, y, width, height in region pixels, origin at the bottom left

@@ -8,7 +8,7 @@ from typing import List, Optional, Tuple
 import bpy
 import gpu
 
-from ..scene.results import bad_frames, shown_status
+from ..scene.results.verdicts import bad_frames, shown_status
 from .curve_layout import Bar, Layout, Range, layout, range_rectangles, rectangles
 from .drawing import fill, interface_scale, rectangles_batch, text_width, write
 

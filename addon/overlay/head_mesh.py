@@ -9,7 +9,7 @@ from typing import Dict, List, Tuple
 import bpy
 import gpu
 
-from ..scene.rig import solvable_keys
+from ..scene.rig.mesh import solvable_keys
 from .shaders import grid, programs, vertices
 
 

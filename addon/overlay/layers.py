@@ -10,7 +10,7 @@ import bpy
 import gpu
 from mathutils import Matrix, Vector
 
-from ..scene.sidecar import Sidecar
+from ..scene.results.sidecar import Sidecar
 from . import head_mesh
 from .marks import Marks, landmark_marks, region_colors
 from .plate_place import Place

@@ -9,8 +9,8 @@ from typing import Dict, Optional, Tuple
 import bpy
 from bpy.app.handlers import persistent
 
-from ..scene.rig import is_mesh
-from ..scene.sidecar import Sidecar, open_sidecar
+from ..scene.results.sidecar import Sidecar, open_sidecar
+from ..scene.rig.mesh import is_mesh
 from .layers import FlowLayer, HeadLayer, LandmarkLayer, WipeLine
 from .view import View, view_of
 

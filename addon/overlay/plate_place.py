@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Sequence, Tuple
 
-from ..scene.camera_model import FrameFormat, Lens, frame_projection
+from ..scene.camera.camera_model import FrameFormat, Lens, frame_projection
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,12 @@ class Place:
 
     def clip(self, width: float, height: float) -> Tuple[float, float, float, float]:
         """The same to OpenGL's clip space (-1 to 1 over the region): scale x, scale y, offset x, offset y."""
-        return 2.0 * self.x_unit / width, 2.0 * self.y_unit / height, 2.0 * self.x / width - 1.0, 2.0 * self.y / height - 1.0  # fmt: skip
+        return (
+            2.0 * self.x_unit / width,
+            2.0 * self.y_unit / height,
+            2.0 * self.x / width - 1.0,
+            2.0 * self.y / height - 1.0,
+        )
 
 
 def place_plate(intrinsics: Sequence[float], window: Sequence[Sequence[float]], width: float, height: float) -> Place:

@@ -88,8 +88,14 @@ _Declared = Tuple[Tuple[str, str], ...]
 
 
 def _program(
-    name: str, vertex: str, fragment: str, attributes: _Declared, between: _Declared, constants: _Declared, image: str = ""
-) -> gpu.types.GPUShader:  # fmt: skip
+    name: str,
+    vertex: str,
+    fragment: str,
+    attributes: _Declared,
+    between: _Declared,
+    constants: _Declared,
+    image: str = "",
+) -> gpu.types.GPUShader:
     passed = gpu.types.GPUStageInterfaceInfo(f"face_solve_{name}")
     for kind, label in between:
         passed.smooth(kind, label)

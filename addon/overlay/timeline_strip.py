@@ -7,7 +7,7 @@ from typing import List, Optional, Tuple
 import bpy
 import gpu
 
-from ..scene.results import shown_status
+from ..scene.results.verdicts import shown_status
 from .curve_layout import COLORS, RANGE_HEIGHT, STATUS_HEIGHT, Color, Rect
 from .drawing import interface_scale, rectangles_batch
 from .error_curve import read_ranges

@@ -9,9 +9,9 @@ import bpy
 from mathutils import Matrix
 
 from ..problem import FaceSolveProblem
-from ..scene.camera_model import intrinsics
-from ..scene.plate import backdrop, background
-from ..scene.sampling import read_format, read_lens
+from ..scene.camera.camera_model import intrinsics
+from ..scene.camera.plate import backdrop, background
+from ..scene.shot.sampling import read_format, read_lens
 from .plate_place import Place, place_frame, place_plate
 
 

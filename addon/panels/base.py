@@ -8,7 +8,7 @@ import bpy
 
 from .. import compat, session
 from ..problem import ERROR, FaceSolveProblem, Problem
-from ..scene.results import bad_frames
+from ..scene.results.verdicts import bad_frames
 
 _ICONS = {"ERROR": "ERROR", "WARNING": "INFO", "INFO": "CHECKMARK"}
 

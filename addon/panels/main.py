@@ -9,8 +9,8 @@ import bpy
 from .. import compat, installation, session, solver_state
 from ..preferences import solver_python
 from ..problem import ERROR, FaceSolveProblem, Problem
-from ..scene.plate_watch import file_problems
-from ..scene.prechecks import prechecks
+from ..scene.camera.plate_watch import file_problems
+from ..scene.setup.prechecks import prechecks
 from ..solving import Session
 from .base import Tab, draw_failure, draw_problems
 

@@ -7,7 +7,7 @@ from typing import List, Tuple
 import bpy
 
 from .. import compat, protocol
-from ..scene.results import bad_frames, shown_status, worst_first
+from ..scene.results.verdicts import bad_frames, shown_status, worst_first
 from .base import Step
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import bpy
 
 from ..problem import FaceSolveProblem
-from ..scene.folders import preset_folder
-from ..scene.jaw import armature_modifiers
-from ..scene.plate import read_plate
-from ..scene.prechecks import is_there
+from ..scene.camera.plate import read_plate
+from ..scene.rig.jaw import armature_modifiers
+from ..scene.setup.prechecks import is_there
+from ..scene.shot.folders import preset_folder
 from .base import Step, below_its_name, is_free
 
 

@@ -7,9 +7,9 @@ from typing import List, Tuple
 import bpy
 
 from .. import compat
-from ..scene.rig import solvable_keys
-from ..scene.shape_groups import GROUPS, IDENTITY
-from ..scene.shape_settings import active_group, shown_keys
+from ..scene.rig.mesh import solvable_keys
+from ..scene.rig.shape_groups import GROUPS, IDENTITY
+from ..scene.rig.shape_settings import active_group, shown_keys
 from .base import Step, draw_last_run, is_free
 
 

@@ -9,7 +9,7 @@ import bpy
 from .. import compat
 from ..problem import ERROR, INFO, Problem
 from ..scene import infill
-from ..scene.needs import stage_needs
+from ..scene.setup.needs import stage_needs
 from .base import Step, draw_last_run, draw_problem, is_free
 
 

@@ -8,9 +8,9 @@ import bpy
 
 from .. import protocol
 from ..problem import ERROR, WARNING, FaceSolveProblem, Problem
-from .fixes import artists_frames, solved_channels
-from .results import bad_frames
-from .rig import check_face
+from .keys.fixes import artists_frames, solved_channels
+from .results.verdicts import bad_frames
+from .rig.mesh import check_face
 
 Span = Tuple[int, int]  # first and last frame, inclusive
 

@@ -23,9 +23,8 @@ _NAMES = ("python3.11", "python3.12", "python3.13", "python3", "python")
 _PYTHON_REMEDY = "Install Python 3.11 to 3.13, or choose one under Install With in the add-on's preferences."
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off")
 _MODULES = {"dlib": "dlib", "fan": "face_alignment"}
-FACE_ALIGNMENT = (
-    "face-alignment==1.5.0"  # alone: it asks for an OpenCV that overwrites the solver's (docs/dependencies.md)
-)
+# alone: it asks for an OpenCV that overwrites the solver's (docs/dependencies.md)
+FACE_ALIGNMENT = "face-alignment==1.5.0"
 _CREDENTIALS = re.compile(r"://[^/\s]*@")  # name and password in an index's address; pip itself prints them masked
 _TYPICAL_PACKAGES = 40.0  # pip does not say how many there will be
 

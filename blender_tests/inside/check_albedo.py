@@ -12,7 +12,7 @@ from harness import close, ready_scene
 
 def check_albedo_from_attribute_image_and_plain_colour():
     _scene, face, _camera = ready_scene()
-    read = harness.module("scene.albedo").read_albedo
+    read = harness.module("scene.rig.albedo").read_albedo
     folder = harness.FOLDER / "albedo"
     folder.mkdir(exist_ok=True)
     assert read(face, folder).arrays == {}
@@ -66,7 +66,7 @@ def check_albedo_from_attribute_image_and_plain_colour():
     bpy.ops.face_solve.export_shot(filepath=str(harness.FOLDER / "textured"))
     shot = json.loads((harness.FOLDER / "textured" / "shot.json").read_text())
     assert [os.path.dirname(one["path"]) for one in shot["textures"]] == [str(harness.FOLDER / "textured")]
-    arrays = harness.module("scene.npz").read_npz(harness.FOLDER / "textured" / "rig.npz")
+    arrays = harness.module("scene.shot.npz").read_npz(harness.FOLDER / "textured" / "rig.npz")
     count = len(face.data.loop_triangles)
     assert list(arrays["texture"].values) == [0] * count + [-1] * (arrays["triangles"].shape[0] - count)
     assert arrays["colors"].shape[0] == arrays["neutral"].shape[0]

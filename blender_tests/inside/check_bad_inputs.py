@@ -28,7 +28,7 @@ def check_setup_without_a_face():
 def check_no_shape_keys():
     scene, _face, _camera = ready_scene()
     scene.face_solve.face = harness.make_face("Plain", keys=())
-    warned = [str(one) for one in harness.module("scene.prechecks").prechecks(scene.face_solve)]
+    warned = [str(one) for one in harness.module("scene.setup.prechecks").prechecks(scene.face_solve)]
     assert "Plain has no shape keys: only its head is solved." in warned, warned
     assert solve() == {"FINISHED"}
 
@@ -127,7 +127,7 @@ def check_reference_frames_that_are_none():
 
 def check_frames_below_zero_and_ranges_are_read():
     scene, _face, _camera = ready_scene()
-    read, settings = harness.module("scene.frame_list").read_frames, scene.face_solve
+    read, settings = harness.module("scene.shot.frame_list").read_frames, scene.face_solve
     settings.frame_start = -12
     for text, frames in (
         ("", []),
@@ -278,7 +278,7 @@ def check_read_only_folder_falls_back_to_the_cache():
     else:
         _scene, _face, _camera = ready_scene(saved="blocked")
         (harness.FOLDER / "blocked").chmod(0o500)
-    folder, words = harness.module("scene.folders").work_folder(bpy.context.scene)
+    folder, words = harness.module("scene.shot.folders").work_folder(bpy.context.scene)
     assert "cache" in words, words
     assert str(folder).startswith(os.environ["XDG_CACHE_HOME"]), folder
     bpy.ops.face_solve.solve_shot()

@@ -17,7 +17,7 @@ def _pixel(row, extrinsics, point):
 
 
 def check_projection_equals_blenders_over_many_settings():
-    model = harness.module("scene.camera_model")
+    model = harness.module("scene.camera.camera_model")
     rng = random.Random(7)
     scene, _face, camera = harness.ready_scene()
     render, data = scene.render, camera.data
@@ -52,7 +52,7 @@ def check_projection_equals_blenders_over_many_settings():
 
 
 def check_frame_map_equals_blenders_over_many_settings():
-    plate_map = harness.module("scene.plate_map")
+    plate_map = harness.module("scene.camera.plate_map")
     scene, _face, camera = harness.ready_scene(duration=20)
     entry = camera.data.background_images[0]
     image, user = entry.image, entry.image_user
@@ -78,7 +78,7 @@ def check_frame_map_equals_blenders_over_many_settings():
 
 
 def check_sequence_numbers_are_the_last_digits_as_in_blender():
-    plate_map = harness.module("scene.plate_map")
+    plate_map = harness.module("scene.camera.plate_map")
     scene = harness.empty_scene()
     camera = harness.make_camera(plate="B", duration=3)
     user = camera.data.background_images[0].image_user

@@ -28,12 +28,12 @@ def _values(face):
 
 def _written(name):
     """An array of the rig.npz that was handed to the solver."""
-    folders = harness.module("scene.folders")
-    return harness.module("scene.npz").read_npz(folders.work_folder(bpy.context.scene)[0] / "rig.npz")[name].values
+    folders = harness.module("scene.shot.folders")
+    return harness.module("scene.shot.npz").read_npz(folders.work_folder(bpy.context.scene)[0] / "rig.npz")[name].values
 
 
 def check_names_that_are_the_actors_shape():
-    groups = harness.module("scene.shape_groups")
+    groups = harness.module("scene.rig.shape_groups")
     for name in ("identity000", "Identity_nose", "id_03", "ID.nose", "id7", "shape_001", "Shape12", "identityNose"):
         assert groups.group_of(name) == "identity", name
     for name in ("idle", "shapeShift", "mouthShape_1", "jawOpen", "hidden"):
@@ -112,7 +112,7 @@ def check_locking_a_frame_animates_no_identity_key():
     assert found(face.data.shape_keys, 'key_blocks["jawOpen"].value', 0) is not None
     assert found(face.data.shape_keys, 'key_blocks["id_jaw"].value', 0) is None
     bpy.ops.face_solve.solve_shot()
-    assert harness.module("scene.fixes").artists_frames(scene.face_solve) == {3}
+    assert harness.module("scene.keys.fixes").artists_frames(scene.face_solve) == {3}
     bpy.ops.face_solve.fit_rig()  # nothing of it is animated, so that it may be fitted again
 
 
@@ -130,7 +130,7 @@ def check_a_key_moved_to_the_group_identity():
     refused(bpy.ops.face_solve.fit_rig, "no identity shape keys")
     bpy.ops.face_solve.move_shape_key(key="custom", group="identity")
     bpy.ops.face_solve.export_shot(filepath=str(harness.FOLDER / "moved"))
-    arrays = harness.module("scene.npz").read_npz(harness.FOLDER / "moved" / "rig.npz")
+    arrays = harness.module("scene.shot.npz").read_npz(harness.FOLDER / "moved" / "rig.npz")
     assert list(map(bool, arrays["identity"].values)) == [False, True]
     assert list(map(bool, arrays["solved"].values)) == [True, False]
 

@@ -21,12 +21,12 @@ def _own(settings, start, end, enabled=True):
 
 
 def _shot(scene):
-    folder, _where = harness.module("scene.folders").work_folder(scene)
+    folder, _where = harness.module("scene.shot.folders").work_folder(scene)
     return json.loads((folder / "shot.json").read_text())
 
 
 def _values(face):
-    record = harness.module("scene.record")
+    record = harness.module("scene.keys.record")
     curves = [one.find() for one in [*record.pose_channels(face), *record.weight_channels(face).values()]]
     return [{round(point.co.x): point.co.y for point in curve.keyframe_points} for curve in curves if curve]
 
@@ -105,7 +105,7 @@ def check_one_range_or_all_are_solved_and_nothing_else_moves():
 def check_broken_ranges_are_said_before_work_starts_and_mended():
     scene, _face, _camera = ready_scene()
     settings = scene.face_solve
-    infill, prechecks = harness.module("scene.infill"), harness.module("scene.prechecks").prechecks
+    infill, prechecks = harness.module("scene.infill"), harness.module("scene.setup.prechecks").prechecks
     for start, end, word, mended in (
         (9, 4, "ends before", [(4, 9)]),
         (-3, 2, "reaches out", [(1, 2)]),
@@ -164,7 +164,7 @@ def check_ranges_come_from_the_timeline():
 def check_a_frame_changed_after_the_solve_is_an_anchor_whole():
     scene, face, _camera = ready_scene(saved="fixes")
     settings = scene.face_solve
-    fixes, results = harness.module("scene.fixes"), harness.module("scene.results")
+    fixes, results = harness.module("scene.keys.fixes"), harness.module("scene.results.verdicts")
     face.location.x = 0.7
     face.keyframe_insert("location", frame=5)  # a rough placement, before anything was solved
     with environment(FACE_SOLVE_FAULT="bad_frames"):
@@ -218,7 +218,7 @@ def check_a_key_that_is_not_solved_makes_no_anchor():
     face.data.shape_keys.key_blocks["jawOpen"].value = 0.4
     face.data.shape_keys.key_blocks["jawOpen"].keyframe_insert("value", frame=4)
     bpy.context.view_layer.update()
-    assert harness.module("scene.fixes").fixed_frames(settings) == set()
+    assert harness.module("scene.keys.fixes").fixed_frames(settings) == set()
 
 
 def check_an_imported_solution_keeps_a_fixed_frame_whole():
@@ -231,7 +231,7 @@ def check_an_imported_solution_keeps_a_fixed_frame_whole():
     before = _values(face)
     path = harness.FOLDER / "fixed" / "SOLUTION.npz"
     path.parent.mkdir(exist_ok=True)
-    harness.module("scene.npz").write_npz(path, harness.solution_arrays(face))
+    harness.module("scene.shot.npz").write_npz(path, harness.solution_arrays(face))
     bpy.ops.face_solve.import_solution(filepath=str(path))
     for was, now in zip(before, _values(face), strict=True):
         assert was[7] == now[7]

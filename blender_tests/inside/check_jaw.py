@@ -33,8 +33,8 @@ def turn_of(bone):
 
 def curves(owner):
     compat = harness.module("compat")
-    jaw = harness.module("scene.jaw").chosen_jaw(bpy.context.scene.face_solve)
-    channels = jaw.channels if owner == jaw.armature else harness.module("scene.record").pose_channels(owner)
+    jaw = harness.module("scene.rig.jaw").chosen_jaw(bpy.context.scene.face_solve)
+    channels = jaw.channels if owner == jaw.armature else harness.module("scene.keys.record").pose_channels(owner)
     return [compat.find_curve(owner, channel.data_path, channel.index) for channel in channels]
 
 
@@ -49,7 +49,7 @@ def known(frame):
 
 
 def shot_of(scene):
-    folder, _where = harness.module("scene.folders").work_folder(scene)
+    folder, _where = harness.module("scene.shot.folders").work_folder(scene)
     return json.loads((folder / "shot.json").read_text())
 
 
@@ -163,7 +163,7 @@ def check_what_is_wrong_with_the_bone_is_said():
 
 def check_what_is_solved_a_little_differently_is_said():
     scene, head, rig = ready()
-    prechecks = harness.module("scene.prechecks").prechecks
+    prechecks = harness.module("scene.setup.prechecks").prechecks
     assert not prechecks(scene.face_solve)
     head.modifiers[0].use_deform_preserve_volume = True
     rig.data.bones["jaw"].bbone_segments = 4
@@ -178,7 +178,9 @@ def check_the_armature_is_parented_by_a_button():
     rig.location = (0.1, 0.2, 0.3)
     bpy.context.view_layer.update()
     problem = next(
-        one for one in harness.module("scene.prechecks").prechecks(scene.face_solve) if "stay behind" in one.message
+        one
+        for one in harness.module("scene.setup.prechecks").prechecks(scene.face_solve)
+        if "stay behind" in one.message
     )
     before = rig.matrix_world.copy()
     assert problem.mend == "face_solve.carry_armature"
@@ -187,7 +189,7 @@ def check_the_armature_is_parented_by_a_button():
     assert rig.parent == head
     for row, wanted in zip(rig.matrix_world, before, strict=True):
         close(row, wanted, 1e-6)
-    assert not harness.module("scene.prechecks").prechecks(scene.face_solve)
+    assert not harness.module("scene.setup.prechecks").prechecks(scene.face_solve)
     bpy.ops.face_solve.solve_shot()
     assert keyed(rig) == list(FRAMES)
 
@@ -203,7 +205,7 @@ def check_a_face_that_moves_in_its_armature_is_refused():
 
 
 def check_the_bone_is_found_by_its_name_and_its_weights():
-    find = harness.module("scene.jaw").find_jaw
+    find = harness.module("scene.rig.jaw").find_jaw
     bones = dict.fromkeys(
         ("jaw.L", "DEF-Jaw", "jaw_upper", "Mandible", "head", "jaw"), ((0, 0, 0), (0, -0.1, 0), 0, None)
     )
@@ -245,8 +247,8 @@ def check_setup_again_leaves_the_bone_that_was_chosen():
 
 def check_a_solution_from_a_farm_moves_the_bone():
     scene, _head, rig = ready()
-    npz = harness.module("scene.npz")
-    names = list(harness.module("scene.rig").solvable_keys(scene.face_solve.face))
+    npz = harness.module("scene.shot.npz")
+    names = list(harness.module("scene.rig.mesh").solvable_keys(scene.face_solve.face))
     numbers = {"rotation": [], "translation": [], "jaw_rotation": [], "jaw_translation": []}
     for frame in FRAMES:
         for name, values in zip(numbers, (*known_motion(frame)[:2], *known_jaw(frame)), strict=True):
@@ -279,14 +281,14 @@ def check_a_solution_from_a_farm_moves_the_bone():
 
 def check_a_bone_that_is_gone_is_said():
     scene, _head, rig = ready()
-    plan = harness.module("scene.shot").write_shot(scene, harness.FOLDER / "gone")
+    plan = harness.module("scene.shot.export").write_shot(scene, harness.FOLDER / "gone")
     rig.data.bones["jaw"].name = "chin"
     result = harness.module("worker.job").FrameResult(
         1, "solved", 0.5, known_motion(1)[0], [0, 0, 0], [0.0] * len(plan.names)
     )
     said = ""
     try:
-        harness.module("scene.writer").write_frames(plan, {1: result}, [1])
+        harness.module("scene.keys.writer").write_frames(plan, {1: result}, [1])
     except harness.module("problem").FaceSolveProblem as problem:
         said = problem.message
     assert "jaw bone jaw of Rig is gone" in said, said

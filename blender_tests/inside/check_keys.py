@@ -11,7 +11,7 @@ from harness import close, environment, known_motion, ready_scene, refused
 
 
 def _curves(face):
-    record = harness.module("scene.record")
+    record = harness.module("scene.keys.record")
     return {
         channel.name: channel.find()
         for channel in [*record.pose_channels(face), *record.weight_channels(face).values()]
@@ -99,7 +99,7 @@ def check_changed_keys_become_anchors_and_survive_saving():
     assert next(item.status for item in scene.face_solve.results if item.frame == 7) == "locked"
     import json
 
-    folder, _where = harness.module("scene.folders").work_folder(scene)
+    folder, _where = harness.module("scene.shot.folders").work_folder(scene)
     shot = json.loads((folder / "shot.json").read_text())
     assert [one["frame"] for one in shot["locked"]] == [7]
     close(shot["locked"][0]["translation"], [0.07, 0.36, 0.123], 1e-6)
@@ -139,7 +139,7 @@ def check_locking_a_solved_frame_keeps_a_pose_without_a_key():
     scene, face, _camera = ready_scene()
     bpy.ops.face_solve.solve_shot()
     bpy.ops.face_solve.lock_frame()  # the head does not stand on its new keys yet, and nobody posed it
-    assert not harness.module("scene.fixes").fixed_frames(scene.face_solve), (
+    assert not harness.module("scene.keys.fixes").fixed_frames(scene.face_solve), (
         "a frame as solved is not the artist's pose"
     )
     scene.frame_set(8)
@@ -213,8 +213,8 @@ def check_200_frames_of_60_keys_take_less_than_a_second():
         face.shape_key_add(name=f"key{index}", from_mix=False)
     harness.make_camera(duration=200)
     bpy.ops.face_solve.setup_from_scene()
-    writer, job = harness.module("scene.writer"), harness.module("worker.job")
-    plan = harness.module("scene.shot").write_shot(scene, harness.FOLDER / "speed")
+    writer, job = harness.module("scene.keys.writer"), harness.module("worker.job")
+    plan = harness.module("scene.shot.export").write_shot(scene, harness.FOLDER / "speed")
     results = {}
     for frame in range(1, 201):
         rotation, translation, weight = known_motion(frame)
@@ -257,7 +257,7 @@ def check_an_action_shared_by_two_heads_keeps_them_apart():
 
 def check_deleted_face_while_running():
     _scene, _face, _camera = ready_scene()
-    writer = harness.module("scene.writer")
+    writer = harness.module("scene.keys.writer")
     write_frames = harness.module("solving").write_frames
 
     def deleted(*arguments):

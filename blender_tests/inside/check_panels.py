@@ -204,7 +204,7 @@ def check_what_was_deleted_is_said_before_a_solve():
     harness.delete(camera)
     listed = scene.face_solve.cameras[0]
     assert listed.camera is not None  # it lives on in the list
-    assert harness.module("scene.prechecks").enabled_cameras(scene.face_solve) == [second]
+    assert harness.module("scene.setup.prechecks").enabled_cameras(scene.face_solve) == [second]
     assert "Ready to solve" in drawn("main").labels
     harness.delete(second)
     page = drawn("main")

@@ -82,8 +82,10 @@ def check_extras_of_the_installation():
     with environment(XDG_DATA_HOME=str(harness.FOLDER / "data")):
         steps = installation.plan("", "cpu", "", preferences.extras)
     assert [step.title for step in steps if step.online] == [
-        "Installing what the solver needs", "Installing 3D-FAN", "Fetching the networks' weights",
-    ]  # fmt: skip
+        "Installing what the solver needs",
+        "Installing 3D-FAN",
+        "Fetching the networks' weights",
+    ]
     preferences.install_fan = preferences.install_dlib = False
 
 

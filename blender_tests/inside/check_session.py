@@ -23,7 +23,7 @@ def check_a_whole_session():
     settings = scene.face_solve
     with environment(FACE_SOLVE_FAULT="bad_frames"):
         bpy.ops.face_solve.solve_shot()
-    results = harness.module("scene.results")
+    results = harness.module("scene.results.verdicts")
     run = settings.runs["Solve Shot"]
     assert "Solved 9 of 12 frames" in run.text, run.text
     assert not run.failed
@@ -84,7 +84,7 @@ def check_marks_outrank_errors():
     refused(bpy.ops.face_solve.mark_frame, "has not been solved", mark="BAD")
     with environment(FACE_SOLVE_FAULT="bad_frames"):
         bpy.ops.face_solve.solve_shot()
-    bad = harness.module("scene.results").bad_frames
+    bad = harness.module("scene.results.verdicts").bad_frames
     settings = scene.face_solve
     for frame, mark in ((3, "GOOD"), (4, "BAD"), (2, "GOOD")):
         scene.frame_set(frame)
@@ -150,7 +150,7 @@ def check_cameras_are_added_and_taken_off():
 
 def check_what_is_wrong_names_the_operator_that_mends_it():
     scene = harness.empty_scene()
-    prechecks = harness.module("scene.prechecks").prechecks
+    prechecks = harness.module("scene.setup.prechecks").prechecks
     settings = scene.face_solve
     assert {problem.mend for problem in prechecks(settings)} == {"face_solve.setup_from_scene"}
     harness.make_face()

@@ -85,7 +85,7 @@ def check_setup_again_keeps_what_the_artist_chose():
     bpy.ops.face_solve.setup_from_scene()
     assert (settings.frame_start, settings.frame_end) == (3, 8)
     assert not any(item.enabled for item in settings.cameras)
-    problems = harness.module("scene.prechecks").prechecks(settings)
+    problems = harness.module("scene.setup.prechecks").prechecks(settings)
     assert [(one.message, one.mend) for one in problems] == [("No camera is chosen: all are switched off.", "")], (
         problems
     )
@@ -105,14 +105,14 @@ def check_a_head_without_shape_keys_is_placed():
         for stage in ("rigid_alignment", "dense_alignment", "solve_shot"):
             assert getattr(bpy.ops.face_solve, stage)() == {"FINISHED"}
             world_matches(scene, face)
-        assert not harness.module("scene.needs").stage_needs(settings, "dense_alignment")
-        (said,) = harness.module("scene.needs").stage_needs(settings, "expression")
+        assert not harness.module("scene.setup.needs").stage_needs(settings, "dense_alignment")
+        (said,) = harness.module("scene.setup.needs").stage_needs(settings, "expression")
         assert "no expression to solve" in said.message, said
         scene.frame_set(5)
         face.location.x += 0.1
         face.keyframe_insert("location", frame=5)
-        harness.module("scene.fixes").forget()
-        assert harness.module("scene.fixes").fixed_frames(settings) == {5}
+        harness.module("scene.keys.fixes").forget()
+        assert harness.module("scene.keys.fixes").fixed_frames(settings) == {5}
         scene.frame_set(7)
         bpy.ops.face_solve.lock_frame()
         bpy.ops.face_solve.solve_shot()
@@ -127,7 +127,7 @@ def check_a_head_without_shape_keys_is_placed():
         path = folder / "SOLUTION.npz"
         face.animation_data_clear()
         other = harness.make_face("Like", keys=())
-        harness.module("scene.npz").write_npz(path, harness.solution_arrays(other))
+        harness.module("scene.shot.npz").write_npz(path, harness.solution_arrays(other))
         bpy.ops.face_solve.import_solution(filepath=str(path))
         world_matches(scene, face, [frame for frame in range(1, 13) if frame != 7])
 
@@ -180,7 +180,7 @@ def check_nothing_is_done_to_a_face_that_was_deleted():
     scene, face, _camera = ready_scene()
     bpy.ops.face_solve.solve_shot()
     path = harness.FOLDER / "gone.npz"
-    harness.module("scene.npz").write_npz(path, harness.solution_arrays(face))
+    harness.module("scene.shot.npz").write_npz(path, harness.solution_arrays(face))
     settings = scene.face_solve
     settings.shape_groups.clear()
     harness.delete(face)

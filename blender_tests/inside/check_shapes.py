@@ -17,7 +17,7 @@ def _homes(settings):
 
 
 def _shown(settings):
-    shown = harness.module("scene.shape_settings").shown_keys(settings)
+    shown = harness.module("scene.rig.shape_settings").shown_keys(settings)
     return [block.name for block, one in zip(settings.face.data.shape_keys.key_blocks, shown, strict=True) if one]
 
 
@@ -47,7 +47,7 @@ def check_a_key_moves_with_its_other_side_and_stays_there():
     bpy.ops.face_solve.export_shot(filepath=str(folder))
     with (folder / "shot.json").open() as stream:
         assert json.load(stream)["settings"]["detector"] == "short_range"
-    arrays = harness.module("scene.npz").read_npz(folder / "rig.npz")
+    arrays = harness.module("scene.shot.npz").read_npz(folder / "rig.npz")
     by_key = dict(zip(arrays["names"].values, arrays["groups"].values, strict=True))
     assert by_key == _homes(settings)
     bpy.ops.face_solve.group_shape_keys()
@@ -60,7 +60,7 @@ def check_a_key_moves_with_its_other_side_and_stays_there():
 
 def check_contradictions_are_said_and_mended():
     settings = _arkit_scene()
-    prechecks = harness.module("scene.prechecks").prechecks
+    prechecks = harness.module("scene.setup.prechecks").prechecks
     assert prechecks(settings) == []
     settings.shape_groups["brows"].keys.add().name = "jawOpen"
     settings.shape_groups["brows"].keys.add().name = "gone"
@@ -75,9 +75,13 @@ def check_contradictions_are_said_and_mended():
     bpy.ops.face_solve.mend_groups()
     assert prechecks(settings) == []
     assert _homes(settings) == {
-        "jawOpen": "jaw", "mouthSmile_L": "mouth", "mouthSmile_R": "mouth",
-        "browInnerUp": "brows", "eyeBlinkLeft": "eyes", "eyeBlinkRight": "eyes",
-    }  # fmt: skip
+        "jawOpen": "jaw",
+        "mouthSmile_L": "mouth",
+        "mouthSmile_R": "mouth",
+        "browInnerUp": "brows",
+        "eyeBlinkLeft": "eyes",
+        "eyeBlinkRight": "eyes",
+    }
     assert settings.shape_groups["eyes"].strength == 0.5
 
 
@@ -128,8 +132,8 @@ def check_a_preset_carries_the_way_to_solve_to_another_face():
     settings.face = harness.make_face("Second", (*ARKIT[:3], "noseSneer_L"))
     settings.frame_start, settings.frame_end = 3, 7
     operators = harness.module("operators.presets")
-    lines = harness.module("scene.preset_settings").apply_preset(
-        settings, harness.module("scene.preset").read_preset(path.with_name("mine.json"))
+    lines = harness.module("scene.setup.preset_settings").apply_preset(
+        settings, harness.module("scene.setup.preset").read_preset(path.with_name("mine.json"))
     )
     assert len(lines) == 2, lines
     assert lines[0].startswith("Second has no shape keys "), lines
@@ -138,8 +142,11 @@ def check_a_preset_carries_the_way_to_solve_to_another_face():
     assert operators.FACE_SOLVE_OT_load_preset.bl_idname == "face_solve.load_preset"
     assert bpy.ops.face_solve.load_preset(filepath=str(path.with_name("mine.json"))) == {"FINISHED"}
     assert _homes(settings) == {
-        "jawOpen": "jaw", "mouthSmile_L": "cheeks", "mouthSmile_R": "cheeks", "noseSneer_L": "nose",
-    }  # fmt: skip
+        "jawOpen": "jaw",
+        "mouthSmile_L": "cheeks",
+        "mouthSmile_R": "cheeks",
+        "noseSneer_L": "nose",
+    }
     harness.close(settings.shape_groups["jaw"].strength, 0.3, 1e-6)
     assert (settings.landmarks, settings.detector) == ("FAN", "DLIB_CNN")
     harness.close((settings.refinement, settings.bad_error_px), (0.7, 4.5), 1e-6)
@@ -166,13 +173,17 @@ def check_wrong_presets_change_nothing():
     wrong.write_text('{"face_solve_preset": 99}')
     refused(bpy.ops.face_solve.load_preset, "Update the add-on", filepath=str(wrong))
     assert _homes(settings) == before
-    wrong.write_text(json.dumps({
-        "face_solve_preset": 1,
-        "groups": [{"name": "a", "keys": ["jawOpen"]}, {"name": "b", "keys": ["jawOpen"]}],
-        "settings": {"landmarks": "TELEPATHY", "refinement": 7.0, "bad_error_px": True, "overlays.magic": 1},
-    }))  # fmt: skip
-    read = harness.module("scene.preset").read_preset(wrong)
-    lines = harness.module("scene.preset_settings").apply_preset(settings, read)
+    wrong.write_text(
+        json.dumps(
+            {
+                "face_solve_preset": 1,
+                "groups": [{"name": "a", "keys": ["jawOpen"]}, {"name": "b", "keys": ["jawOpen"]}],
+                "settings": {"landmarks": "TELEPATHY", "refinement": 7.0, "bad_error_px": True, "overlays.magic": 1},
+            }
+        )
+    )
+    read = harness.module("scene.setup.preset").read_preset(wrong)
+    lines = harness.module("scene.setup.preset_settings").apply_preset(settings, read)
     assert len(lines) == 6, lines  # doubled, not named, and four settings
     assert _homes(settings)["jawOpen"] == "a"
     assert (settings.landmarks, settings.refinement) == ("FACEMESH", 0.0)
@@ -183,7 +194,7 @@ def check_wrong_presets_change_nothing():
 def check_a_stage_says_what_it_lacks_until_it_has_it():
     harness.empty_scene()
     settings = bpy.context.scene.face_solve
-    needs = harness.module("scene.needs").stage_needs
+    needs = harness.module("scene.setup.needs").stage_needs
     (problem,) = needs(settings, "rigid_alignment")
     assert problem.mend == "face_solve.setup_from_scene"
     assert "No face is chosen" in problem.message

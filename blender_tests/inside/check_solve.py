@@ -98,7 +98,7 @@ def check_rotations_do_not_jump():
         bpy.ops.face_solve.setup_from_scene()
         with environment(FACE_SOLVE_FAULT="spin"):
             bpy.ops.face_solve.solve_shot()
-        path, size = harness.module("scene.channels").rotation_channel(face)
+        path, size = harness.module("scene.keys.channels").rotation_channel(face)
         curves = [harness.module("compat").find_curve(face, path, i) for i in range(size)]
         values = [[curve.evaluate(frame) for curve in curves] for frame in range(1, 121)]
         # The head turns by 0.13 radians a frame, several times round.
@@ -132,7 +132,7 @@ def check_excluded_muted_and_driven_shape_keys_keep_their_values():
     driver.expression = "frame / 100"
     bpy.ops.face_solve.export_shot(filepath=str(harness.FOLDER / "kept"))
     shot = json.loads((harness.FOLDER / "kept" / "shot.json").read_text())
-    rig = harness.module("scene.npz").read_npz(harness.FOLDER / "kept" / "rig.npz")
+    rig = harness.module("scene.shot.npz").read_npz(harness.FOLDER / "kept" / "rig.npz")
     assert list(rig["solved"].values) == [0, 0, 0, 1, 1], list(rig["solved"].values)
     close(shot["initial"]["weights"][4], [0.25, 0.0, 0.05, 0, 0], 1e-6)  # muted: it moves nothing
     bpy.ops.face_solve.solve_shot()
@@ -184,7 +184,7 @@ def check_export_says_what_the_scene_says():
 
 def check_import_brings_a_solution_from_elsewhere():
     scene, face, _camera = ready_scene()
-    npz = harness.module("scene.npz")
+    npz = harness.module("scene.shot.npz")
     path = harness.FOLDER / "SOLUTION.npz"
     arrays = harness.solution_arrays(face)
     npz.write_npz(path, arrays)
@@ -195,7 +195,7 @@ def check_import_brings_a_solution_from_elsewhere():
     landmarks = npz.Array(array("f", range(12)), (2, 3, 2))
     npz.write_npz(harness.FOLDER / "SOLUTION.overlay.npz", {"landmarks/Cam/3": landmarks})
     bpy.ops.face_solve.import_solution(filepath=str(path))
-    kept = harness.module("scene.sidecar").open_sidecar(Path(scene.face_solve.overlays.file))
+    kept = harness.module("scene.results.sidecar").open_sidecar(Path(scene.face_solve.overlays.file))
     assert list(kept.landmarks("Cam", 3)[1]) == list(range(6, 12))
     overlays = scene.face_solve.overlays
     overlays.hide_head = True
@@ -217,7 +217,7 @@ def check_solve_range_and_stages_and_check():
     bpy.ops.face_solve.solve_range(frame_start=4, frame_end=6)
     keyed = [point.co.x for point in harness.module("compat").find_curve(face, "location", 0).keyframe_points]
     assert keyed == [4, 5, 6], keyed
-    folder, _where = harness.module("scene.folders").work_folder(scene)
+    folder, _where = harness.module("scene.shot.folders").work_folder(scene)
     for name, stages in (
         ("solve_shot", None),
         ("rigid_alignment", ["rigid"]),
@@ -263,7 +263,7 @@ def check_rig_arrays_are_the_mesh():
     keys["mouthSmile_R"].relative_key = keys["mouthSmile_L"]
     keys["eyeBlink.L"].slider_min, keys["eyeBlink.L"].slider_max = -0.5, 1.5
     keys["mouthSmile_L"].value, keys["mouthSmile_R"].value, keys["jawOpen"].value = 0.3, 0.6, 0.9
-    rig = harness.module("scene.rig").read_rig(face, scene.face_solve, (1, 1, 1)).arrays
+    rig = harness.module("scene.rig.mesh").read_rig(face, scene.face_solve, (1, 1, 1)).arrays
     count = len(face.data.vertices)
     weights = [keys[name].value for name in rig["names"].values]
     ours = list(rig["neutral"].values)

@@ -158,7 +158,7 @@ def ready_scene(saved=None, **kwargs):
 
 def solution_arrays(face):
     """The arrays of a SOLUTION.npz that holds the known motion."""
-    array_of = module("scene.npz").Array
+    array_of = module("scene.shot.npz").Array
     frames = list(range(1, 13))
     names = [block.name for block in face.data.shape_keys.key_blocks[1:]] if face.data.shape_keys else []
     motion = [known_motion(frame) for frame in frames]
@@ -202,7 +202,7 @@ def refused(operator, *words, **arguments):
 
 def keys_to_the_bit(face):
     """Every key of the head: by channel and frame, its frame, value and both handles as they lie in memory."""
-    record = module("scene.record")
+    record = module("scene.keys.record")
     found = {}
     for channel in [*record.pose_channels(face), *record.weight_channels(face).values()]:
         points = channel.find().keyframe_points

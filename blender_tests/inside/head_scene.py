@@ -10,7 +10,7 @@ from mathutils import Matrix
 
 def make_head(path, name="Head"):
     """The head of a .npz: neutral [V,3], names [K], deltas [K,V,3] (float32), faces as corners [C] and sizes [F] (int32)."""
-    arrays = harness.module("scene.npz").read_npz(path)
+    arrays = harness.module("scene.shot.npz").read_npz(path)
     neutral, deltas = arrays["neutral"].values, arrays["deltas"].values
     corners, sizes = arrays["corners"].values, arrays["sizes"].values
     mesh = bpy.data.meshes.new(name)

@@ -147,7 +147,7 @@ def results(plan, rng):
     """Frames as a solver would send them: any pose, any weights within the sliders."""
     result = harness.module("worker.job").FrameResult
     document = json.loads((plan.folder / "shot.json").read_text())
-    rig = harness.module("scene.npz").read_npz(plan.folder / "rig.npz")
+    rig = harness.module("scene.shot.npz").read_npz(plan.folder / "rig.npz")
     low, high = rig["minimum"].values, rig["maximum"].values
     made = {}
     for i, frame in enumerate(plan.frames):
@@ -176,11 +176,11 @@ def show(name, make, with_modifiers):
     bpy.context.view_layer.update()
     scene.face_solve.face = head
     bpy.ops.face_solve.setup_from_scene()
-    plan = harness.module("scene.shot").write_shot(scene, harness.FOLDER / name)
+    plan = harness.module("scene.shot.export").write_shot(scene, harness.FOLDER / name)
     parts = [head, *(bpy.data.objects[other] for other in getattr(plan, "followers", []))]
     before = [evaluated_vertices(part, with_modifiers) for part in parts]
     solved = results(plan, random.Random(9))
-    harness.module("scene.writer").write_frames(plan, solved, plan.frames)
+    harness.module("scene.keys.writer").write_frames(plan, solved, plan.frames)
     after = [evaluated_vertices(part, with_modifiers) for part in parts]
     return {
         "folder": str(plan.folder),

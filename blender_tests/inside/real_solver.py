@@ -115,7 +115,7 @@ def check_a_head_without_shape_keys_is_placed_and_set_up_again_keeps_it():
     assert settings.face == face
     assert (_told(scene), keys_to_the_bit(face)) == (told, keys)
     bpy.context.view_layer.update()
-    assert harness.module("scene.fixes").fixed_frames(settings) == set()
+    assert harness.module("scene.keys.fixes").fixed_frames(settings) == set()
     bpy.ops.face_solve.solve_range(frame_start=FIRST, frame_end=FIRST)
     assert "Solved 1 of 1 frames" in settings.runs["Solve Range"].text
     after = keys_to_the_bit(face)

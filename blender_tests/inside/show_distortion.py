@@ -90,7 +90,7 @@ def show(model, aspect, principal, coefficients):
     bpy.ops.face_solve.setup_from_scene()
     scene.face_solve.frame_start, scene.face_solve.frame_end = 1, 2
     folder = harness.FOLDER / f"shot_{len(list(harness.FOLDER.glob('shot_*')))}"
-    harness.module("scene.shot").write_shot(scene, folder)
+    harness.module("scene.shot.export").write_shot(scene, folder)
     points, pixels = [], []
     for _ in range(200):
         place = Matrix(camera.matrix_world) @ Vector((rng.uniform(-0.5, 0.5), rng.uniform(-0.4, 0.4), -1.5))

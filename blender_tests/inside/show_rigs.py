@@ -111,13 +111,24 @@ def driven_by_a_sum(head):
     head["tense"] = 0.8
     head.keyframe_insert('["tense"]', frame=3)
     drive(
-        head, "browUp", "0.5 * a - 0.25 * b + t + 0.1", a=value_of(head, "jawOpen"), b=value_of(head, "mouthSmile_L"),
-        t=(head, "OBJECT", '["tense"]'))  # fmt: skip
+        head,
+        "browUp",
+        "0.5 * a - 0.25 * b + t + 0.1",
+        a=value_of(head, "jawOpen"),
+        b=value_of(head, "mouthSmile_L"),
+        t=(head, "OBJECT", '["tense"]'),
+    )
 
 
 def driven_without_an_expression(head):
     """The sum of its variables, bent by the driver's own curve into a line of another slope, seen through the object."""
-    drive(head, "browUp", "", a=(head, "OBJECT", 'data.shape_keys.key_blocks["jawOpen"].value'), b=value_of(head, "eyeBlink_L"))  # fmt: skip
+    drive(
+        head,
+        "browUp",
+        "",
+        a=(head, "OBJECT", 'data.shape_keys.key_blocks["jawOpen"].value'),
+        b=value_of(head, "eyeBlink_L"),
+    )
     curve = head.data.shape_keys.animation_data.drivers[0]
     curve.driver.type = "SUM"
     block_of(head, "browUp").slider_min, block_of(head, "browUp").slider_max = -10.0, 10.0

@@ -259,7 +259,7 @@ def show(make):
     make(sheet)
     scene.face_solve.face = sheet
     bpy.ops.face_solve.setup_from_scene()
-    plan = harness.module("scene.shot").write_shot(scene, harness.FOLDER / make.__name__)
+    plan = harness.module("scene.shot.export").write_shot(scene, harness.FOLDER / make.__name__)
     return {"folder": str(plan.folder), "warnings": plan.warnings, "baked": baked(sheet)}
 
 

@@ -23,14 +23,19 @@ def round_head():
     """A ball of 400 vertices with a shape key that moves its right side."""
     rings, around, radius = 20, 20, 0.12
     places = [
-        (radius * sin(pi * (i + 0.5) / rings) * cos(2 * pi * k / around),
-         radius * sin(pi * (i + 0.5) / rings) * sin(2 * pi * k / around), radius * cos(pi * (i + 0.5) / rings))
-        for i in range(rings) for k in range(around)
-    ]  # fmt: skip
+        (
+            radius * sin(pi * (i + 0.5) / rings) * cos(2 * pi * k / around),
+            radius * sin(pi * (i + 0.5) / rings) * sin(2 * pi * k / around),
+            radius * cos(pi * (i + 0.5) / rings),
+        )
+        for i in range(rings)
+        for k in range(around)
+    ]
     faces = [
         (i * around + k, (i + 1) * around + k, (i + 1) * around + (k + 1) % around, i * around + (k + 1) % around)
-        for i in range(rings - 1) for k in range(around)
-    ]  # fmt: skip
+        for i in range(rings - 1)
+        for k in range(around)
+    ]
     mesh = bpy.data.meshes.new("Head")
     mesh.from_pydata(places, [], faces)
     mesh.update()
@@ -65,7 +70,7 @@ def plated_camera():
 
 def write_sidecar(path):
     """Landmarks at SPOTS, the render's 12 pixels to the right of the plate's, for frame 1 alone; flow over a square of 40 pixels."""
-    npz = harness.module("scene.npz")
+    npz = harness.module("scene.shot.npz")
     on_plate = array("f", [value for x, y in SPOTS for value in (x + 0.5, y + 0.5)])
     on_render = array("f", [value for x, y in SPOTS for value in (x + 12.5, y + 0.5)])
     side, pixel = 8, bytes(round(255 * value) for value in (*FLOW, 1))
@@ -130,8 +135,8 @@ def redraw(times=1):
 def check_places():
     """A plate pixel is where Blender shows the 3D points that the camera sees there, for every lens, format and zoom of the view."""
     scene, camera = bpy.context.scene, bpy.data.objects["Cam"]
-    sampling, plates = harness.module("scene.sampling"), harness.module("scene.plate")
-    model = harness.module("scene.camera_model")
+    sampling, plates = harness.module("scene.shot.sampling"), harness.module("scene.camera.plate")
+    model = harness.module("scene.camera.camera_model")
     space, data, render = viewport().spaces.active, camera.data, scene.render
     cases = [
         ("AUTO", 320, 240, 1.0, 0.0, 0.0, "FIT"),

@@ -27,7 +27,7 @@ from window_tools import (
 def story():
     session, curve = harness.module("session"), harness.module("overlay.error_curve")
     colors = harness.module("overlay.curve_layout").COLORS
-    results = harness.module("scene.results")
+    results = harness.module("scene.results.verdicts")
     window_tools.show_sidebar()
     yield
     window_tools.click_tab()

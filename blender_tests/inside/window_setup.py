@@ -41,7 +41,7 @@ def story():
 
     # A preset saved into the offered folder is the menu's first entry; Return chooses it.
     settings.shape_groups["jaw"].strength = 0.25
-    folder = harness.module("scene.folders").preset_folder()
+    folder = harness.module("scene.shot.folders").preset_folder()
     with in_window():
         bpy.ops.face_solve.save_preset(filepath=str(folder / "Calm jaw.json"))
     settings.shape_groups["jaw"].strength = 1.0

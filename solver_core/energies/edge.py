@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver_core.arrays import Floats, Ints
+from solver_core.common.arrays import Floats, Ints
 from solver_core.energies.reprojection import ReprojectionEnergy
-from solver_core.pose import Pose
+from solver_core.face.pose import Pose
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
-from solver_core.arrays import Bools, Floats, Ints
-from solver_core.jaw import FREEDOM
+from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.face.jaw import FREEDOM
+from solver_core.face.pose import RIGID, Pose
+from solver_core.face.rig import Rig
 from solver_core.optimise.dogleg import Quadratic
-from solver_core.pose import RIGID, Pose
-from solver_core.rig import Rig
 
 
 class Energy(Protocol):

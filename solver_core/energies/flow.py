@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver_core.arrays import Floats, Ints
-from solver_core.camera import Camera
-from solver_core.pose import Pose
-from solver_core.rig import SurfacePoints
+from solver_core.camera.camera import Camera
+from solver_core.common.arrays import Floats, Ints
+from solver_core.face.pose import Pose
+from solver_core.face.rig import SurfacePoints
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,9 @@ class FlowLink:
 
     def difference(self, poses: Sequence[Pose]) -> Floats:
         """[n,2] plate pixels of the second frame."""
-        first, second = (camera.project(self.points.world(pose))[0][0] for camera, pose in zip(self.cameras, poses, strict=True))  # fmt: skip
+        first, second = (
+            camera.project(self.points.world(pose))[0][0] for camera, pose in zip(self.cameras, poses, strict=True)
+        )
         return second - self.end - (first - self.start) @ self.carry.T
 
     def residual(self, poses: Sequence[Pose]) -> Floats:

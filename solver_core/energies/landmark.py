@@ -8,15 +8,15 @@ from typing import Literal
 import numpy as np
 import torch
 
-from solver_core.arrays import Floats, Ints
-from solver_core.imaging import Picture, picture
+from solver_core.common.arrays import Floats, Ints
+from solver_core.face.pose import RIGID, Pose
+from solver_core.face.rig import Rig
+from solver_core.footage.views import View
+from solver_core.look.synthesis import Picture, picture
 from solver_core.networks.landmarks import LandmarkNetwork
-from solver_core.pose import RIGID, Pose
 from solver_core.render.renderer import Renderer
 from solver_core.render.sampling import visible_points
 from solver_core.render.shading import vertex_normals_jvp
-from solver_core.rig import Rig
-from solver_core.views import View
 
 Jacobian = Literal["material_point", "exact"]
 
@@ -66,7 +66,9 @@ class LandmarkEnergy:
     def _material_point(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
         """Landmarks [b,L,2] and their derivative [b,L,2,6+k], crop pixels."""
         points, shown = self.predict(pose, index)
-        seen = visible_points(shown.rendering.fragments, shown.points, shown.depth, self.rig.triangles, points, radius=32.0)  # fmt: skip
+        seen = visible_points(
+            shown.rendering.fragments, shown.points, shown.depth, self.rig.triangles, points, radius=32.0
+        )
         material = self.rig.sample(np.maximum(seen.triangle, 0), seen.barycentric)
         camera = self.view.camera[self.frames[index]]
         world = material.world(pose)
@@ -90,16 +92,34 @@ class LandmarkEnergy:
         d_rotation = np.zeros((len(index), RIGID + len(keys), 3))
         d_rotation[:, range(3), range(3)] = 1.0
         rendering, d_image = self.renderer.render_jvp(
-            shown.points, shown.depth, shown.normals, self.light, shown.background, size, size,
-            d_points=np.moveaxis(d_points, 3, 1), d_depth=np.moveaxis(d_depth, 2, 1), d_normals=d_normals,
-            head_rotation=pose.rotation, d_rotation=d_rotation)  # fmt: skip
+            shown.points,
+            shown.depth,
+            shown.normals,
+            self.light,
+            shown.background,
+            size,
+            size,
+            d_points=np.moveaxis(d_points, 3, 1),
+            d_depth=np.moveaxis(d_depth, 2, 1),
+            d_normals=d_normals,
+            head_rotation=pose.rotation,
+            d_rotation=d_rotation,
+        )
         tangents = torch.from_numpy(d_image).permute(0, 1, 4, 2, 3)
         points, moving = self.network.jvp(_tensor(rendering.image), tangents)
         return points.cpu().double().numpy(), np.moveaxis(moving.cpu().double().numpy(), 1, 3)
 
     def _picture(self, pose: Pose, index: Ints) -> Picture:
         return picture(
-            self.rig, self.renderer, self.view, pose, self.frames[index], self.network.size, self.light, self.plates[index])  # fmt: skip
+            self.rig,
+            self.renderer,
+            self.view,
+            pose,
+            self.frames[index],
+            self.network.size,
+            self.light,
+            self.plates[index],
+        )
 
     def _inverse(self, index: Ints) -> Floats:
         """[b,2,3] crop pixels to plate pixels."""

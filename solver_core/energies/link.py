@@ -8,11 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
-from solver_core.arrays import Floats, Ints
+from solver_core.common.arrays import Floats, Ints
 from solver_core.energies.energy import Energy, FaceProblem, Free
+from solver_core.face.pose import RIGID, Pose
+from solver_core.face.rig import Rig
 from solver_core.optimise.chain import ChainQuadratic
-from solver_core.pose import RIGID, Pose
-from solver_core.rig import Rig
 
 TURN, SHIFT = 0.5, 0.5  # radians, head radii: no step goes farther
 ONE = np.array([0])
@@ -72,7 +72,9 @@ class Joint:
     def add(self, link: Link) -> None:
         """Add a link; one whose residuals are not finite says nothing."""
         residual, jacobians = link.linear([self.pose[f : f + 1] for f in link.frames], self.keys)
-        free = [(self._place[f], jacobian) for f, jacobian in zip(link.frames, jacobians, strict=True) if f in self._place]  # fmt: skip
+        free = [
+            (self._place[f], jacobian) for f, jacobian in zip(link.frames, jacobians, strict=True) if f in self._place
+        ]
         if free and np.isfinite(residual).all():
             self.model.add(
                 tuple(at for at, _ in free), residual.astype(np.float64), [j.astype(np.float64) for _, j in free]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from solver_core.arrays import Floats, Ints
-from solver_core.jaw import FREEDOM, JawMotion, at_rest
-from solver_core.pose import RIGID, Pose
-from solver_core.rig import Rig
+from solver_core.common.arrays import Floats, Ints
+from solver_core.face.jaw import FREEDOM, JawMotion, at_rest
+from solver_core.face.pose import RIGID, Pose
+from solver_core.face.rig import Rig
 
 JAW_TURN = 1.0  # radians that cost as much as a weight of 1: an open mouth (20 degrees) costs an eighth of a key that does the same
 JAW_SHIFT = 0.02  # of the head's radius, some 3 mm: a jaw slides little, and a slide looks much like lips that move

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from solver_core.arrays import Bools, Floats, Ints
-from solver_core.camera import Camera
-from solver_core.pose import Pose
-from solver_core.rig import SurfacePoints
+from solver_core.camera.camera import Camera
+from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.face.pose import Pose
+from solver_core.face.rig import SurfacePoints
 
 
 @dataclass(frozen=True)

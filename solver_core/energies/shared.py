@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from solver_core.arrays import Bools, Floats, Ints
+from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.energies.energy import FaceProblem
 from solver_core.energies.reprojection import ReprojectionEnergy
+from solver_core.face.pose import RIGID, Pose
+from solver_core.face.rig import Rig
 from solver_core.optimise.dogleg import Quadratic
-from solver_core.pose import RIGID, Pose
-from solver_core.rig import Rig
 
 
 @dataclass

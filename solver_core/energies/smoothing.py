@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver_core.arrays import Floats, Ints
-from solver_core.pose import Pose
-from solver_core.rig import SurfacePoints
+from solver_core.common.arrays import Floats, Ints
+from solver_core.face.pose import Pose
+from solver_core.face.rig import SurfacePoints
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.crop import check_image
+from solver_core.camera.crop import check_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from solver_core.errors import FaceSolveError
+from solver_core.common.errors import FaceSolveError
 
 
 def device(name: str) -> torch.device:

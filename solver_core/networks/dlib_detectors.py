@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.errors import FaceSolveError
+from solver_core.common.errors import FaceSolveError
 from solver_core.networks import weights
 from solver_core.networks.detector import Box, Detection, as_float
 

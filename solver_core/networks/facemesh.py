@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from solver_core.arrays import Floats
-from solver_core.crop import Crop, crop_from_box, crop_from_landmarks, eye_angle
+from solver_core.camera.crop import Crop, crop_from_box, crop_from_landmarks, eye_angle
+from solver_core.common.arrays import Floats
 from solver_core.networks import weights
 from solver_core.networks.detector import Detection
 from solver_core.networks.regions import FACEMESH

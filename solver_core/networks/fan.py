@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from solver_core.arrays import Floats
-from solver_core.crop import Crop
-from solver_core.errors import FaceSolveError
+from solver_core.camera.crop import Crop
+from solver_core.common.arrays import Floats
+from solver_core.common.errors import FaceSolveError
 from solver_core.networks import weights
 from solver_core.networks.detector import Box, Detection
 from solver_core.networks.regions import FAN

@@ -13,8 +13,8 @@ from torch import Tensor
 from solver_core.networks.detector import Detection, FaceDetector, as_float
 
 if TYPE_CHECKING:
-    from solver_core.arrays import Floats
-    from solver_core.crop import Crop
+    from solver_core.camera.crop import Crop
+    from solver_core.common.arrays import Floats
     from solver_core.networks.regions import Layout
 
 PRESENCE = 0.5  # the least probability that a crop shows a face

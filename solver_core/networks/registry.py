@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from solver_core.errors import FaceSolveError
+from solver_core.common.errors import FaceSolveError
 from solver_core.networks.detector import FaceDetector
 from solver_core.networks.device import device as device_of
 from solver_core.networks.dlib_detectors import CnnDetector, HogDetector

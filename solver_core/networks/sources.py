@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from solver_core.errors import FaceSolveError
+from solver_core.common.errors import FaceSolveError
 
 CHUNK = 1 << 20  # bytes
 TIMEOUT = 30.0  # seconds without an answer

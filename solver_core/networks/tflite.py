@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.errors import FaceSolveError
+from solver_core.common.errors import FaceSolveError
 
 Array = npt.NDArray[Any]
 Step = dict[str, Any]

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 
 from safetensors import safe_open
 
-from solver_core.errors import FaceSolveError
-from solver_core.files import replacing
+from solver_core.common.errors import FaceSolveError
+from solver_core.common.files import replacing
 from solver_core.networks import tflite
 from solver_core.networks.graph import Graph, serialise
 from solver_core.networks.sources import ByHand, PublishedFile, Report, SdistMember, Source, WheelMember, silent

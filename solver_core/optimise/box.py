@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from solver_core.arrays import Floats
+from solver_core.common.arrays import Floats
 
 ROUNDS = 60
 HALVINGS = 12

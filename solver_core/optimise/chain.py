@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver_core.arrays import Floats
+from solver_core.common.arrays import Floats
 from solver_core.optimise.box import box_minimum
 
 DAMPING = 0.5  # of parallel steps: second differences couple a frame's neighbours so strongly that whole steps would overshoot
@@ -52,7 +52,9 @@ class ChainQuadratic:
             out[b] += block.T @ step[a]
         return out
 
-    def minimum(self, low: Floats, high: Floats, sweeps: int, *, parallel: bool = False, tolerance: float = 1e-6) -> Floats:  # fmt: skip
+    def minimum(
+        self, low: Floats, high: Floats, sweeps: int, *, parallel: bool = False, tolerance: float = 1e-6
+    ) -> Floats:
         """The step that minimises it inside the box, frame by frame with the others held (Section 8's step k).
 
         Args:

@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from solver_core.arrays import Bools, Floats, Ints
+from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.optimise.box import box_minimum
 
 WIDEN_ABOVE, NARROW_BELOW = 0.9, 0.05  # gain ratios, chumpy's
@@ -95,7 +95,9 @@ def dogleg(
         scale = _scale(hessian[index], options.scaled)
         step, radius[index] = _path_step(gradient[index], hessian[index], low, high, scale, radius[index])
         length = np.linalg.norm(step * scale, axis=1)
-        predicted = -2 * np.einsum("bp,bp->b", gradient[index], step) - np.einsum("bp,bpq,bq->b", step, hessian[index], step)  # fmt: skip
+        predicted = -2 * np.einsum("bp,bp->b", gradient[index], step) - np.einsum(
+            "bp,bpq,bq->b", step, hessian[index], step
+        )
         still = (length <= options.step_tolerance) | (predicted <= 0)
         running[index[still]] = False
         index, step, length, predicted = index[~still], step[~still], length[~still], predicted[~still]

@@ -6,7 +6,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.color import srgb_encode
+from solver_core.color.srgb import srgb_encode
 from solver_core.render.raster import Float32, Float64, Fragments, Int32
 from solver_core.render.scene import Scene
 from solver_core.render.shading import irradiance

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
-from solver_core.arrays import Bools, Floats, Ints
-from solver_core.errors import FaceSolveError
-from solver_core.jaw import JawBone, JawMotion
-from solver_core.pose import Pose
-from solver_core.rig import Rig
+from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.common.errors import FaceSolveError
+from solver_core.face.jaw import JawBone, JawMotion
+from solver_core.face.pose import Pose
+from solver_core.face.rig import Rig
 
 MEASURES = {
     "rotation_deg": "angle between solved and true head rotation, degrees",
@@ -86,7 +86,8 @@ def load_truth(path: Path) -> Truth:
                 pose.jaw = JawMotion(data["jaw_rotation"][order], data["jaw_translation"][order])
             hidden = data["hidden"].astype(np.int64) if "hidden" in data else np.zeros(0, np.int64)
             return Truth(
-                data["frames"][order].astype(np.int64), pose, tuple(str(name) for name in data["names"]), hidden)  # fmt: skip
+                data["frames"][order].astype(np.int64), pose, tuple(str(name) for name in data["names"]), hidden
+            )
     except FileNotFoundError as error:
         raise FaceSolveError(f"There is no known answer at {path}.", wanted) from error
     except KeyError as error:

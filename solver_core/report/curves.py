@@ -12,13 +12,18 @@ from matplotlib.ticker import MaxNLocator
 from scipy.spatial.transform import Rotation
 
 from solver_core import protocol
-from solver_core.arrays import Bools, Floats, Ints
-from solver_core.pose import Pose
+from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.documents.solution import Solution
+from solver_core.face.pose import Pose
 from solver_core.report.compare import MEASURES
-from solver_core.solution import Solution
 
 SOLVED, TRUE = "#1a7f64", "#d9822b"
-SHADES = {protocol.FRAME_FAILED: "#d64545", protocol.LOCKED: "#4573d6", protocol.INFILLED: "#b58900", protocol.INTERPOLATED: "#8a8a8a"}  # fmt: skip
+SHADES = {
+    protocol.FRAME_FAILED: "#d64545",
+    protocol.LOCKED: "#4573d6",
+    protocol.INFILLED: "#b58900",
+    protocol.INTERPOLATED: "#8a8a8a",
+}
 MOVES = 0.05  # a shape key that never leaves zero by more than this is left out
 COLUMNS = 4
 
@@ -48,7 +53,9 @@ def error_curve(solution: Solution) -> Figure:
     for status, colour in SHADES.items():
         frames = solution.frames[np.array([s == status for s in solution.status], bool)]
         for number, frame in enumerate(frames):
-            axis.axvspan(frame - 0.5, frame + 0.5, color=colour, alpha=0.25, linewidth=0, label=None if number else status)  # fmt: skip
+            axis.axvspan(
+                frame - 0.5, frame + 0.5, color=colour, alpha=0.25, linewidth=0, label=None if number else status
+            )
     _dress(axis, solution.frames, "landmark error, plate pixels")
     axis.set_ylim(bottom=0)
     axis.set_xlabel("frame")
@@ -69,7 +76,9 @@ def motion_curves(frames: Ints, pose: Pose, keyed: Bools, truth: Pose | None = N
         _dress(axes[1, column], frames, f"translation {letter}, mm")
         axes[1, column].set_xlabel("frame")
     if truth is not None:
-        for row, values in zip(axes, (_beside(euler_degrees(truth.rotation), rotation), 1e3 * truth.translation), strict=True):  # fmt: skip
+        for row, values in zip(
+            axes, (_beside(euler_degrees(truth.rotation), rotation), 1e3 * truth.translation), strict=True
+        ):
             for axis, true in zip(row, values.T, strict=True):
                 axis.plot(frames, true, "--", color=TRUE, linewidth=1)
         _legend(figure)
@@ -90,7 +99,9 @@ def weight_curves(
         if truth is not None:
             axis.plot(frames, truth[:, key], "--", color=TRUE, linewidth=1)
         _dress(axis, frames, names[key])
-        axis.set_ylim(min(0.0, float(everything[:, key].min())) - 0.05, max(1.0, float(everything[:, key].max())) + 0.05)  # fmt: skip
+        axis.set_ylim(
+            min(0.0, float(everything[:, key].min())) - 0.05, max(1.0, float(everything[:, key].max())) + 0.05
+        )
     for axis in axes[len(chosen) :]:
         axis.set_axis_off()
     if not len(chosen):

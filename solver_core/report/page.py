@@ -31,7 +31,8 @@ class Page:
     def image(self, name: str, caption: str) -> None:
         """A picture that lies beside the page."""
         self._parts.append(
-            f'<figure><img src="{escape(name)}" alt="{escape(caption)}"><figcaption>{escape(caption)}</figcaption></figure>')  # fmt: skip
+            f'<figure><img src="{escape(name)}" alt="{escape(caption)}"><figcaption>{escape(caption)}</figcaption></figure>'
+        )
 
     def table(self, rows: list[list[str]]) -> None:
         """A table whose first row is its heading."""
@@ -45,4 +46,7 @@ class Page:
     def save(self, path: Path) -> None:
         """Write the page."""
         head = f'<meta charset="utf-8"><title>{escape(self._title)}</title><style>{STYLE}</style>'
-        path.write_text(f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(self._parts)}</body></html>\n', encoding="utf-8")  # fmt: skip
+        path.write_text(
+            f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(self._parts)}</body></html>\n',
+            encoding="utf-8",
+        )

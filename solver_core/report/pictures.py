@@ -8,16 +8,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.arrays import Bools, Floats, Ints, spread
-from solver_core.flow import FlowNetwork
-from solver_core.flow_colors import key, middlebury
-from solver_core.imaging import picture
+from solver_core.common.arrays import Bools, Floats, Ints, spread
+from solver_core.documents.solution import Solution
+from solver_core.flow.colors import key, middlebury
+from solver_core.flow.dis import FlowNetwork
+from solver_core.footage.views import View
+from solver_core.look.synthesis import picture
+from solver_core.observe.evidence import landmarks_of
 from solver_core.protocol import FRAME_FAILED
-from solver_core.solution import Solution
 from solver_core.stages.context import Context
-from solver_core.stages.evidence import landmarks_of
-from solver_core.stages.light import estimate_lights
-from solver_core.views import View
+from solver_core.stages.shared.light import estimate_lights
 
 SIZE = 320  # pixels of a picture, as in the stages: the crop is the plate's for both
 ZOOM = 2  # of the landmark picture, so that lines of a pixel can be seen
@@ -55,7 +55,9 @@ def chosen_frames(solution: Solution) -> Ints:
 
 def worst_frames(solution: Solution) -> Ints:
     """[n] indices of the frames with the largest errors, worst first; frames without an error are not among them."""
-    known = np.flatnonzero(np.isfinite(solution.error_px) & np.array([s != FRAME_FAILED for s in solution.status], bool))  # fmt: skip
+    known = np.flatnonzero(
+        np.isfinite(solution.error_px) & np.array([s != FRAME_FAILED for s in solution.status], bool)
+    )
     return known[np.argsort(-solution.error_px[known], kind="stable")][:WORST]
 
 
@@ -85,9 +87,14 @@ def _show(context: Context, view: View, light: Floats, index: Ints, flow: FlowNe
     head = rendering.fragments.mask[0]
     longest = max(SHORT, float(np.percentile(np.hypot(*moved[head].T), MOST))) if head.any() else SHORT
     return Shown(
-        view.camera.name, int(context.shot.frames[index[0]]), np.concatenate(panels, 1),
-        float(np.sqrt(((on_plate - on_render) ** 2).sum(1).mean()) * scale), float(difference.mean()),
-        flow_picture(plate, moved, head, longest), longest * scale)  # fmt: skip
+        view.camera.name,
+        int(context.shot.frames[index[0]]),
+        np.concatenate(panels, 1),
+        float(np.sqrt(((on_plate - on_render) ** 2).sum(1).mean()) * scale),
+        float(difference.mean()),
+        flow_picture(plate, moved, head, longest),
+        longest * scale,
+    )
 
 
 def landmark_picture(plate: Floats, on_plate: Floats, on_render: Floats, edges: tuple[tuple[int, int], ...]) -> Image:

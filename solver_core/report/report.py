@@ -9,15 +9,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from solver_core.arrays import Bools, Floats, Ints
-from solver_core.errors import FaceSolveError
-from solver_core.networks.flow.registry import flow_network
-from solver_core.pose import Pose
+from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.common.errors import FaceSolveError
+from solver_core.documents.shot import Shot, load_shot
+from solver_core.documents.solution import Solution, load_solution
+from solver_core.face.pose import Pose
+from solver_core.flow.networks.registry import flow_network
 from solver_core.protocol import FRAME_FAILED, FRAME_STATUSES
 from solver_core.report import compare, curves, pictures
 from solver_core.report.page import Page
-from solver_core.shot import Shot, load_shot
-from solver_core.solution import Solution, load_solution
 from solver_core.solve import prepare_context
 from solver_core.stages.context import Context
 
@@ -65,7 +65,8 @@ def report(solution_path: Path, out: Path, shot_folder: Path | None = None, trut
         page.save(out / "index.html")
     except OSError as error:
         raise FaceSolveError(
-            f"The report cannot be written to {out}: {error.strerror or error}.", "Choose a folder that can be written.") from error  # fmt: skip
+            f"The report cannot be written to {out}: {error.strerror or error}.", "Choose a folder that can be written."
+        ) from error
     return out / "index.html"
 
 
@@ -81,7 +82,9 @@ def _shot_of(solution: Solution, folder: Path | None) -> tuple[Shot | None, str]
     shot = load_shot(folder)
     if shot.rig.names != solution.names or not np.isin(solution.frames, shot.frames).all():
         raise FaceSolveError(
-            f"The solution was not made from the shot in {folder}: its frames or shape keys differ.", "Give the right shot with --shot.")  # fmt: skip
+            f"The solution was not made from the shot in {folder}: its frames or shape keys differ.",
+            "Give the right shot with --shot.",
+        )
     used = {name: solution.settings.get(name, getattr(shot.settings, name)) for name in ("landmarks", "flow")}
     shot = replace(shot, settings=replace(shot.settings, **used))
     return shot.at(np.searchsorted(shot.frames, solution.frames)), ""
@@ -107,7 +110,13 @@ def _context(shot: Shot, solution: Solution, index: Ints) -> Context:
 def _overview(page: Page, solution: Solution) -> None:
     counts = [(status, solution.status.count(status)) for status in FRAME_STATUSES]
     frames = solution.frames
-    page.text(f"{len(frames)} frames" + (f", {frames[0]} to {frames[-1]}" if len(frames) else "") + ": " + ", ".join(f"{n} {status}" for status, n in counts if n) + ".")  # fmt: skip
+    page.text(
+        f"{len(frames)} frames"
+        + (f", {frames[0]} to {frames[-1]}" if len(frames) else "")
+        + ": "
+        + ", ".join(f"{n} {status}" for status, n in counts if n)
+        + "."
+    )
     failed = [
         [str(frame), reason]
         for frame, status, reason in zip(frames, solution.status, solution.reason, strict=True)
@@ -120,10 +129,18 @@ def _overview(page: Page, solution: Solution) -> None:
 def _error(page: Page, out: Path, solution: Solution) -> None:
     page.heading("Error")
     curves.save(curves.error_curve(solution), out / "error.png")
-    page.image("error.png", "RMS distance between the landmarks of plate and render, plate pixels; coloured: frames that failed or were not simply solved")  # fmt: skip
+    page.image(
+        "error.png",
+        "RMS distance between the landmarks of plate and render, plate pixels; coloured: frames that failed or were not simply solved",
+    )
     worst = pictures.worst_frames(solution)
     if len(worst):
-        page.table([["worst frame", "error, pixels"], *([str(solution.frames[i]), f"{solution.error_px[i]:.2f}"] for i in worst)])  # fmt: skip
+        page.table(
+            [
+                ["worst frame", "error, pixels"],
+                *([str(solution.frames[i]), f"{solution.error_px[i]:.2f}"] for i in worst),
+            ]
+        )
 
 
 def _pictures(page: Page, out: Path, context: Context, solution: Solution) -> None:
@@ -139,12 +156,18 @@ def _pictures(page: Page, out: Path, context: Context, solution: Solution) -> No
         number = [camera.name for camera in context.shot.cameras].index(shown.camera)
         name = f"frames/{shown.frame:04d}_{number}.jpg"
         _write_picture(out / name, shown.image)
-        page.image(name, f"frame {shown.frame}{', one of the worst' if shown.frame in worst else ''}, camera {shown.camera}: landmarks {shown.error_px:.2f} pixels apart, mean difference {shown.difference:.3f}")  # fmt: skip
+        page.image(
+            name,
+            f"frame {shown.frame}{', one of the worst' if shown.frame in worst else ''}, camera {shown.camera}: landmarks {shown.error_px:.2f} pixels apart, mean difference {shown.difference:.3f}",
+        )
 
         if shown.frame in worst:
             name = f"frames/{shown.frame:04d}_{number}_flow.jpg"
             _write_picture(out / name, shown.flow)
-            page.image(name, f"frame {shown.frame}, camera {shown.camera}: optical flow ({context.shot.settings.flow}) from the render to the plate; the purest colours are {shown.longest:.1f} pixels")  # fmt: skip
+            page.image(
+                name,
+                f"frame {shown.frame}, camera {shown.camera}: optical flow ({context.shot.settings.flow}) from the render to the plate; the purest colours are {shown.longest:.1f} pixels",
+            )
 
 
 def _write_picture(file: Path, image: pictures.Image) -> None:
@@ -160,7 +183,9 @@ def _parameters(page: Page, out: Path, solution: Solution, keyed: Bools, truth: 
     page.heading("Shape keys")
     weights = None if full is None else full.weights
     curves.save(
-        curves.weight_curves(solution.frames, solution.pose.weights, solution.names, keyed, weights), out / "weights.png")  # fmt: skip
+        curves.weight_curves(solution.frames, solution.pose.weights, solution.names, keyed, weights),
+        out / "weights.png",
+    )
     page.image("weights.png", f"the shape keys that leave zero by more than {curves.MOVES}")
 
 
@@ -188,12 +213,19 @@ def _comparison(
         covered = compare.hidden_errors(frames, take, true, truth.hidden, face)
         if covered is not None:
             extra["hidden_vertex_mm"], extra["hidden_interpolated_mm"] = covered
-    page.table([["measure", "median", "95 %", "what"], *([k, f"{m:.3f}", f"{p:.3f}", compare.MEASURES[k]] for k, (m, p) in summary.items())])  # fmt: skip
+    page.table(
+        [
+            ["measure", "median", "95 %", "what"],
+            *([k, f"{m:.3f}", f"{p:.3f}", compare.MEASURES[k]] for k, (m, p) in summary.items()),
+        ]
+    )
     page.text(_what_was_measured(int(seen.sum()), int((~wanted).sum()), shot))
     for name, value in extra.items():
         page.text(f"{EXTRA[name]}: {value:.3f}.")
     if summary:
-        (out / "table.md").write_text(compare.markdown({"solved": {k: v[seen] for k, v in measured.items()}}), encoding="utf-8")  # fmt: skip
+        (out / "table.md").write_text(
+            compare.markdown({"solved": {k: v[seen] for k, v in measured.items()}}), encoding="utf-8"
+        )
     document = {
         "summary": {**summary, **{name: _number(value) for name, value in extra.items()}},
         "frames": [{"frame": int(f), **{k: float(v[i]) for k, v in measured.items()}} for i, f in enumerate(frames)],

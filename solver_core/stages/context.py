@@ -8,20 +8,20 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from solver_core import protocol
-from solver_core.appearance import Appearance
-from solver_core.arrays import Bools, Floats, Ints
-from solver_core.camera import NEAR
-from solver_core.cuts import common_cuts
+from solver_core.camera.camera import NEAR
+from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.documents.shot import Shot
 from solver_core.energies.energy import Free
+from solver_core.face.landmark_embedding import Tie
+from solver_core.face.pose import Pose
+from solver_core.face.rig import Rig, place
+from solver_core.footage.cuts import common_cuts
+from solver_core.footage.views import View
+from solver_core.look.appearance import Appearance
 from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.networks.regions import Layout
-from solver_core.pose import Pose
 from solver_core.render.renderer import Renderer
-from solver_core.rig import Rig, place
-from solver_core.shot import Shot
-from solver_core.stages.catalog import ALL, EYELIDS, JAW_BONE
-from solver_core.tie import Tie
-from solver_core.views import View
+from solver_core.stages.catalogue import ALL, EYELIDS, JAW_BONE
 
 CHUNK = 2  # frames between two looks at whether the artist has stopped: about a second of one core
 CLOSES_EYE = re.compile(r"blink|(eye|lid)s?[ _.-]*clos|clos[a-z]*[ _.-]*(eye|lid)|au[ _.-]*45(?!\d)", re.IGNORECASE)
@@ -61,8 +61,13 @@ class Context:
     def at(self, index: Ints) -> Context:
         """The same solve of the frames at these indices only, in ascending order; nothing of it has been filled in yet."""
         return replace(
-            self, shot=self.shot.at(index), views=[view.at(index) for view in self.views], pose=self.pose[index],
-            fill=self.fill[index], known=self.known[index])  # fmt: skip
+            self,
+            shot=self.shot.at(index),
+            views=[view.at(index) for view in self.views],
+            pose=self.pose[index],
+            fill=self.fill[index],
+            known=self.known[index],
+        )
 
     def leave_out_behind(self) -> None:
         """Take the face as not seen where the solve would begin with the head behind the camera, or around it: nothing leads from there."""

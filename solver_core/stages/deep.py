@@ -12,20 +12,20 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from solver_core.arrays import Floats, Ints, spread
+from solver_core.common.arrays import Floats, Ints, spread
 from solver_core.energies.energy import Energy, FaceProblem, Free
 from solver_core.energies.prior import WeightPrior, jaw_prior
-from solver_core.flow import FlowNetwork
+from solver_core.face.pose import Pose
+from solver_core.flow.dis import FlowNetwork
+from solver_core.footage.views import View
+from solver_core.observe.evidence import Evidence, Testimony, measure
 from solver_core.optimise.dogleg import Options, Quadratic, dogleg
-from solver_core.pose import Pose
-from solver_core.stages.bundle import Bundle
-from solver_core.stages.catalog import Deep
+from solver_core.stages.catalogue import Deep
 from solver_core.stages.context import CHUNK, Context
-from solver_core.stages.evidence import Evidence, Testimony, measure
-from solver_core.stages.few_keys import Kept, few_keys, relevance
-from solver_core.stages.light import estimate_lights
-from solver_core.stages.skin import LEAST, bake
-from solver_core.views import View
+from solver_core.stages.shared.bundle import Bundle
+from solver_core.stages.shared.light import estimate_lights
+from solver_core.stages.shared.skin import LEAST, bake
+from solver_core.stages.shared.sparsity import Kept, few_keys, relevance
 
 Witness = Callable[[View, int, Testimony], None]
 

@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from solver_core.arrays import Bools, Floats, Ints
+from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.energies.edge import EdgeEnergy
 from solver_core.energies.energy import Energy, FaceProblem
 from solver_core.energies.prior import PosePrior, WeightPrior, jaw_prior
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
+from solver_core.face.rig import SurfacePoints
+from solver_core.footage.views import REFERENCE_CROP, View
 from solver_core.optimise.dogleg import Options, dogleg
-from solver_core.rig import SurfacePoints
-from solver_core.spline import LEAST, smoothing_spline
-from solver_core.stages.catalog import Fit
+from solver_core.optimise.spline import LEAST, smoothing_spline
+from solver_core.stages.catalogue import Fit
 from solver_core.stages.context import Context
-from solver_core.stages.gaps import stretches
-from solver_core.views import REFERENCE_CROP, View
+from solver_core.stages.shared.gaps import stretches
 
 # In squared pixels of the reference crop, over a mean of squared landmark distances: a weight of 1 costs as much as all landmarks off by
 # sqrt(10) pixels. The paper's lambda = 1e2 stands against a sum over 68 landmarks of a crop of this size, 1.5 a landmark.

@@ -13,20 +13,20 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from solver_core import protocol
-from solver_core.arrays import Floats, Ints, spread
+from solver_core.common.arrays import Floats, Ints, spread
 from solver_core.energies.energy import Energy
 from solver_core.energies.link import Joint, Link, Single
 from solver_core.energies.prior import WeightPrior, jaw_prior
 from solver_core.energies.smoothing import SmoothLink
-from solver_core.flow import FlowNetwork
-from solver_core.pose import Pose
-from solver_core.rig import SurfacePoints
-from solver_core.stages.catalog import Fill
+from solver_core.face.pose import Pose
+from solver_core.face.rig import SurfacePoints
+from solver_core.flow.dis import FlowNetwork
+from solver_core.stages.catalogue import Fill
 from solver_core.stages.context import Context, Filled
 from solver_core.stages.deep import STIFFNESS
-from solver_core.stages.few_keys import relevance
-from solver_core.stages.gaps import Gap, gaps_of
-from solver_core.stages.tracking import FOLLOWED, Tracker, follow, trackers
+from solver_core.stages.shared.gaps import Gap, gaps_of
+from solver_core.stages.shared.sparsity import relevance
+from solver_core.stages.shared.tracking import FOLLOWED, Tracker, follow, trackers
 
 REACH = 24  # frames of film, a second: flow over a longer time follows a face no more
 FAR = 0.3  # weight of flow from an anchor that is not a neighbour: surer in the mean, coarser in itself
@@ -181,4 +181,8 @@ def bridge_again(context: Context) -> None:
 
 def _why(context: Context, i: int) -> str:
     reasons = [view.reasons[i] for view in context.views if view.reasons[i]]
-    return f"the plate does not show the face well enough to follow it ({reasons[0]})" if reasons else "the face could not be followed to this frame by flow"  # fmt: skip
+    return (
+        f"the plate does not show the face well enough to follow it ({reasons[0]})"
+        if reasons
+        else "the face could not be followed to this frame by flow"
+    )

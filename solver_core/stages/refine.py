@@ -11,15 +11,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from solver_core import protocol
-from solver_core.arrays import Bools, Ints
+from solver_core.common.arrays import Bools, Ints
 from solver_core.energies.link import Joint, Single
 from solver_core.energies.reprojection import ReprojectionEnergy
-from solver_core.flow import FlowNetwork
-from solver_core.stages.catalog import Refine
+from solver_core.flow.dis import FlowNetwork
+from solver_core.stages.catalogue import Refine
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.deep import STIFFNESS
 from solver_core.stages.infill import bridge_again, key_priors, smoothing, sweeps_of
-from solver_core.stages.tracking import FOLLOWED, Tracker, follow, surface_in, trackers
+from solver_core.stages.shared.tracking import FOLLOWED, Tracker, follow, surface_in, trackers
 
 FLOW = 1.0  # weight of the plate's flow at the full amount, where a frame's own evidence has 1 too: more, and the errors of flow add up over frames
 STEADY = 0.001  # of the head's radius: second difference of the motion over frames of film that costs one residual at the full amount

@@ -10,21 +10,20 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from solver_core.arrays import Bools, Floats, Ints
-from solver_core.imaging import picture
-from solver_core.stages.catalog import Scan
+from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.footage.views import View
+from solver_core.look.synthesis import picture
+from solver_core.observe.evidence import SIZE
+from solver_core.stages.catalogue import Scan
 from solver_core.stages.context import CHUNK, Context
-from solver_core.stages.evidence import SIZE
-from solver_core.stages.light import estimate_lights
-from solver_core.stages.skin import bake
-from solver_core.views import View
+from solver_core.stages.shared.light import estimate_lights
+from solver_core.stages.shared.skin import bake
 
 VALUES = 5  # from one end of the slider to the other
 MOVED = 0.1  # of a key's largest movement: what moves less does not belong to it
 AROUND = 2  # pixels around what it moves
-GAIN = (
-    0.1  # how much less the pictures must differ, as a share of the squared difference at rest, for a key to leave it
-)
+# how much less the pictures must differ, as a share of the squared difference at rest, for a key to leave it
+GAIN = 0.1
 
 
 def scan(context: Context, step: Scan) -> Iterator[Ints]:

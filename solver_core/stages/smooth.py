@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver_core.pose import RIGID
-from solver_core.spline import LEAST, smoothing_spline
-from solver_core.stages.catalog import Smooth
+from solver_core.face.pose import RIGID
+from solver_core.optimise.spline import LEAST, smoothing_spline
+from solver_core.stages.catalogue import Smooth
 from solver_core.stages.context import Context
-from solver_core.stages.gaps import stretches
 from solver_core.stages.infill import bridge_again
 from solver_core.stages.refine import followed_frames
+from solver_core.stages.shared.gaps import stretches
 
 PERIOD = 0.5  # seconds: at the full amount so long a swing keeps half of its size
 

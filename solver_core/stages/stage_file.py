@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import tomllib
 
-from solver_core.errors import FaceSolveError
+from solver_core.common.errors import FaceSolveError
+from solver_core.face.rig import Rig
 from solver_core.networks.regions import Layout
-from solver_core.rig import Rig
-from solver_core.stages.catalog import ALL, EYELIDS, JAW_BONE, KINDS, Deep, Fit, Step
+from solver_core.stages.catalogue import ALL, EYELIDS, JAW_BONE, KINDS, Deep, Fit, Step
 
 MOST = 1000  # iterations or rounds of a step: more is a slip of the finger
 RESERVED = ("loading", "detection", "judging")  # what progress calls the parts of a solve that are no stages
@@ -38,7 +38,9 @@ def read_stages(path: Path, layout: Layout) -> dict[str, tuple[Step, ...]]:
         text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
         document = tomllib.loads(text)
     except OSError as error:
-        raise FaceSolveError(f"The stage file {path} cannot be read: {error.strerror}.", "Choose another file, or none.") from error  # fmt: skip
+        raise FaceSolveError(
+            f"The stage file {path} cannot be read: {error.strerror}.", "Choose another file, or none."
+        ) from error
     except ValueError as error:  # of the letters, or of TOML, whose own message names line and column
         raise FaceSolveError(f"The stage file {path} is no TOML: {error}.", "Mend it there.") from error
     try:
@@ -114,10 +116,14 @@ def _stages(document: dict[str, Any], layout: Layout) -> dict[str, tuple[Step, .
         name = item.get("name")
         if not isinstance(name, str) or not re.fullmatch(r"[\w-]+", name) or name in RESERVED:
             raise _WrongError(
-                (*where, "name") if "name" in item else where, "the stage has no name that can be used",
-                f"Give it one of letters, digits, _ and - that is none of {', '.join(RESERVED)}.")  # fmt: skip
+                (*where, "name") if "name" in item else where,
+                "the stage has no name that can be used",
+                f"Give it one of letters, digits, _ and - that is none of {', '.join(RESERVED)}.",
+            )
         if name in stages:
-            raise _WrongError((*where, "name"), f"there is another stage called {name}", "Give every stage its own name.")  # fmt: skip
+            raise _WrongError(
+                (*where, "name"), f"there is another stage called {name}", "Give every stage its own name."
+            )
         steps = _tables(item, where, "step")
         stages[name] = tuple(_step(step, (*where, "step", j), layout) for j, step in enumerate(steps))
     return stages
@@ -130,7 +136,9 @@ def _tables(owner: dict[str, Any], where: Where, name: str) -> list[dict[str, An
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise _WrongError((*where, name), f"{name} is no list of tables", f"Begin each with the line [[{header}]].")
     if not tables:
-        raise _WrongError((*where, name) if name in owner else where, f"there is no {name}", f"Begin one with the line [[{header}]].")  # fmt: skip
+        raise _WrongError(
+            (*where, name) if name in owner else where, f"there is no {name}", f"Begin one with the line [[{header}]]."
+        )
     return tables
 
 
@@ -188,18 +196,24 @@ def _amount(value: object, where: Where) -> float:
 def _names(value: object, where: Where) -> tuple[str, ...]:
     name = where[-1]
     if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
-        raise _WrongError(where, f"{name} is {value!r}", f'Write groups or shape keys as ["jaw", "mouth"], or ["{ALL}"] for all.')  # fmt: skip
+        raise _WrongError(
+            where, f"{name} is {value!r}", f'Write groups or shape keys as ["jaw", "mouth"], or ["{ALL}"] for all.'
+        )
     twice = next((one for one in value if value.count(one) > 1), None)
     if twice is not None:
         raise _WrongError(where, f"{name} has {twice} twice", "Name each group or shape key once.")
     if ALL in value and len(value) > 1:
-        raise _WrongError(where, f'{name} has "{ALL}", which is all of them, beside others', f'Write ["{ALL}"], or the others alone.')  # fmt: skip
+        raise _WrongError(
+            where, f'{name} has "{ALL}", which is all of them, beside others', f'Write ["{ALL}"], or the others alone.'
+        )
     return tuple(value)
 
 
 def _region(region: str, amount: object, where: Where, layout: Layout) -> float:
     if region not in layout.regions:
-        raise _WrongError(where, f"there is no landmark region {region}", f"Regions are {', '.join(sorted(layout.regions))}.")  # fmt: skip
+        raise _WrongError(
+            where, f"there is no landmark region {region}", f"Regions are {', '.join(sorted(layout.regions))}."
+        )
     return _amount(amount, where)
 
 
@@ -212,8 +226,10 @@ def _check_weights(step: Fit, where: Where, layout: Layout) -> None:
             other = said.setdefault(landmark, region)
             if step.regions[other] != weight:
                 raise _WrongError(
-                    (*where, "regions", region), f"the regions {other} and {region} share landmarks and have different weights",
-                    "Name regions that do not overlap, or give them the same weight.")  # fmt: skip
+                    (*where, "regions", region),
+                    f"the regions {other} and {region} share landmarks and have different weights",
+                    "Name regions that do not overlap, or give them the same weight.",
+                )
             weights[landmark] = weight
     if not weights.any():
         raise _WrongError(where, "no landmark has a weight", "Give a region, or elsewhere, a weight above 0.")

@@ -20,10 +20,31 @@ from solver_core.render.shading import vertex_normals
 
 SIZE, FOCAL, DISTANCE = 480, 1150.0, 0.9  # pixels, pixels, metres
 ARKIT = {
-    "browDown", "browInnerUp", "browOuterUp", "cheekPuff", "cheekSquint", "eyeBlink", "eyeSquint", "eyeWide", "jawForward", "jawLeft", "jawOpen",
-    "jawRight", "mouthFrown", "mouthFunnel", "mouthLeft", "mouthLowerDown", "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper",
-    "mouthSmile", "mouthStretch", "mouthUpperUp", "noseSneer",
-}  # fmt: skip
+    "browDown",
+    "browInnerUp",
+    "browOuterUp",
+    "cheekPuff",
+    "cheekSquint",
+    "eyeBlink",
+    "eyeSquint",
+    "eyeWide",
+    "jawForward",
+    "jawLeft",
+    "jawOpen",
+    "jawRight",
+    "mouthFrown",
+    "mouthFunnel",
+    "mouthLeft",
+    "mouthLowerDown",
+    "mouthPucker",
+    "mouthRight",
+    "mouthRollLower",
+    "mouthRollUpper",
+    "mouthSmile",
+    "mouthStretch",
+    "mouthUpperUp",
+    "noseSneer",
+}
 
 
 @pytest.fixture(scope="module")

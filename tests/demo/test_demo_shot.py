@@ -13,17 +13,17 @@ from scipy.spatial.transform import Rotation
 
 from demo import head as heads
 from demo import performance, pictures, run
-from solver_core.camera import Camera
-from solver_core.errors import FaceSolveError
+from solver_core.camera.camera import Camera
+from solver_core.common.errors import FaceSolveError
+from solver_core.documents.shot import Shot
+from solver_core.face.pose import Pose
+from solver_core.face.rig import Rig
 from solver_core.networks.detector import as_float
 from solver_core.networks.facemesh import FaceMesh
 from solver_core.networks.landmarks import Found, locate
 from solver_core.networks.short_range import ShortRangeDetector
-from solver_core.pose import Pose
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import vertex_normals
-from solver_core.rig import Rig
-from solver_core.shot import Shot
 
 FOOTAGE = Path(run.SHOT)
 
@@ -101,8 +101,17 @@ def one_frame_shot() -> Shot:
     keys = len(head.names)
     ones = np.ones(keys, np.float32)
     rig = Rig(
-        head.vertices, head.triangles, head.names, head.deltas, 0 * ones, ones, ("mouth",) * keys, ones > 0, ones, np.ones(3, np.float32)
-    )  # fmt: skip
+        head.vertices,
+        head.triangles,
+        head.names,
+        head.deltas,
+        0 * ones,
+        ones,
+        ("mouth",) * keys,
+        ones > 0,
+        ones,
+        np.ones(3, np.float32),
+    )
     look = np.array([[[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, -0.8]]])  # from 0.8 m in front, along +Y
     camera = Camera("A", 160, 120, np.array([[220.0, 220, 80, 60]]), look)
     pose = Pose(np.eye(3)[None], np.zeros((1, 3)), np.zeros((1, keys)))

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from solver_core.camera import Camera
+from solver_core.camera.camera import Camera
 from solver_core.energies.edge import EdgeEnergy
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
-from solver_core.pose import RIGID, Pose
-from solver_core.rig import SurfacePoints
+from solver_core.face.pose import RIGID, Pose
+from solver_core.face.rig import SurfacePoints
 
 B, N, K, E = 3, 12, 4, 9
 KEYS = np.array([3, 0])
@@ -28,13 +28,16 @@ def pose():
 def energy(pose):
     rng = np.random.default_rng(2)
     points = SurfacePoints(
-        (0.1 * rng.normal(size=(B, N, 3))).astype(np.float32), (0.02 * rng.normal(size=(K, B, N, 3))).astype(np.float32))  # fmt: skip
+        (0.1 * rng.normal(size=(B, N, 3))).astype(np.float32), (0.02 * rng.normal(size=(K, B, N, 3))).astype(np.float32)
+    )
     matrix = np.tile(np.concatenate([np.eye(3), [[0], [0], [-1.5]]], 1), (B, 1, 1))
     camera = Camera("A", 720, 540, np.tile([1200.0, 1180, 350, 260], (B, 1)), matrix)
     target = camera.project(points.world(pose))[0] + 3 * rng.normal(size=(B, N, 2))
     first = rng.integers(0, N, E)
     second = (first + rng.integers(1, N, E)) % N
-    return EdgeEnergy(ReprojectionEnergy(camera, points, target, isotropic(np.ones((B, N)))), first, second, rng.random((B, E)))  # fmt: skip
+    return EdgeEnergy(
+        ReprojectionEnergy(camera, points, target, isotropic(np.ones((B, N)))), first, second, rng.random((B, E))
+    )
 
 
 def slowly(energy, pose):
@@ -107,4 +110,5 @@ def test_an_edge_of_weight_zero_takes_no_part(energy, pose):
     np.testing.assert_array_equal(jacobian.reshape(B, E, 2, -1)[:, touching], 0)
     np.testing.assert_array_equal(residual.reshape(B, E, 2)[:, ~touching], full.reshape(B, E, 2)[:, ~touching])
     np.testing.assert_array_equal(
-        jacobian.reshape(B, E, 2, -1)[:, ~touching], full_jacobian.reshape(B, E, 2, -1)[:, ~touching])  # fmt: skip
+        jacobian.reshape(B, E, 2, -1)[:, ~touching], full_jacobian.reshape(B, E, 2, -1)[:, ~touching]
+    )

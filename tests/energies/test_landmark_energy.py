@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from little_shot import LIGHT, camera, film, performance
 
-from solver_core import imaging
 from solver_core.energies.landmark import LandmarkEnergy
+from solver_core.face.pose import RIGID
+from solver_core.footage.views import View
+from solver_core.look import synthesis as imaging
 from solver_core.networks.landmarks import Found, locate
-from solver_core.pose import RIGID
 from solver_core.render.renderer import Renderer
-from solver_core.views import View
 
 ONE = np.array([0])
 KEYS = ("jawOpen", "mouthSmile_L")

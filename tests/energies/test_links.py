@@ -29,7 +29,9 @@ def flow_link(poses, points, first=0, second=1, offset=0.0):
     """The flow that the head's own motion makes, plus an offset in pixels."""
     filming = camera("A", COUNT, (0.1, -0.95, 0.02))
     cameras = filming[first : first + 1], filming[second : second + 1]
-    start, end = (c.project(points.world(poses[i : i + 1]))[0][0] for c, i in zip(cameras, (first, second), strict=True))  # fmt: skip
+    start, end = (
+        c.project(points.world(poses[i : i + 1]))[0][0] for c, i in zip(cameras, (first, second), strict=True)
+    )
     root = np.random.default_rng(1).normal(size=(len(start), 2, 2))
     return FlowLink((first, second), cameras, points, start, end + offset, np.array([[1.1, 0.1], [-0.1, 0.9]]), root)
 

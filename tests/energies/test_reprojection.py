@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from solver_core.camera import Camera
+from solver_core.camera.camera import Camera
 from solver_core.energies.energy import FaceProblem, Free
 from solver_core.energies.prior import PosePrior, WeightPrior
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
+from solver_core.face.pose import RIGID, Pose
+from solver_core.face.rig import Rig
 from solver_core.optimise.dogleg import Options, dogleg
-from solver_core.pose import RIGID, Pose
-from solver_core.rig import Rig
 
 B, N, K = 3, 14, 5
 KEYS = np.array([4, 0, 2])
@@ -23,9 +23,17 @@ def rig() -> Rig:
     rng = np.random.default_rng(0)
     v = 20
     return Rig(
-        (0.1 * rng.normal(size=(v, 3))).astype(np.float32), rng.integers(0, v, (30, 3)), tuple("abcde"),
-        (0.02 * rng.normal(size=(K, v, 3))).astype(np.float32), np.zeros(K), np.ones(K), ("mouth",) * K,
-        np.ones(K, bool), np.ones(K), np.ones(3))  # fmt: skip
+        (0.1 * rng.normal(size=(v, 3))).astype(np.float32),
+        rng.integers(0, v, (30, 3)),
+        tuple("abcde"),
+        (0.02 * rng.normal(size=(K, v, 3))).astype(np.float32),
+        np.zeros(K),
+        np.ones(K),
+        ("mouth",) * K,
+        np.ones(K, bool),
+        np.ones(K),
+        np.ones(3),
+    )
 
 
 @pytest.fixture
@@ -55,7 +63,9 @@ def numeric_jacobian(energy, pose, index, h):
     for column in [*range(RIGID), *(RIGID + KEYS)]:
         step = np.zeros((len(index), RIGID + K))
         step[:, column] = h
-        columns.append((energy.residual(pose.stepped(step), index) - energy.residual(pose.stepped(-step), index)) / (2 * h))  # fmt: skip
+        columns.append(
+            (energy.residual(pose.stepped(step), index) - energy.residual(pose.stepped(-step), index)) / (2 * h)
+        )
     return np.stack(columns, -1)
 
 

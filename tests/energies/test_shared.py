@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from solver_core.camera import Camera
-from solver_core.distortion import Distortion
+from solver_core.camera.camera import Camera
+from solver_core.camera.distortion import Distortion
 from solver_core.energies.energy import FaceProblem, Free
 from solver_core.energies.prior import WeightPrior
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
 from solver_core.energies.shared import Shared, SharedProblem, Sight, Together
+from solver_core.face.pose import RIGID, Pose
+from solver_core.face.rig import IDENTITY, Rig
 from solver_core.optimise.dogleg import Options, dogleg
-from solver_core.pose import RIGID, Pose
-from solver_core.rig import IDENTITY, Rig
 
 FRAMES, POINTS, OWN, COMMON = 5, 60, 3, 4
 ALL = np.array([0])
@@ -28,9 +28,17 @@ def rig() -> Rig:
     rng = np.random.default_rng(0)
     keys = OWN + COMMON
     return Rig(
-        rng.uniform(-0.1, 0.1, (POINTS, 3)).astype(np.float32), np.arange(POINTS).reshape(-1, 3), tuple("abcdefg"),
-        (0.01 * rng.normal(size=(keys, POINTS, 3))).astype(np.float32), np.r_[np.zeros(OWN), np.full(COMMON, -2.0)],
-        np.r_[np.ones(OWN), np.full(COMMON, 2.0)], ("mouth",) * OWN + (IDENTITY,) * COMMON, np.arange(keys) < OWN, np.ones(keys), np.ones(3))  # fmt: skip
+        rng.uniform(-0.1, 0.1, (POINTS, 3)).astype(np.float32),
+        np.arange(POINTS).reshape(-1, 3),
+        tuple("abcdefg"),
+        (0.01 * rng.normal(size=(keys, POINTS, 3))).astype(np.float32),
+        np.r_[np.zeros(OWN), np.full(COMMON, -2.0)],
+        np.r_[np.ones(OWN), np.full(COMMON, 2.0)],
+        ("mouth",) * OWN + (IDENTITY,) * COMMON,
+        np.arange(keys) < OWN,
+        np.ones(keys),
+        np.ones(3),
+    )
 
 
 def truth(identity: np.ndarray) -> Pose:
@@ -46,10 +54,15 @@ def cameras(distortion: Distortion | None = None) -> list[Camera]:
     matrices[:, 2, 3] = -0.5, -0.6
     matrices[1, :, :3] = Rotation.from_euler("Y", 0.5).as_matrix()
     intrinsics = np.array([[700.0, 690.0, 360.0, 270.0]])
-    return [Camera(name, 720, 540, intrinsics, matrix[None], distortion=distortion) for name, matrix in zip("AB", matrices, strict=True)]  # fmt: skip
+    return [
+        Camera(name, 720, 540, intrinsics, matrix[None], distortion=distortion)
+        for name, matrix in zip("AB", matrices, strict=True)
+    ]
 
 
-def problem(rig: Rig, seen: Pose, taken: list[Camera], given: list[Camera], *, hold: float = 1e-4, zoom_free: bool = True) -> SharedProblem:  # fmt: skip
+def problem(
+    rig: Rig, seen: Pose, taken: list[Camera], given: list[Camera], *, hold: float = 1e-4, zoom_free: bool = True
+) -> SharedProblem:
     """Every vertex measured exactly where the cameras `taken` show it, and sought with the cameras `given`."""
     points = rig.every_vertex(1)
     sights = []
@@ -116,7 +129,9 @@ def test_identity_and_focal_lengths_are_recovered_from_exact_places(rig):
 
 def test_a_rig_that_fits_already_stays(rig):
     given = cameras()
-    outcome = dogleg(problem(rig, truth(np.zeros(COMMON)), given, given), start(), 1, Options(iterations=60, cost_tolerance=1e-12))  # fmt: skip
+    outcome = dogleg(
+        problem(rig, truth(np.zeros(COMMON)), given, given), start(), 1, Options(iterations=60, cost_tolerance=1e-12)
+    )
     np.testing.assert_allclose(outcome.state.pose.weights[:, OWN:], 0.0, atol=0.005)
     np.testing.assert_allclose(outcome.state.zoom, 0.0, atol=0.001)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from ai_edge_litert.interpreter import Interpreter
 
-from solver_core.errors import FaceSolveError
+from solver_core.common.errors import FaceSolveError
 from solver_core.networks import tflite, weights
 
 INPUT_SIZE = {"facemesh": 192, "short_range": 128}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from painted_face import painted_face
 
-from solver_core.errors import FaceSolveError
+from solver_core.common.errors import FaceSolveError
 from solver_core.networks.detector import Detection, merge, overlap, tiles
 from solver_core.networks.landmarks import Found, NotFound, locate
 

@@ -11,12 +11,12 @@ import pytest
 from little_shot import START, changed
 from painted_face import painted_face
 
-from solver_core.errors import FaceSolveError
-from solver_core.listener import Silent
+from solver_core.common.errors import FaceSolveError
 from solver_core.networks import registry, weights
 from solver_core.networks.detector import overlap
 from solver_core.networks.dlib_detectors import CnnDetector, HogDetector
 from solver_core.networks.landmarks import Found, NotFound, locate
+from solver_core.service.listener import Silent
 from solver_core.solve import Overrides, solve_folder
 
 pytest.importorskip("dlib", reason="the extra 'dlib' is not installed")

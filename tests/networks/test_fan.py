@@ -12,8 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solver_core.crop import Crop
-from solver_core.errors import FaceSolveError
+from solver_core.camera.crop import Crop
+from solver_core.common.errors import FaceSolveError
 from solver_core.networks import fan, weights
 from solver_core.networks.detector import Detection
 from solver_core.networks.fan import Fan, soft_argmax
@@ -118,8 +118,12 @@ def test_it_decodes_as_face_alignment_does_within_its_quarter_pixel(monkeypatch)
 
 def test_a_wide_blob_is_found_between_pixels():
     """Where a blob is wide enough for its neighbours to count, the place follows the centre and not the pixel."""
-    places = np.array([soft_argmax(torch.from_numpy(_blobs(np.array([[20.5 + d, 30.5]]), 4.0)))[0][0].numpy()
-                       for d in np.linspace(0, 0.45, 10)])  # fmt: skip
+    places = np.array(
+        [
+            soft_argmax(torch.from_numpy(_blobs(np.array([[20.5 + d, 30.5]]), 4.0)))[0][0].numpy()
+            for d in np.linspace(0, 0.45, 10)
+        ]
+    )
     assert (np.diff(places[:, 0]) > 0).all()
     np.testing.assert_allclose(places[0], (20.5, 30.5), atol=1e-9)
     np.testing.assert_allclose(places[:, 1], 30.5, atol=1e-9)

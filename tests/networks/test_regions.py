@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from solver_core.crop import Crop
+from solver_core.camera.crop import Crop
 from solver_core.networks.regions import FACEMESH, PARTITION
 
 

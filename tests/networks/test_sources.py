@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from solver_core.errors import FaceSolveError
+from solver_core.common.errors import FaceSolveError
 from solver_core.networks import sources, weights
 from solver_core.networks.sources import SdistMember, Stopped, download
 

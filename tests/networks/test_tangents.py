@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from solver_core.crop import Crop
+from solver_core.camera.crop import Crop
 from solver_core.networks import weights
 from solver_core.networks.facemesh import FaceMesh
 from solver_core.networks.graph import Linearised

@@ -8,7 +8,7 @@ import sys
 import pytest
 from safetensors.numpy import load_file
 
-from solver_core.errors import FaceSolveError
+from solver_core.common.errors import FaceSolveError
 from solver_core.networks import tflite, weights
 
 NAMES = [name for name, item in weights.REGISTRY.items() if item.sha256]  # those that are converted

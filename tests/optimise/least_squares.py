@@ -69,11 +69,13 @@ def helical_valley():
     def jacobian(x):
         square, length = x[0] ** 2 + x[1] ** 2, np.hypot(x[0], x[1])
         turn = 50 / np.pi / square
-        return np.array([
-            [turn * x[1], -turn * x[0], 10.0],
-            [10 * x[0] / length, 10 * x[1] / length, 0.0],
-            [0.0, 0.0, 1.0],
-        ])  # fmt: skip
+        return np.array(
+            [
+                [turn * x[1], -turn * x[0], 10.0],
+                [10 * x[0] / length, 10 * x[1] / length, 0.0],
+                [0.0, 0.0, 1.0],
+            ]
+        )
 
     return Functions(residual, jacobian)
 
@@ -102,12 +104,14 @@ def beale():
 
 def freudenstein_roth():
     return Functions(
-        lambda x: np.array([
-            -13 + x[0] + ((5 - x[1]) * x[1] - 2) * x[1],
-            -29 + x[0] + ((x[1] + 1) * x[1] - 14) * x[1],
-        ]),
+        lambda x: np.array(
+            [
+                -13 + x[0] + ((5 - x[1]) * x[1] - 2) * x[1],
+                -29 + x[0] + ((x[1] + 1) * x[1] - 14) * x[1],
+            ]
+        ),
         lambda x: np.array([[1, 10 * x[1] - 3 * x[1] ** 2 - 2], [1, 3 * x[1] ** 2 + 2 * x[1] - 14]]),
-    )  # fmt: skip
+    )
 
 
 def box_3d():

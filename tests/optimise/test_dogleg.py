@@ -70,7 +70,15 @@ def test_bounds_hold_at_every_trial_and_the_bounded_minimum_is_found(name):
     # the steps themselves stay inside, not only what is left of them after clipping
     for step in problem.steps[:1]:
         assert np.all((here + step >= low - 1e-12) & (here + step <= high + 1e-12))
-    oracle = least_squares(problem.residual, inside + 1e-9 * (0.5 * (low + high) - inside), problem.jacobian, bounds=(low, high), xtol=1e-15, ftol=1e-15, gtol=1e-15)  # fmt: skip
+    oracle = least_squares(
+        problem.residual,
+        inside + 1e-9 * (0.5 * (low + high) - inside),
+        problem.jacobian,
+        bounds=(low, high),
+        xtol=1e-15,
+        ftol=1e-15,
+        gtol=1e-15,
+    )
     assert out.cost[0] <= 2 * oracle.cost * (1 + 1e-6) + 1e-12
 
 

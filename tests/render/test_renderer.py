@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from render_fixtures import HEIGHT, WIDTH, grid_scene, project, rotation, sphere
 
-from solver_core.color import srgb_encode
+from solver_core.color.srgb import srgb_encode
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import C0, rotate_light, sh_basis, vertex_normals
 from solver_core.render.silhouettes import mesh_edges

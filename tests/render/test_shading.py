@@ -3,7 +3,7 @@
 import numpy as np
 from render_fixtures import rotation, sphere
 
-from solver_core.color import srgb_decode, srgb_encode
+from solver_core.color.srgb import srgb_decode, srgb_encode
 from solver_core.render.shading import (
     COSINE_LOBE,
     irradiance,

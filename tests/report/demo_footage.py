@@ -9,8 +9,8 @@ import numpy as np
 
 from demo import head as heads
 from demo import performance
-from solver_core.pose import Pose
-from solver_core.solution import Solution
+from solver_core.documents.solution import Solution
+from solver_core.face.pose import Pose
 
 FOOTAGE = Path(performance.__file__).parent / "shot"
 
@@ -20,8 +20,15 @@ def shot_folder(folder: Path, frames: list[int]) -> Path:
     head = heads.build()
     keys = len(head.names)
     np.savez(
-        folder / "rig.npz", neutral=head.vertices, triangles=head.triangles, deltas=head.deltas, names=np.array(head.names),
-        groups=np.full(keys, "mouth"), scale=np.ones(3), colors=head.colors)  # fmt: skip
+        folder / "rig.npz",
+        neutral=head.vertices,
+        triangles=head.triangles,
+        deltas=head.deltas,
+        names=np.array(head.names),
+        groups=np.full(keys, "mouth"),
+        scale=np.ones(3),
+        colors=head.colors,
+    )
     focal = performance.WIDTH * performance.LENS / performance.SENSOR
     camera = {
         "name": "A",
@@ -30,8 +37,12 @@ def shot_folder(folder: Path, frames: list[int]) -> Path:
         "intrinsics": [[focal, focal, performance.WIDTH / 2, performance.HEIGHT / 2]] * len(frames),
         "world_to_camera": [_looking(*performance.camera_at(frame)) for frame in frames],
         "plate": {
-            "kind": "sequence", "path": str(FOOTAGE / "plates" / "{frame:04d}.jpg"), "frames": frames, "colorspace": "sRGB"},
-    }  # fmt: skip
+            "kind": "sequence",
+            "path": str(FOOTAGE / "plates" / "{frame:04d}.jpg"),
+            "frames": frames,
+            "colorspace": "sRGB",
+        },
+    }
     initial = {
         "rotation": [np.eye(3).tolist()] * len(frames),
         "translation": [[0.0, 0.0, 0.0]] * len(frames),

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from solver_core.errors import FaceSolveError
-from solver_core.pose import Pose
+from solver_core.common.errors import FaceSolveError
+from solver_core.face.pose import Pose
 from solver_core.report import compare
 
 
@@ -20,7 +20,9 @@ def some_face(rng: np.random.Generator) -> compare.Face:
 
 
 def some_pose(rng: np.random.Generator, count: int) -> Pose:
-    return Pose(Rotation.random(count, random_state=3).as_matrix(), rng.normal(size=(count, 3)), rng.uniform(size=(count, 4)))  # fmt: skip
+    return Pose(
+        Rotation.random(count, random_state=3).as_matrix(), rng.normal(size=(count, 3)), rng.uniform(size=(count, 4))
+    )
 
 
 @given(st.floats(1e-6, 3.1), st.integers(0, 2**32 - 1), st.floats(-0.1, 0.1), st.floats(0, 0.05))
@@ -78,7 +80,14 @@ def test_hidden_frames_are_measured_beside_a_straight_line() -> None:
 
 def test_the_answer_is_found_by_frame_and_by_name(tmp_path: Path) -> None:
     path, turns = tmp_path / "truth.npz", Rotation.random(3, random_state=1).as_matrix()
-    np.savez(path, frames=[12, 10, 11], rotation=turns, translation=np.arange(9.0).reshape(3, 3), weights=[[1, 2], [3, 4], [5, 6]], names=["a", "b"])  # fmt: skip
+    np.savez(
+        path,
+        frames=[12, 10, 11],
+        rotation=turns,
+        translation=np.arange(9.0).reshape(3, 3),
+        weights=[[1, 2], [3, 4], [5, 6]],
+        names=["a", "b"],
+    )
     truth = compare.load_truth(path)
     assert truth.hidden.size == 0
     pose = truth.at(np.array([11, 12]), ("b", "unknown", "a"))
@@ -92,9 +101,12 @@ def test_the_answer_is_found_by_frame_and_by_name(tmp_path: Path) -> None:
     [
         (lambda _path: None, "There is no known answer"),
         (lambda path: path.write_bytes(b"no zip"), "is not a known answer"),
-        (lambda path: np.savez(path, frames=[1], rotation=np.eye(3)[None], translation=np.zeros((1, 3))), "has no weights"),
+        (
+            lambda path: np.savez(path, frames=[1], rotation=np.eye(3)[None], translation=np.zeros((1, 3))),
+            "has no weights",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_answer_is_said(tmp_path: Path, make, said: str) -> None:
     path = tmp_path / "truth.npz"
     make(path)

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from solver_core.pose import Pose
+from solver_core.documents.solution import Solution
+from solver_core.face.pose import Pose
 from solver_core.report import curves
-from solver_core.solution import Solution
 
 FRAMES = np.arange(1001, 1009)
 STATUS = ["solved", "failed", "solved", "locked", "infilled", "failed", "solved", "solved"]
@@ -18,8 +18,12 @@ KEYED = np.array([s != "failed" for s in STATUS])
 
 
 def some_solution() -> Solution:
-    turns = Rotation.from_euler("xyz", np.stack([10 * np.ones(8), -5 * np.ones(8), np.linspace(150, 220, 8)], 1), degrees=True)  # fmt: skip
-    weights = np.stack([np.linspace(0, 0.3, 8), np.zeros(8), np.linspace(1, 0, 8), np.full(8, 0.01), np.full(8, 0.2)], 1)  # fmt: skip
+    turns = Rotation.from_euler(
+        "xyz", np.stack([10 * np.ones(8), -5 * np.ones(8), np.linspace(150, 220, 8)], 1), degrees=True
+    )
+    weights = np.stack(
+        [np.linspace(0, 0.3, 8), np.zeros(8), np.linspace(1, 0, 8), np.full(8, 0.01), np.full(8, 0.2)], 1
+    )
     pose = Pose(turns.as_matrix(), np.arange(24.0).reshape(8, 3) / 1000, weights)
     error = np.where(KEYED, np.linspace(0.5, 2, 8), np.nan)
     return Solution(FRAMES, pose, ("small", "still", "wide", "noise", "held"), STATUS, error, [""] * 8)
@@ -31,7 +35,10 @@ def test_error_curve_shows_the_error_and_marks_every_frame_that_is_not_simply_so
     line = axis.lines[0]
     assert np.array_equal(line.get_xdata(), FRAMES)
     assert np.array_equal(line.get_ydata(), solution.error_px, equal_nan=True)
-    marked = {round(patch.get_x() + patch.get_width() / 2): tuple(np.round(patch.get_facecolor()[:3], 3)) for patch in axis.patches}  # fmt: skip
+    marked = {
+        round(patch.get_x() + patch.get_width() / 2): tuple(np.round(patch.get_facecolor()[:3], 3))
+        for patch in axis.patches
+    }
     assert sorted(marked) == [1002, 1004, 1005, 1006]
     assert marked[1002] == marked[1006] != marked[1004] != marked[1005]
     assert {text.get_text() for text in axis.get_legend().texts} == {"median 1.25", "failed", "locked", "infilled"}

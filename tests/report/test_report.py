@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from demo_footage import FOOTAGE, known_answer, shot_folder
 
-from solver_core import cli
-from solver_core.errors import FaceSolveError
+from solver_core.common.errors import FaceSolveError
+from solver_core.documents.solution import Solution
 from solver_core.networks.regions import FACEMESH
 from solver_core.report import pictures
 from solver_core.report.page import Page
 from solver_core.report.report import report
-from solver_core.solution import Solution
+from solver_core.service import cli
 
 NUMBERS = [1002, 1012, 1030]
 SIZE = pictures.SIZE * pictures.ZOOM
@@ -41,7 +41,14 @@ def reported(shot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     solution.error_px[1] = 9.0
     solution.status[2], solution.error_px[2], solution.reason[2] = "failed", np.nan, "a hand <covers> it"
     solution.save(folder / "solution.npz")
-    arguments = ["report", str(folder / "solution.npz"), "--out", str(folder / "out"), "--truth", str(FOOTAGE / "truth.npz")]  # fmt: skip
+    arguments = [
+        "report",
+        str(folder / "solution.npz"),
+        "--out",
+        str(folder / "out"),
+        "--truth",
+        str(FOOTAGE / "truth.npz"),
+    ]
     assert cli.main(arguments) == 0
     return folder / "out"
 
@@ -49,7 +56,15 @@ def reported(shot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_everything_that_the_page_shows_lies_beside_it(reported: Path) -> None:
     text = (reported / "index.html").read_text()
     names = re.findall(r'src="([^"]+)"', text)
-    assert set(names) >= {"error.png", "motion.png", "weights.png", "comparison.png", "frames/1002_0.jpg", "frames/1012_0.jpg", "frames/1012_0_flow.jpg"}  # fmt: skip
+    assert set(names) >= {
+        "error.png",
+        "motion.png",
+        "weights.png",
+        "comparison.png",
+        "frames/1002_0.jpg",
+        "frames/1012_0.jpg",
+        "frames/1012_0_flow.jpg",
+    }
     assert not re.search(r"(src|href)=\"(/|\w+:)", text)
     for name in names:
         picture = cv2.imread(str(reported / name))
@@ -84,7 +99,12 @@ def test_numbers_are_the_injected_errors(reported: Path) -> None:
 def test_a_true_pose_looks_like_the_plate_and_a_wrong_one_does_not(reported: Path) -> None:
     """Between plate and render, and between their landmarks, as the page says and as its pictures show."""
     text = (reported / "index.html").read_text()
-    said = {int(f): (float(e), float(d)) for f, e, d in re.findall(r'alt="frame (\d+)[^"]*?landmarks ([\d.]+) pixels apart, mean difference ([\d.]+)"', text)}  # fmt: skip
+    said = {
+        int(f): (float(e), float(d))
+        for f, e, d in re.findall(
+            r'alt="frame (\d+)[^"]*?landmarks ([\d.]+) pixels apart, mean difference ([\d.]+)"', text
+        )
+    }
     assert said[1002][0] < 3.5
     assert said[1012][0] > 6
     assert said[1002][1] < said[1012][1]
@@ -111,7 +131,11 @@ def test_residual_lines_join_the_landmarks() -> None:
 
 
 def test_the_flow_picture_is_coloured_on_the_head_alone() -> None:
-    plate, flow, mask = np.full((pictures.SIZE, pictures.SIZE, 3), 0.5), np.zeros((pictures.SIZE, pictures.SIZE, 2)), np.zeros((pictures.SIZE, pictures.SIZE), bool)  # fmt: skip
+    plate, flow, mask = (
+        np.full((pictures.SIZE, pictures.SIZE, 3), 0.5),
+        np.zeros((pictures.SIZE, pictures.SIZE, 2)),
+        np.zeros((pictures.SIZE, pictures.SIZE), bool),
+    )
     mask[150:250, 100:200] = True
     flow[..., 0], flow[:, 150:, 0] = 4.0, 0.0
     image = pictures.flow_picture(plate, flow, mask, 4.0)
@@ -123,7 +147,10 @@ def test_the_flow_picture_is_coloured_on_the_head_alone() -> None:
 
 
 def test_a_wrong_pose_has_the_longer_flow(reported: Path) -> None:
-    said = re.findall(r'alt="frame (\d+)[^"]*?optical flow \(dis\)[^"]*?colours are ([\d.]+) pixels"', (reported / "index.html").read_text())  # fmt: skip
+    said = re.findall(
+        r'alt="frame (\d+)[^"]*?optical flow \(dis\)[^"]*?colours are ([\d.]+) pixels"',
+        (reported / "index.html").read_text(),
+    )
     longest = {int(frame): float(pixels) for frame, pixels in said}
     assert longest.keys() == {1002, 1012}
     assert longest[1012] > 2 * longest[1002]
@@ -156,7 +183,14 @@ def test_without_a_shot_there_are_curves_and_a_sentence(tmp_path: Path, settings
     assert said in page.read_text()
     assert "Without the shot" in page.read_text()
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
-        "index.html", "error.png", "motion.png", "weights.png", "comparison.png", "table.md", "table.json"}  # fmt: skip
+        "index.html",
+        "error.png",
+        "motion.png",
+        "weights.png",
+        "comparison.png",
+        "table.md",
+        "table.json",
+    }
     assert set(json.loads((tmp_path / "out" / "table.json").read_text())["summary"]) == {"rotation_deg", "weight_mae"}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from little_shot import camera, changed, performance, write_shot
 
-from solver_core.shot import load_shot
+from solver_core.documents.shot import load_shot
 from solver_core.solve import prepare_context
 
 COUNT = 9
@@ -24,8 +24,10 @@ def shot(tmp_path_factory, demo_rig):
     folder = tmp_path_factory.mktemp("gap")
     made = write_shot(folder, demo_rig, truth, (camera("A", COUNT, (0.1, -0.95, 0.02), drift=0.003),))
     initial = {
-        "rotation": truth.rotation.reshape(COUNT, 9).tolist(), "translation": truth.translation.tolist(),
-        "weights": truth.weights.tolist()}  # fmt: skip
+        "rotation": truth.rotation.reshape(COUNT, 9).tolist(),
+        "translation": truth.translation.tolist(),
+        "weights": truth.weights.tolist(),
+    }
     return replace(made, folder=changed(made, folder / "posed", initial=initial))
 
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from solver_core.documents.shot import LockedFrame, load_shot
 from solver_core.energies.energy import FaceProblem
 from solver_core.energies.prior import WeightPrior
-from solver_core.flow import DisFlow
-from solver_core.shot import LockedFrame, load_shot
+from solver_core.flow.dis import DisFlow
+from solver_core.observe.evidence import Evidence
 from solver_core.solve import prepare_context
-from solver_core.stages import bundle as module
-from solver_core.stages.bundle import Bundle
-from solver_core.stages.catalog import ALL, Deep
+from solver_core.stages.catalogue import ALL, Deep
 from solver_core.stages.deep import deep_round
-from solver_core.stages.evidence import Evidence
+from solver_core.stages.shared import bundle as module
+from solver_core.stages.shared.bundle import Bundle
 
 KEYS = ("jawOpen", "mouthSmile_L")
 HELD = 300.0
@@ -43,7 +43,9 @@ def seen_from(context, index, slide, rng, noise=0.0, at=None):
     )
     target = camera.project(world[None])[0][0] + noise * rng.normal(size=(400, 2))
     everywhere = np.ones(400)
-    return Evidence(camera, points, target, np.broadcast_to(np.eye(2), (400, 2, 2)), everywhere, everywhere, 1e6, 400.0, triangle)  # fmt: skip
+    return Evidence(
+        camera, points, target, np.broadcast_to(np.eye(2), (400, 2, 2)), everywhere, everywhere, 1e6, 400.0, triangle
+    )
 
 
 def models_of(context, heard):
@@ -102,7 +104,9 @@ def test_it_answers_as_all_unknowns_solved_at_once_do(solving):
             moved = item.points.world(pose) + 1e-6 * (pose.rotation[0] @ along[own][:, :, d, None])[None, ..., 0]
             ahead = (energy.root[0] @ (item.camera.project(moved)[0][0] - item.target)[..., None])[..., 0]
             for axis in range(2):
-                block[2 * np.arange(400) + axis, count * size + 2 * own + d] = (ahead[:, axis] - residual[0].reshape(-1, 2)[:, axis]) / 1e-6  # fmt: skip
+                block[2 * np.arange(400) + axis, count * size + 2 * own + d] = (
+                    ahead[:, axis] - residual[0].reshape(-1, 2)[:, axis]
+                ) / 1e-6
         rows.append(block)
         right.append(-residual[0])
         prior = WeightPrior(np.zeros((1, len(held))), held[None]).linear(pose, np.array([0]), free.keys)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solver_core.camera import Camera
-from solver_core.flow import DisFlow
-from solver_core.pose import Pose
-from solver_core.rig import SurfacePoints
-from solver_core.shot import load_shot
+from solver_core.camera.camera import Camera
+from solver_core.documents.shot import load_shot
+from solver_core.face.pose import Pose
+from solver_core.face.rig import SurfacePoints
+from solver_core.flow.dis import DisFlow
+from solver_core.observe.evidence import Evidence
 from solver_core.solve import prepare_context
-from solver_core.stages.catalog import ALL, Deep
+from solver_core.stages.catalogue import ALL, Deep
 from solver_core.stages.deep import FIRM, deep_round
-from solver_core.stages.evidence import Evidence
 
 
 def evidence(trust, offset):

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from solver_core.energies.energy import Free
+from solver_core.face.pose import RIGID, Pose
 from solver_core.optimise.dogleg import Quadratic
-from solver_core.pose import RIGID, Pose
-from solver_core.stages import few_keys as module
-from solver_core.stages.few_keys import Kept, few_keys, relevance
+from solver_core.stages.shared import sparsity as module
+from solver_core.stages.shared.sparsity import Kept, few_keys, relevance
 
 STRENGTH = 1.0
 

@@ -10,12 +10,12 @@ from little_shot import camera, performance, write_shot
 from scipy.spatial.transform import Rotation
 
 from solver_core import fit_rig as module
-from solver_core.errors import FaceSolveError
+from solver_core.common.errors import FaceSolveError
+from solver_core.documents.shot import load_shot
+from solver_core.face.pose import Pose
+from solver_core.face.rig import IDENTITY
 from solver_core.fit_rig import choose, fit_rig
-from solver_core.listener import Silent
-from solver_core.pose import Pose
-from solver_core.rig import IDENTITY
-from solver_core.shot import load_shot
+from solver_core.service.listener import Silent
 
 COUNT = 4
 TRUE = np.array([1.0, -0.8])
@@ -31,9 +31,15 @@ def stock(demo_rig):
     deltas = np.concatenate([demo_rig.deltas, np.stack([wide, nose])]).astype(np.float32)
     count = len(demo_rig.names)
     return replace(
-        demo_rig, names=(*demo_rig.names, "id_wide", "id_nose"), deltas=deltas, groups=(*demo_rig.groups, IDENTITY, IDENTITY),
-        minimum=np.r_[np.zeros(count), -2, -2], maximum=np.r_[np.ones(count), 2, 2], strength=np.ones(count + 2),
-        solved=np.r_[np.ones(count, bool), False, False])  # fmt: skip
+        demo_rig,
+        names=(*demo_rig.names, "id_wide", "id_nose"),
+        deltas=deltas,
+        groups=(*demo_rig.groups, IDENTITY, IDENTITY),
+        minimum=np.r_[np.zeros(count), -2, -2],
+        maximum=np.r_[np.ones(count), 2, 2],
+        strength=np.ones(count + 2),
+        solved=np.r_[np.ones(count, bool), False, False],
+    )
 
 
 def filmed(folder, rig, identity):

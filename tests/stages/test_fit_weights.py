@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from solver_core.shot import load_shot
+from solver_core.documents.shot import load_shot
 from solver_core.solve import prepare_context
-from solver_core.stages.catalog import Fit
+from solver_core.stages.catalogue import Fit
 from solver_core.stages.fit import fit
 
 STEP = Fit(iterations=20)

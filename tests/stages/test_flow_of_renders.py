@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from solver_core.flow import DisFlow
-from solver_core.stages.catalog import STAGES
-from solver_core.stages.gaps import gaps_of
+from solver_core.flow.dis import DisFlow
+from solver_core.stages.catalogue import STAGES
 from solver_core.stages.infill import infill, interpolated
 from solver_core.stages.refine import refine
-from solver_core.stages.tracking import follow, trackers
+from solver_core.stages.shared.gaps import gaps_of
+from solver_core.stages.shared.tracking import follow, trackers
 
 COUNT = 9  # frames of the shot in conftest.py
 PAIRS = [(3, 4), (4, 3), (1, 5)]
@@ -118,7 +118,14 @@ def test_refinement_asks_for_renders_only_when_it_should(context, renders):
     """Each pair of plates costs two calls of the network, each pair of renders two more."""
     settings = replace(context.shot.settings, refinement=0.5)
     known = np.ones(COUNT, bool)
-    here = replace(context, shot=replace(context.shot, settings=settings), pose=context.pose.copy(), fill=~known, known=known, filled={})  # fmt: skip
+    here = replace(
+        context,
+        shot=replace(context.shot, settings=settings),
+        pose=context.pose.copy(),
+        fill=~known,
+        known=known,
+        filled={},
+    )
     network, (step,) = ShortSighted(), STAGES["refinement"]
     assert not step.renders
     assert not STAGES["infill"][0].renders

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solver_core.errors import FaceSolveError
-from solver_core.stages.gaps import gaps_of, in_ranges, mark
+from solver_core.common.errors import FaceSolveError
+from solver_core.stages.shared.gaps import gaps_of, in_ranges, mark
 
 FRAMES = np.arange(101, 113)
 COUNT = len(FRAMES)
@@ -31,7 +31,11 @@ def frames_of(marks):
 
 
 def test_ranges_may_overlap_and_reach_beyond_the_shot():
-    assert FRAMES[in_ranges(FRAMES, [(103, 105), (104, 107), (90, 101), (112, 200)])].tolist() == [101, *range(103, 108), 112]  # fmt: skip
+    assert FRAMES[in_ranges(FRAMES, [(103, 105), (104, 107), (90, 101), (112, 200)])].tolist() == [
+        101,
+        *range(103, 108),
+        112,
+    ]
     assert not in_ranges(FRAMES, [(1, 5)]).any()
 
 
@@ -84,12 +88,18 @@ def test_no_gap_crosses_a_cut():
     cuts = UNCUT.copy()
     cuts[4] = True  # between 105 and 106
     gaps = gaps_of(only(104, 105, 106, 107), ~only(104, 105, 106, 107), cuts)
-    assert [(FRAMES[g.frames].tolist(), g.left, g.right) for g in gaps] == [([104, 105], 2, None), ([106, 107], None, 7)]  # fmt: skip
+    assert [(FRAMES[g.frames].tolist(), g.left, g.right) for g in gaps] == [
+        ([104, 105], 2, None),
+        ([106, 107], None, 7),
+    ]
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.booleans(), min_size=COUNT, max_size=COUNT), st.lists(st.booleans(), min_size=COUNT, max_size=COUNT),
-       st.lists(st.booleans(), min_size=COUNT - 1, max_size=COUNT - 1))  # fmt: skip
+@given(
+    st.lists(st.booleans(), min_size=COUNT, max_size=COUNT),
+    st.lists(st.booleans(), min_size=COUNT, max_size=COUNT),
+    st.lists(st.booleans(), min_size=COUNT - 1, max_size=COUNT - 1),
+)
 def test_every_frame_to_fill_is_in_one_gap_and_anchors_are_known(fill, known, cuts):
     fill, known, cuts = (np.array(one) for one in (fill, known, cuts))
     known &= ~fill

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from little_shot import START, changed
 
-from solver_core.errors import FaceSolveError
-from solver_core.flow import DisFlow
-from solver_core.listener import Silent
-from solver_core.shot import load_shot
+from solver_core.common.errors import FaceSolveError
+from solver_core.documents.shot import load_shot
+from solver_core.flow.dis import DisFlow
+from solver_core.service.listener import Silent
 from solver_core.solve import Overrides, solve_folder
 from solver_core.stages import infill as module
-from solver_core.stages.catalog import STAGES
-from solver_core.stages.gaps import gaps_of
+from solver_core.stages.catalogue import STAGES
 from solver_core.stages.infill import infill, interpolated
+from solver_core.stages.shared.gaps import gaps_of
 
 COUNT = 9  # frames of the shot in conftest.py
 GAP = np.array([2, 3, 4, 5])
@@ -178,8 +178,13 @@ def test_a_run_of_its_own_tells_of_its_frames_alone(shot, tmp_path):
     document = json.loads((shot.folder / "shot.json").read_text())
     document["cameras"][0]["plate"]["frames"][4] = START + 3  # a frame printed twice
     folder = changed(
-        replace(shot, folder=shot.folder.parent), tmp_path / "own", cameras=document["cameras"], initial=document["initial"],
-        stages=["infill"], infill_ranges=[{"frame_start": START + 3, "frame_end": START + 4}])  # fmt: skip
+        replace(shot, folder=shot.folder.parent),
+        tmp_path / "own",
+        cameras=document["cameras"],
+        initial=document["initial"],
+        stages=["infill"],
+        infill_ranges=[{"frame_start": START + 3, "frame_end": START + 4}],
+    )
     said = Said()
     solution = solve_folder(folder, tmp_path / "out.npz", said)
     assert {result.frame for result in said.frames} == {START + 3, START + 4}
@@ -198,8 +203,13 @@ def test_very_short_shots(shot, tmp_path, frames):
     """One frame, and a range over everything: nothing to fill from."""
     document = json.loads((shot.folder / "shot.json").read_text())
     part = replace(shot, folder=shot.folder.parent)
-    folder = changed(part, tmp_path / "short", initial=document["initial"], stages=["infill"],
-                     infill_ranges=[{"frame_start": START, "frame_end": START + 9}])  # fmt: skip
+    folder = changed(
+        part,
+        tmp_path / "short",
+        initial=document["initial"],
+        stages=["infill"],
+        infill_ranges=[{"frame_start": START, "frame_end": START + 9}],
+    )
     with pytest.raises(FaceSolveError, match="no frame to fill from"):
         solve_folder(folder, tmp_path / "out.npz", Silent(), Overrides(frames=(START, START + frames - 1)))
 
@@ -213,8 +223,13 @@ def test_plates_that_change_size_are_interpolated(shot, tmp_path):
         image = cv2.imread(document["cameras"][0]["plate"]["path"].format(frame=START + i))
         cv2.imwrite(str(plates / f"{START + i}.png"), image[::2, ::2] if i == 3 else image)
     document["cameras"][0]["plate"]["path"] = str(plates / "{frame:04d}.png")
-    folder = changed(replace(shot, folder=shot.folder.parent), tmp_path / "own", cameras=document["cameras"],
-                     initial=document["initial"], stages=["infill"])  # fmt: skip
+    folder = changed(
+        replace(shot, folder=shot.folder.parent),
+        tmp_path / "own",
+        cameras=document["cameras"],
+        initial=document["initial"],
+        stages=["infill"],
+    )
     solution = solve_folder(folder, tmp_path / "out.npz", Silent())
     assert solution.status[3] == "interpolated"
     assert "pixels" in solution.reason[3]

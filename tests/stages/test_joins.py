@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from little_shot import START, Rotation, camera, changed, performance, write_shot
 
 from solver_core import solve as solving
-from solver_core.flow import DisFlow
-from solver_core.listener import Silent
-from solver_core.pose import Pose
-from solver_core.shot import load_shot
-from solver_core.stages.catalog import ALL, EYELIDS, SOLVE_SHOT, STAGES, Deep, Fit
-from solver_core.stages.joins import beside, departure, faded, join, limited, reach_of, widest
+from solver_core.documents.shot import load_shot
+from solver_core.face.pose import Pose
+from solver_core.flow.dis import DisFlow
+from solver_core.service.listener import Silent
+from solver_core.stages.catalogue import ALL, EYELIDS, SOLVE_SHOT, STAGES, Deep, Fit
+from solver_core.stages.shared.joins import beside, departure, faded, join, limited, reach_of, widest
 
 REACH = 6  # frames
 numbers = st.floats(-10.0, 10.0, allow_nan=False)
@@ -23,7 +23,9 @@ numbers = st.floats(-10.0, 10.0, allow_nan=False)
 
 def poses(count, seed=0, keys=3):
     rng = np.random.default_rng(seed)
-    return Pose(Rotation.random(count, random_state=seed).as_matrix(), rng.normal(size=(count, 3)), rng.random((count, keys)))  # fmt: skip
+    return Pose(
+        Rotation.random(count, random_state=seed).as_matrix(), rng.normal(size=(count, 3)), rng.random((count, keys))
+    )
 
 
 def test_a_step_from_one_pose_to_another_leads_there():

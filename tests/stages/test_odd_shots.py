@@ -10,14 +10,14 @@ import pytest
 from little_shot import START, camera, changed, performance, with_jaw_bone, write_shot
 from scipy.spatial.transform import Rotation
 
-from solver_core.errors import FaceSolveError
-from solver_core.jaw import at_rest
-from solver_core.listener import Silent
-from solver_core.pose import Pose
-from solver_core.shot import load_shot
-from solver_core.solution import load_solution
+from solver_core.common.errors import FaceSolveError
+from solver_core.documents.shot import load_shot
+from solver_core.documents.solution import load_solution
+from solver_core.face.jaw import at_rest
+from solver_core.face.pose import Pose
+from solver_core.service.listener import Silent
 from solver_core.solve import Overrides, prepare_context, solve_folder
-from solver_core.stages.light import estimate_lights
+from solver_core.stages.shared.light import estimate_lights
 
 LANDMARKS = Overrides(stages=("rigid", "expression"))
 
@@ -137,8 +137,15 @@ def bare(rig):
     """The same head as a scan without shape keys."""
     none = np.zeros(0)
     return replace(
-        rig, names=(), groups=(), deltas=rig.deltas[:0], minimum=none, maximum=none, solved=none.astype(bool), strength=none
-    )  # fmt: skip
+        rig,
+        names=(),
+        groups=(),
+        deltas=rig.deltas[:0],
+        minimum=none,
+        maximum=none,
+        solved=none.astype(bool),
+        strength=none,
+    )
 
 
 @pytest.mark.parametrize("bone", [False, True])
@@ -150,8 +157,11 @@ def test_a_head_without_shape_keys_is_placed_by_every_stage(demo_rig, tmp_path, 
     shot = write_shot(tmp_path / "bare", rig, truth, (camera("A", 3, (0.1, -0.95, 0.02)),))
     document = json.loads((shot.folder / "shot.json").read_text())
     changed(
-        shot, shot.folder, infill_ranges=[{"frame_start": START + 1, "frame_end": START + 1}],
-        settings={**document["settings"], "refinement": 0.3})  # fmt: skip
+        shot,
+        shot.folder,
+        infill_ranges=[{"frame_start": START + 1, "frame_end": START + 1}],
+        settings={**document["settings"], "refinement": 0.3},
+    )
     ear = Ear()
     solve_folder(shot.folder, tmp_path / "out.npz", ear)
     found = load_solution(tmp_path / "out.npz")

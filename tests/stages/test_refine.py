@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from solver_core.flow import DisFlow
-from solver_core.stages.catalog import Refine
+from solver_core.flow.dis import DisFlow
+from solver_core.stages.catalogue import Refine
 from solver_core.stages.context import Filled
 from solver_core.stages.refine import refine
 

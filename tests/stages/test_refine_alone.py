@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from little_shot import START, changed
 
-from solver_core.listener import Silent
-from solver_core.shot import load_shot
+from solver_core.documents.shot import load_shot
+from solver_core.service.listener import Silent
 from solver_core.solve import solve_folder
 
 NOBODY = 3  # the frame of the little shot where no face is seen
@@ -33,7 +33,10 @@ def refined(little_shot, tmp_path_factory):
         truth, folder = little_shot.truth, tmp_path_factory.mktemp("alone")
         moved = truth.translation + np.where(np.arange(5)[:, None] == NOBODY, [0.0, 0.004, 0.0], 0.0)
         initial = {
-            "rotation": truth.rotation.reshape(5, 9).tolist(), "translation": moved.tolist(), "weights": truth.weights.tolist()}  # fmt: skip
+            "rotation": truth.rotation.reshape(5, 9).tolist(),
+            "translation": moved.tolist(),
+            "weights": truth.weights.tolist(),
+        }
         settings = {**json.loads((little_shot.folder / "shot.json").read_text())["settings"], "refinement": 1.0}
         said = [{"frame": START + i, **one} for i, one in earlier.items()]
         shot = changed(little_shot, folder, initial=initial, settings=settings, stages=["refinement"], earlier=said)

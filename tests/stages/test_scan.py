@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solver_core.stages import scan as module
-from solver_core.stages.catalog import EYELIDS, Scan
+from solver_core.stages.catalogue import EYELIDS, Scan
 from solver_core.stages.scan import scan
 
 VALUES = np.linspace(0, 1, module.VALUES)[:, None]

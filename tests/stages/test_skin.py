@@ -10,14 +10,14 @@ import pytest
 from little_shot import camera, performance, write_shot
 from scipy.spatial.transform import Rotation
 
-from solver_core.pose import Pose
-from solver_core.shot import load_shot
+from solver_core.documents.shot import load_shot
+from solver_core.face.pose import Pose
 from solver_core.solve import prepare_context
-from solver_core.stages.catalog import EYELIDS
+from solver_core.stages.catalogue import EYELIDS
 from solver_core.stages.context import CLOSES_EYE
 from solver_core.stages.deep import hold_mean
-from solver_core.stages.light import estimate_lights
-from solver_core.stages.skin import bake
+from solver_core.stages.shared.light import estimate_lights
+from solver_core.stages.shared.skin import bake
 
 COUNT = 6
 
@@ -108,7 +108,9 @@ def test_what_all_frames_do_in_common_is_taken_back_and_the_rest_stays():
     turns = common * Rotation.from_rotvec(own[:, None] * [0.0, 1.0, 0.0])
     after = Pose(
         before.rotation @ turns.as_matrix(),
-        before.translation + np.einsum("bij,j->bi", before.rotation, [0.001, -0.002, 0.004]), before.weights)  # fmt: skip
+        before.translation + np.einsum("bij,j->bi", before.rotation, [0.001, -0.002, 0.004]),
+        before.weights,
+    )
     context = SimpleNamespace(pose=after.copy(), solvable=np.arange(5))
     hold_mean(context, before)
     left = Rotation.from_matrix(before.rotation.swapaxes(1, 2) @ context.pose.rotation).as_rotvec()
@@ -118,10 +120,23 @@ def test_what_all_frames_do_in_common_is_taken_back_and_the_rest_stays():
     np.testing.assert_allclose(context.pose.translation, before.translation, atol=1e-12)
 
 
-@pytest.mark.parametrize(("name", "closes"), [
-    ("eyeBlink_L", True), ("Blink.R", True), ("eyes_closed", True), ("EyelidClose", True), ("lid_closer_R", True), ("AU45", True), ("AU45_L", True),
-    ("eyeLookDown_L", False), ("mouthClose", False), ("AU4", False), ("eyeWide_L", False), ("AU450", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "closes"),
+    [
+        ("eyeBlink_L", True),
+        ("Blink.R", True),
+        ("eyes_closed", True),
+        ("EyelidClose", True),
+        ("lid_closer_R", True),
+        ("AU45", True),
+        ("AU45_L", True),
+        ("eyeLookDown_L", False),
+        ("mouthClose", False),
+        ("AU4", False),
+        ("eyeWide_L", False),
+        ("AU450", False),
+    ],
+)
 def test_keys_that_close_an_eye_are_known_by_their_names(name, closes):
     assert bool(CLOSES_EYE.search(name)) == closes
 

@@ -10,11 +10,11 @@ import pytest
 from little_shot import changed, with_jaw_bone
 from scipy.spatial.transform import Rotation
 
-from solver_core.jaw import JawMotion
-from solver_core.listener import Silent
-from solver_core.pose import Pose
+from solver_core.face.jaw import JawMotion
+from solver_core.face.pose import Pose
+from solver_core.service.listener import Silent
 from solver_core.solve import solve_folder
-from solver_core.stages.catalog import Fit, Smooth
+from solver_core.stages.catalogue import Fit, Smooth
 from solver_core.stages.context import Filled
 from solver_core.stages.fit import fit
 from solver_core.stages.smooth import smooth
@@ -45,10 +45,15 @@ def noisy(pose, size=1.0, seed=0):
 
 def prepared(context, pose, *, amount=1.0, rate=24.0, kept=(), **changes):
     shot = replace(
-        context.shot, fps=rate, neighbours=tuple(int(context.shot.frames[i]) for i in kept),
-        settings=replace(context.shot.settings, refinement=amount))  # fmt: skip
+        context.shot,
+        fps=rate,
+        neighbours=tuple(int(context.shot.frames[i]) for i in kept),
+        settings=replace(context.shot.settings, refinement=amount),
+    )
     known = np.ones(COUNT, bool)
-    return replace(context, **{"shot": shot, "pose": pose.copy(), "fill": ~known, "known": known, "filled": {}, **changes})  # fmt: skip
+    return replace(
+        context, **{"shot": shot, "pose": pose.copy(), "fill": ~known, "known": known, "filled": {}, **changes}
+    )
 
 
 def run(context, pose, step=STEP, **changes):
@@ -91,7 +96,12 @@ def test_noise_shrinks_with_the_amount(context):
     errors = []
     for amount in (0.0, 0.3, 1.0):
         after = run(context, before, amount=amount)
-        errors.append([degrees(after, truth).mean(), *(np.abs(getattr(after, name) - getattr(truth, name)).mean() for name in PARTS[1:])])  # fmt: skip
+        errors.append(
+            [
+                degrees(after, truth).mean(),
+                *(np.abs(getattr(after, name) - getattr(truth, name)).mean() for name in PARTS[1:]),
+            ]
+        )
     assert np.all(np.diff(errors, axis=0) < 0)
     assert np.all(np.divide(errors[2], errors[0]) < 0.75)
     same(run(context, before, amount=0.0), before)
@@ -186,7 +196,9 @@ def test_a_stage_file_smooths_a_solve(shot, tmp_path):
     solved = []
     for amount in (0.0, 1.0):
         settings, listener = {**document["settings"], "refinement": amount}, Warnings()
-        folder = changed(shot, tmp_path / str(amount), rig=rig, settings=settings, stages=None, stage_file=str(tmp_path / "own.toml"))  # fmt: skip
+        folder = changed(
+            shot, tmp_path / str(amount), rig=rig, settings=settings, stages=None, stage_file=str(tmp_path / "own.toml")
+        )
         solved.append(solve_folder(folder, tmp_path / "out.npz", listener))
         assert any("changes nothing" in sentence for sentence in listener.said) == (amount == 0)
     assert all(list(solution.status) == ["solved"] * COUNT for solution in solved)
@@ -197,12 +209,16 @@ def test_the_jaw_bone_is_smoothed(context):
     rng = np.random.default_rng(1)
     truth = Rotation.from_rotvec(np.radians(2) * EVERY[:, None] * [1.0, 0, 0])
     pose = steady(context)
-    pose.jaw = JawMotion((Rotation.from_rotvec(0.01 * rng.normal(size=(COUNT, 3))) * truth).as_matrix(), np.zeros((COUNT, 3)))  # fmt: skip
+    pose.jaw = JawMotion(
+        (Rotation.from_rotvec(0.01 * rng.normal(size=(COUNT, 3))) * truth).as_matrix(), np.zeros((COUNT, 3))
+    )
     shot = replace(context.shot, rig=with_jaw_bone(context.rig))
     after = run(replace(context, shot=shot), pose)
     error = [(Rotation.from_matrix(one.jaw.rotation) * truth.inv()).magnitude().mean() for one in (pose, after)]
     assert error[1] < 0.8 * error[0]
-    np.testing.assert_array_equal(run(replace(context, shot=shot), pose, Smooth(keys=("mouth",))).jaw.rotation, pose.jaw.rotation)  # fmt: skip
+    np.testing.assert_array_equal(
+        run(replace(context, shot=shot), pose, Smooth(keys=("mouth",))).jaw.rotation, pose.jaw.rotation
+    )
 
 
 def jitter(pose):

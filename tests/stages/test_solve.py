@@ -11,15 +11,15 @@ from little_shot import START, Rotation, camera, changed, performance, write_sho
 
 from demo import head as heads
 from solver_core import solve as solving
-from solver_core.errors import FaceSolveError
-from solver_core.journal import journal_path
-from solver_core.listener import Silent
+from solver_core.common.errors import FaceSolveError
+from solver_core.documents.journal import journal_path
+from solver_core.documents.overlay import overlay_path
+from solver_core.documents.shot import load_shot
+from solver_core.documents.solution import load_solution
+from solver_core.footage.plates.footage import Footage
 from solver_core.networks.regions import PARTITION
-from solver_core.overlay import overlay_path
-from solver_core.plates.footage import Footage
 from solver_core.report.compare import face_of, measure
-from solver_core.shot import load_shot
-from solver_core.solution import load_solution
+from solver_core.service.listener import Silent
 from solver_core.solve import Overrides, solve_folder
 from solver_core.stages.context import CHUNK
 
@@ -74,7 +74,9 @@ def test_the_performance_is_found(little_shot, solved):
     assert found["vertex_mm"].max() < 5.0
     assert found["shape_mm"].max() < 1.0
     weights = solved[0].pose.weights[:, little_shot.rig.names.index("jawOpen")]
-    np.testing.assert_allclose(weights[SEEN], little_shot.truth.weights[SEEN, little_shot.rig.names.index("jawOpen")], atol=0.2)  # fmt: skip
+    np.testing.assert_allclose(
+        weights[SEEN], little_shot.truth.weights[SEEN, little_shot.rig.names.index("jawOpen")], atol=0.2
+    )
 
 
 def test_the_frame_without_a_face_says_so_and_stays_where_it_started(little_shot, solved):
@@ -90,7 +92,9 @@ def test_the_frame_without_a_face_says_so_and_stays_where_it_started(little_shot
 
 def test_what_is_found_is_allowed(little_shot, solved):
     pose = solved[0].pose
-    np.testing.assert_allclose(pose.rotation @ pose.rotation.swapaxes(1, 2), np.broadcast_to(np.eye(3), (5, 3, 3)), atol=1e-9)  # fmt: skip
+    np.testing.assert_allclose(
+        pose.rotation @ pose.rotation.swapaxes(1, 2), np.broadcast_to(np.eye(3), (5, 3, 3)), atol=1e-9
+    )
     assert np.all(np.linalg.det(pose.rotation) > 0)
     assert np.all((pose.weights >= little_shot.rig.minimum) & (pose.weights <= little_shot.rig.maximum))
     assert np.all(solved[0].error_px[SEEN] < 2.0)
@@ -166,11 +170,14 @@ def test_locked_frames_are_kept_to_the_bit(little_shot, tmp_path):
     keys, truth = len(little_shot.rig.names), little_shot.truth
     off = Rotation.from_rotvec([0.001, 0.002, -0.003]).as_matrix()
     posed = [
-        {"frame": START + i, "rotation": (off @ truth.rotation[i]).ravel().tolist(),
-         "translation": (truth.translation[i] + [0.001 / 3, i / 7000, 1e-17]).tolist(),
-         "weights": np.random.default_rng(i).normal(size=keys).tolist()}
+        {
+            "frame": START + i,
+            "rotation": (off @ truth.rotation[i]).ravel().tolist(),
+            "translation": (truth.translation[i] + [0.001 / 3, i / 7000, 1e-17]).tolist(),
+            "weights": np.random.default_rng(i).normal(size=keys).tolist(),
+        }
         for i in (1, 3)
-    ]  # fmt: skip
+    ]
     folder = changed(little_shot, tmp_path / "locked", locked=posed)
     solution = solve_folder(folder, tmp_path / "out.npz", Silent(), Overrides(stages=LANDMARKS))
     assert solution.status == ["solved", "locked", "solved", "locked", "solved"]
@@ -190,7 +197,7 @@ def test_keys_that_the_artist_excluded_keep_their_values(little_shot, tmp_path):
     initial = json.loads((little_shot.folder / "shot.json").read_text())["initial"]
     initial["weights"] = [[0.25 if k == out else 0.0 for k in range(len(row))] for row in initial["weights"]]
     folder = changed(little_shot, tmp_path / "shot", rig=str(tmp_path / "rig.npz"), initial=initial)
-    solution = solve_folder(folder, tmp_path / "out.npz", Silent(), Overrides(stages=LANDMARKS, frames=(START, START)))  # fmt: skip
+    solution = solve_folder(folder, tmp_path / "out.npz", Silent(), Overrides(stages=LANDMARKS, frames=(START, START)))
     np.testing.assert_array_equal(solution.pose.weights[:, out], 0.25)
     assert solution.pose.weights[0, little_shot.rig.names.index("mouthSmile_R")] > 0.05
 
@@ -313,7 +320,9 @@ def test_an_absent_plate_fails_its_frame_alone(little_shot, tmp_path):
     document = json.loads((little_shot.folder / "shot.json").read_text())
     document["cameras"][0]["plate"]["frames"][1] = 4711
     folder = changed(little_shot, tmp_path / "shot", cameras=document["cameras"])
-    solution = solve_folder(folder, tmp_path / "out.npz", Silent(), Overrides(stages=("rigid",), frames=(START, START + 1)))  # fmt: skip
+    solution = solve_folder(
+        folder, tmp_path / "out.npz", Silent(), Overrides(stages=("rigid",), frames=(START, START + 1))
+    )
     assert solution.status == ["solved", "failed"]
     assert "4711" in solution.reason[1]
     # and the rigid stage leaves the weights alone

@@ -9,8 +9,8 @@ import pytest
 from little_shot import START, camera, changed, jaw_performance, with_jaw_bone, write_shot
 from scipy.spatial.transform import Rotation
 
-from solver_core.listener import Silent
 from solver_core.report.compare import face_of, measure
+from solver_core.service.listener import Silent
 from solver_core.solve import Overrides, solve_folder
 
 

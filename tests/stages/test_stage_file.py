@@ -13,12 +13,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from little_shot import START, changed
 
-from solver_core.cli import main
-from solver_core.errors import FaceSolveError
-from solver_core.listener import Silent
+from solver_core.common.errors import FaceSolveError
 from solver_core.networks.registry import LAYOUTS
+from solver_core.service.cli import main
+from solver_core.service.listener import Silent
 from solver_core.solve import Overrides, solve_folder
-from solver_core.stages.catalog import KINDS, STAGES, Deep, Fit, Scan, Smooth
+from solver_core.stages.catalogue import KINDS, STAGES, Deep, Fit, Scan, Smooth
 from solver_core.stages.stage_file import line_of, read_stages, unknown_keys, write_stages
 
 LAYOUT = LAYOUTS["facemesh"]
@@ -28,13 +28,25 @@ words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8
 keys = st.one_of(st.just(("*",)), st.lists(words, unique=True, max_size=3).map(tuple))
 amounts = st.floats(0, 1e6)
 fits = st.builds(
-    Fit, iterations=st.integers(1, 1000), rotation=st.booleans(), keys=keys,
-    regions=st.dictionaries(st.sampled_from(APART), amounts, max_size=3), elsewhere=st.floats(0.001, 100), edges=amounts, near=amounts, smooth=amounts)  # fmt: skip
+    Fit,
+    iterations=st.integers(1, 1000),
+    rotation=st.booleans(),
+    keys=keys,
+    regions=st.dictionaries(st.sampled_from(APART), amounts, max_size=3),
+    elsewhere=st.floats(0.001, 100),
+    edges=amounts,
+    near=amounts,
+    smooth=amounts,
+)
 deeps = st.builds(Deep, rounds=st.integers(1, 1000), keys=keys, flow=st.booleans(), sparse=st.booleans())
 smooths = st.builds(Smooth, keys=keys, head=st.booleans())
 scans = st.builds(Scan, keys=keys)
-names = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True).filter(lambda n: n not in {"loading", "detection", "judging"})  # fmt: skip
-stage_lists = st.dictionaries(names, st.lists(st.one_of(fits, deeps, scans, smooths), min_size=1, max_size=4).map(tuple), min_size=1, max_size=3)  # fmt: skip
+names = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True).filter(
+    lambda n: n not in {"loading", "detection", "judging"}
+)
+stage_lists = st.dictionaries(
+    names, st.lists(st.one_of(fits, deeps, scans, smooths), min_size=1, max_size=4).map(tuple), min_size=1, max_size=3
+)
 
 
 def read(folder, text, layout=LAYOUT):
@@ -85,7 +97,11 @@ def test_a_wrong_setting_is_named_with_its_line(tmp_path_factory, stages, data):
             ]
         else:
             lines.append(line)
-    begins = [i for i, line in enumerate(lines) if re.match(r"(iterations|rounds|keys|elsewhere|flow|rotation|regions) = ", line)]  # fmt: skip
+    begins = [
+        i
+        for i, line in enumerate(lines)
+        if re.match(r"(iterations|rounds|keys|elsewhere|flow|rotation|regions) = ", line)
+    ]
     assume(begins)  # where all settings have their defaults none is written
     wrong = data.draw(st.sampled_from(begins))
     lines[wrong] = "unheard_of" + lines[wrong][lines[wrong].index(" =") :]
@@ -124,7 +140,12 @@ WRONG = {
     "no iteration": (HEAD + STEP.replace("5", "0"), "line 6", "iterations is 0", "1 to 1000"),
     "endless iterations": (HEAD + STEP.replace("5", "1_000_000"), "line 6", "1000000", "1 to 1000"),
     "half an iteration": (HEAD + STEP.replace("5", "2.5"), "line 6", "2.5", "whole number"),
-    "a bundle of nothing": (HEAD + "[[stage.step]]\nkind = 'deep'\nrounds = 1\nflow = true\nbundle = true\n", "line 8", "no detail", "sparse"),
+    "a bundle of nothing": (
+        HEAD + "[[stage.step]]\nkind = 'deep'\nrounds = 1\nflow = true\nbundle = true\n",
+        "line 8",
+        "no detail",
+        "sparse",
+    ),
     "a word for a number": (HEAD + STEP.replace("5", "'many'"), "line 6", "'many'", "whole number"),
     "true for a number": (HEAD + STEP.replace("5", "true"), "line 6", "True", "whole number"),
     "a number for a switch": (HEAD + STEP + "rotation = 1\n", "line 7", "rotation is 1", "true or false"),
@@ -132,16 +153,25 @@ WRONG = {
     "a negative weight": (HEAD + STEP + "regions = { jaw = -1 }\n", "line 7", "jaw is -1", "0 or more"),
     "a weight that is no number": (HEAD + STEP + "elsewhere = nan\n", "line 7", "nan", "0 or more"),
     "an infinite weight": (HEAD + STEP + "elsewhere = inf\n", "line 7", "inf", "0 or more"),
-    "an unknown region": (HEAD + STEP + "[stage.step.regions]\njaw = 0\n\nbeard = 1\n", "line 10", "region beard", "brows"),
+    "an unknown region": (
+        HEAD + STEP + "[stage.step.regions]\njaw = 0\n\nbeard = 1\n",
+        "line 10",
+        "region beard",
+        "brows",
+    ),
     "a list of regions": (HEAD + STEP + "regions = ['jaw']\n", "line 7", "regions is ['jaw']", "{ jaw = 0.0"),
     "contradictory regions": (
-        HEAD + STEP + "regions.lips = 1\nregions.mouth = 2\n", "line 8", "lips and mouth share landmarks", "overlap"),
+        HEAD + STEP + "regions.lips = 1\nregions.mouth = 2\n",
+        "line 8",
+        "lips and mouth share landmarks",
+        "overlap",
+    ),
     "no landmark left": (HEAD + STEP + "elsewhere = 0\n", "line 4", "no landmark has a weight", "above 0"),
     "a word for keys": (HEAD + STEP + "keys = 'jaw'\n", "line 7", "keys is 'jaw'", '["jaw", "mouth"]'),
     "numbers for keys": (HEAD + STEP + "keys = [\n  1,\n]\n", "line 7", "keys is [1]", '["jaw", "mouth"]'),
     "a key twice": (HEAD + STEP + "keys = ['jaw', 'mouth', 'jaw']\n", "line 7", "jaw twice", "once"),
     "all and one": (HEAD + STEP + "keys = ['jaw', '*']\n", "line 7", "all of them", "alone"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", WRONG)
@@ -171,7 +201,14 @@ def test_regions_that_a_network_has_no_landmarks_for_leave_nothing(tmp_path):
 def test_the_line_of_a_setting_is_where_it_begins():
     text = 'a = 1\n\n# b\nb = [\n  1,\n\n  2,\n]\nc = """\n[d]\n"""\n[d]\ne.f = 2\n'
     assert [line_of(text, where) for where in (("a",), ("b",), ("b", 1), ("c",), ("d",), ("d", "e", "f"), ("g",))] == [
-        1, 4, 4, 9, 12, 13, 1]  # fmt: skip
+        1,
+        4,
+        4,
+        9,
+        12,
+        13,
+        1,
+    ]
 
 
 def test_keys_that_the_face_has_not_are_named_once(demo_rig):

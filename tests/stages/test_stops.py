@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from solver_core.flow import DisFlow
+from solver_core.flow.dis import DisFlow
 from solver_core.stages import fit as fitting
-from solver_core.stages.catalog import STAGES, Fit
+from solver_core.stages.catalogue import STAGES, Fit
 from solver_core.stages.fit import fit
 from solver_core.stages.infill import infill
-from solver_core.stages.joins import join
+from solver_core.stages.shared.joins import join
 
 STEP = Fit(iterations=20)
 

@@ -142,11 +142,16 @@ def weights():
     rows = [
         {"name": "facemesh", "licence": "Apache-2.0", "state": "intact", "optional": False},
         {"name": "short_range", "licence": "Apache-2.0", "state": "altered", "optional": False},
-        {"name": "fan", "licence": "BSD-3-Clause (ask their owners)", "state": "missing", "optional": True,
-         "package": "face_alignment"},
+        {
+            "name": "fan",
+            "licence": "BSD-3-Clause (ask their owners)",
+            "state": "missing",
+            "optional": True,
+            "package": "face_alignment",
+        },
         {"name": "raft_large", "licence": "BSD-3-Clause", "state": "missing", "optional": True, "by_hand": "Bring it."},
         {"name": "dlib_cnn", "licence": "CC0-1.0", "state": "intact" if FETCHED else "missing", "optional": True},
-    ]  # fmt: skip
+    ]
     return [{**common, **row} for row in rows]
 
 

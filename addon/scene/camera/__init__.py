@@ -1,0 +1,1 @@
+"""Reads cameras and their plates."""

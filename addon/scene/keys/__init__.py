@@ -1,0 +1,1 @@
+"""Writes keys, and knows which of them are the artist's."""

@@ -1,0 +1,109 @@
+"""Remembers which keys the solver wrote and with which values; whatever differs is the artist's."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from array import array
+from typing import Dict, List, Optional
+
+import bpy
+
+from ... import compat
+from ..rig.mesh import driven_keys, solvable_keys
+from .channels import rotation_channel
+from .curves import keyed_values
+
+Written = Dict[str, Dict[int, float]]
+
+# Before a channel's name in the record: the artist's keys that a solve found there and kept, so that later changes can be told from them.
+KEPT = "kept:"
+
+
+class Channel:
+    """One animated number of the head: of the object, of a shape key, or of the jaw bone.
+
+    Args:
+        name: its name in the record, stable over sessions.
+        owner: the data-block that its action hangs on.
+        data_path, index: the property.
+        group: the group in the animation editors.
+    """
+
+    def __init__(self, name: str, owner: bpy.types.ID, data_path: str, index: int, group: str) -> None:
+        self.name, self.owner, self.data_path, self.index, self.group = name, owner, data_path, index, group
+
+    def find(self) -> Optional[bpy.types.FCurve]:
+        """The curve, or None."""
+        return compat.find_curve(self.owner, self.data_path, self.index)
+
+    def ensure(self) -> bpy.types.FCurve:
+        """The curve, made where it is missing."""
+        curve = self.find()
+        if curve is None:
+            curve = compat.ensure_curve(self.owner, self.data_path, self.index, self.group)
+            # Blender's default lets a key turn handles far away: a range solved again would change motion blur elsewhere.
+            curve.auto_smoothing = "NONE"
+        return curve
+
+    def current(self) -> float:
+        """The property's value as it stands."""
+        value = self.owner.path_resolve(self.data_path)
+        return float(value[self.index] if hasattr(value, "__len__") else value)
+
+
+def pose_channels(owner: bpy.types.Object, bone: Optional[bpy.types.PoseBone] = None) -> List[Channel]:
+    """Location (3) and rotation (3 or 4, by the rotation mode) of an object, or of the jaw bone of an armature."""
+    path, size = rotation_channel(bone or owner)
+    places = [("location", i) for i in range(3)] + [(path, i) for i in range(size)]
+    if bone is None:
+        return [Channel(f"{where}[{i}]", owner, where, i, "Object Transforms") for where, i in places]
+    before = bone.path_from_id()
+    return [Channel(f"jaw:{where}[{i}]", owner, f"{before}.{where}", i, bone.name) for where, i in places]
+
+
+def weight_channels(face: bpy.types.Object) -> Dict[str, Channel]:
+    """The value of every shape key that may be keyed, by name: not muted, not driven."""
+    keys, driven = face.data.shape_keys, driven_keys(face)
+    return {
+        name: Channel(f"key:{name}", keys, f'key_blocks["{bpy.utils.escape_identifier(name)}"].value', 0, "Shape Keys")
+        for name in solvable_keys(face)
+        if name not in driven and not keys.key_blocks[name].mute
+    }
+
+
+def load_written(settings: bpy.types.PropertyGroup) -> Written:
+    """The record on the scene; empty where there is none."""
+    if not settings.written:
+        return {}
+    document = json.loads(zlib.decompress(base64.b64decode(settings.written)))
+    written: Written = {}
+    for name, (frames, data) in document.items():
+        values = array("f")
+        values.frombytes(base64.b64decode(data))
+        written[name] = dict(zip(frames, values, strict=True))
+    return written
+
+
+def store_written(settings: bpy.types.PropertyGroup, written: Written) -> None:
+    """Put the record on the scene, where it is saved and undone together with the keys."""
+    document = {
+        name: (list(values), base64.b64encode(array("f", values.values()).tobytes()).decode("ascii"))
+        for name, values in written.items()
+        if values
+    }
+    settings.written = base64.b64encode(
+        zlib.compress(json.dumps(document, separators=(",", ":")).encode("utf-8"), 1)
+    ).decode("ascii")
+
+
+def artists_keys(channel: Channel, written: Written) -> Dict[int, float]:
+    """Value by frame of the keys that the artist made or changed."""
+    ours = written.get(channel.name, {})
+    return {frame: value for frame, value in keyed_values(channel.find()).items() if ours.get(frame) != value}
+
+
+def single(value: float) -> float:
+    """A number as Blender stores it: single precision."""
+    return array("f", [value])[0]

@@ -1,0 +1,56 @@
+"""The solve's verdict on each frame, and the way from one bad frame to the next."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Tuple
+
+import bpy
+
+from ... import protocol
+from ..keys.fixes import artists_frames, fixed_frames
+from .status import FIXED
+
+
+def shown_status(settings: bpy.types.PropertyGroup) -> Dict[int, str]:
+    """What stands behind every solved frame, as of now: the artist may have locked, unlocked or changed it since it was solved."""
+    shown = {
+        item.frame: protocol.SOLVED if item.status == protocol.LOCKED else item.status for item in settings.results
+    }
+    shown.update((frame, FIXED) for frame in fixed_frames(settings) & shown.keys())
+    shown.update((item.frame, protocol.LOCKED) for item in settings.locked_frames if item.frame in shown)
+    return shown
+
+
+def bad_frames(settings: bpy.types.PropertyGroup) -> List[int]:
+    """Frames that failed or whose error is above the artist's limit, ascending; frames that the artist locked or fixed are never bad."""
+    own = artists_frames(settings)
+    return sorted(
+        item.frame for item in settings.results if item.frame not in own and is_bad(item, settings.bad_error_px)
+    )
+
+
+def is_bad(item: bpy.types.PropertyGroup, limit_px: float) -> bool:
+    """Whether a frame is bad: as the artist marked it, else by its status and its error in plate pixels."""
+    if item.mark != "NONE":
+        return item.mark == "BAD"
+    return item.status != protocol.LOCKED and (item.status == protocol.FRAME_FAILED or item.error_px > limit_px)
+
+
+def worst_first(settings: bpy.types.PropertyGroup) -> List[int]:
+    """The rows of `results` that are bad, failed ones first, then by falling error."""
+    bad = set(bad_frames(settings))
+    rows = [row for row, item in enumerate(settings.results) if item.frame in bad]
+
+    def badness(row: int) -> Tuple[bool, float]:
+        return settings.results[row].status != protocol.FRAME_FAILED, -settings.results[row].error_px
+
+    return sorted(rows, key=badness)
+
+
+def step(frames: List[int], current: int, forward: bool) -> Optional[int]:
+    """The next (or previous) of the frames from here, going round at the end; None where there are none."""
+    if not frames:
+        return None
+    if forward:
+        return next((frame for frame in frames if frame > current), frames[0])
+    return next((frame for frame in reversed(frames) if frame < current), frames[-1])

@@ -1,0 +1,1 @@
+"""Reads the head: mesh, shape keys and their groups, colours, the jaw bone, what follows it."""

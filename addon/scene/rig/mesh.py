@@ -1,0 +1,244 @@
+"""Reads the head: a mesh with shape keys, in its own space, as the arrays of rig.npz."""
+
+from __future__ import annotations
+
+import math
+import operator
+from array import array
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Sequence, Set, Tuple
+
+import bpy
+
+from ...problem import FaceSolveProblem
+from ..shot.npz import Array
+from .shape_groups import IDENTITY, group_of
+
+
+@dataclass(frozen=True)
+class Rig:
+    """The head's arrays (docs/shot_format.md) and the names in their order."""
+
+    names: List[str]
+    solved: List[bool]
+    arrays: Dict[str, Array]
+
+
+_SET_UP = "face_solve.setup_from_scene"
+
+
+def is_mesh(face: Optional[bpy.types.Object]) -> bool:
+    """Whether there is a face that is a mesh, with shape keys or without: a script may have set anything."""
+    return face is not None and face.type == "MESH"
+
+
+def key_blocks(face: Optional[bpy.types.Object]) -> Sequence[bpy.types.ShapeKey]:
+    """The shape keys, the reference key among them; none of a mesh without, or of what is no mesh."""
+    keys = face.data.shape_keys if is_mesh(face) else None
+    return keys.key_blocks if keys else ()
+
+
+def solvable_keys(face: Optional[bpy.types.Object]) -> List[str]:
+    """The names of the shape keys, without the reference key, in the mesh's order."""
+    return [block.name for block in key_blocks(face) if block != face.data.shape_keys.reference_key]
+
+
+def driven_keys(face: bpy.types.Object) -> Set[str]:
+    """The names of the shape keys whose value a driver sets."""
+    keys = face.data.shape_keys
+    data = keys.animation_data if keys else None
+    paths = {driver.data_path for driver in data.drivers} if data else set()
+    return {block.name for block in key_blocks(face) if block.path_from_id("value") in paths}
+
+
+def face_candidates(scene: bpy.types.Scene) -> List[bpy.types.Object]:
+    """The meshes of a scene that carry expressions."""
+    return [one for one in scene.objects if solvable_keys(one)]
+
+
+def is_in(scene: bpy.types.Scene, thing: bpy.types.Object) -> bool:
+    """Whether an object is in a scene: one that was deleted lives on in the settings alone."""
+    return scene.objects.get(thing.name) == thing
+
+
+def check_face(settings: bpy.types.PropertyGroup) -> None:
+    """Refuse a chosen face that cannot be solved.
+
+    Raises:
+        FaceSolveProblem: with the reason and the remedy.
+    """
+    face = settings.face
+    if face is None and not face_candidates(settings.id_data):
+        raise FaceSolveProblem(
+            "No face is chosen, and no mesh of the scene has shape keys.",
+            "Add the actor's head, with its expressions as shape keys, and press Set Up; or choose a head without any, to have its motion solved.",
+            _SET_UP,
+        )
+    if face is None:
+        raise FaceSolveProblem("No face is chosen.", "Choose the head's mesh, or press Set Up.", _SET_UP)
+    if face.type != "MESH":
+        raise FaceSolveProblem(f"{face.name} is not a mesh.", "Choose the head's mesh.")
+    if solvable_keys(face) and not face.data.shape_keys.use_relative:
+        raise FaceSolveProblem(
+            f"The shape keys of {face.name} are absolute.", "Turn on Relative in the shape keys' panel."
+        )
+    if face.show_only_shape_key:
+        raise FaceSolveProblem(
+            f"{face.name} shows only its active shape key.", "Turn off the pin in the shape keys' panel."
+        )
+    if face.library or face.data.library or face.override_library:
+        raise FaceSolveProblem(
+            f"{face.name} is linked from another file.", "Make it local (Object > Relations > Make Local)."
+        )
+    if not is_in(settings.id_data, face):
+        raise FaceSolveProblem(
+            f"{face.name} is not in this scene.", "Choose a face of this scene, or press Set Up.", _SET_UP
+        )
+    check_placed(face)
+
+
+def check_placed(face: bpy.types.Object) -> None:
+    """Refuse an object whose place is not its own channels'.
+
+    Raises:
+        FaceSolveProblem: with the reason and the remedy.
+    """
+    constraints = [
+        one.name for one in face.constraints if not one.mute and one.influence > 0.0 and one.type != "CHILD_OF"
+    ]
+    if constraints:
+        raise FaceSolveProblem(
+            f"{face.name} is moved by the constraint {constraints[0]}.",
+            "Mute the constraint, or apply it, so that the solver can place the head.",
+        )
+    drivers = face.animation_data.drivers if face.animation_data else ()
+    for driver in drivers:
+        if driver.data_path in (
+            "location",
+            "rotation_euler",
+            "rotation_quaternion",
+            "rotation_axis_angle",
+            "rotation_mode",
+            "scale",
+        ):
+            raise FaceSolveProblem(
+                f"A driver sets {driver.data_path} of {face.name}.",
+                "Remove the driver, so that the solver can place the head.",
+            )
+
+
+def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: Sequence[float]) -> Rig:
+    """Read the head's mesh and shape keys.
+
+    Args:
+        face: the head's object.
+        settings: `scene.face_solve`, for the groups.
+        scale: the object's world scale, 3 numbers.
+
+    Raises:
+        FaceSolveProblem: where the mesh has no faces, or the mesh or a shape key is not finite.
+    """
+    mesh = face.data
+    if face.mode == "EDIT":
+        face.update_from_editmode()
+    count = len(mesh.vertices)
+    if hasattr(mesh, "calc_loop_triangles"):
+        mesh.calc_loop_triangles()
+    if not mesh.loop_triangles:
+        raise FaceSolveProblem(f"{face.name} has no faces.", "Choose a mesh with a surface.")
+    triangles = array("i", bytes(12 * len(mesh.loop_triangles)))
+    mesh.loop_triangles.foreach_get("vertices", triangles)
+    if scale[0] * scale[1] * scale[2] < 0.0:  # mirrored: seen from outside the corners run the other way
+        triangles[0::3], triangles[1::3] = triangles[1::3], triangles[0::3]
+
+    places = {block.name: coordinates(block, count, face.name) for block in key_blocks(face)}
+    neutral = (
+        places[mesh.shape_keys.reference_key.name] if places else _finite(mesh.vertices, count, f"The mesh {face.name}")
+    )
+    group_names, excluded, strengths = _group_settings(settings)
+    driven = driven_keys(face)
+    names = solvable_keys(face)
+    deltas = array("f")
+    minimum, maximum, strength, solved, identity, groups = array("f"), array("f"), array("f"), [], [], []
+    for name in names:
+        block = mesh.shape_keys.key_blocks[name]
+        delta = array("f", map(operator.sub, places[name], places[block.relative_key.name]))
+        if block.vertex_group:
+            delta = masked(delta, face, block.vertex_group)
+        deltas.extend(delta)
+        minimum.append(block.slider_min)
+        maximum.append(block.slider_max)
+        groups.append(group_names.get(name, group_of(name)))
+        strength.append(strengths.get(name, 1.0))
+        free = not block.mute and name not in driven and name not in excluded
+        identity.append(free and groups[-1] == IDENTITY)
+        solved.append(free and groups[-1] != IDENTITY)
+    size = len(names)
+    arrays = {
+        "neutral": Array(neutral, (count, 3)),
+        "triangles": Array(triangles, (len(triangles) // 3, 3)),
+        "names": Array(names, (size,)),
+        "deltas": Array(deltas, (size, count, 3)),
+        "minimum": Array(minimum, (size,)),
+        "maximum": Array(maximum, (size,)),
+        "groups": Array(groups, (size,)),
+        "solved": Array(array("b", solved), (size,), boolean=True),
+        "identity": Array(array("b", identity), (size,), boolean=True),
+        "strength": Array(strength, (size,)),
+        "scale": Array(array("f", scale), (3,)),
+    }
+    return Rig(names, solved, arrays)
+
+
+def coordinates(block: bpy.types.ShapeKey, count: int, face_name: str) -> array[float]:
+    """The key's vertices, 3 numbers each, in the mesh's own space."""
+    return _finite(block.data, count, f"The shape key {block.name!r} of {face_name}")
+
+
+def _finite(vertices: bpy.types.bpy_prop_collection, count: int, what: str) -> array[float]:
+    values = array("f", bytes(12 * count))
+    vertices.foreach_get("co", values)
+    # A sum of finite single-precision numbers is finite in double precision: one pass finds any that is not.
+    if not math.isfinite(sum(values)):
+        vertex = next(i for i, value in enumerate(values) if not math.isfinite(value)) // 3
+        raise FaceSolveProblem(
+            f"{what} is broken: vertex {vertex} has a coordinate that is not a number.",
+            f"Repair or delete {what[0].lower()}{what[1:]}.",
+        )
+    return values
+
+
+def excluded_keys(settings: bpy.types.PropertyGroup) -> Set[str]:
+    """The names of the shape keys that the artist left out."""
+    return _group_settings(settings)[1]
+
+
+def identity_keys(settings: bpy.types.PropertyGroup) -> Set[str]:
+    """The names of the shape keys that make the head the actor's: they have one value for the whole shot."""
+    groups = _group_settings(settings)[0]
+    return {name for name in solvable_keys(settings.face) if groups.get(name, group_of(name)) == IDENTITY}
+
+
+def _group_settings(settings: bpy.types.PropertyGroup) -> Tuple[Dict[str, str], Set[str], Dict[str, float]]:
+    names, excluded, strengths = {}, set(), {}
+    for group in settings.shape_groups:
+        for key in group.keys:
+            names[key.name] = group.name
+            strengths[key.name] = group.strength
+            if not (group.enabled and key.enabled):
+                excluded.add(key.name)
+    return names, excluded, strengths
+
+
+def masked(delta: array[float], face: bpy.types.Object, group_name: str) -> array[float]:
+    """A key's differences times its vertex group's weights."""
+    group = face.vertex_groups.get(group_name)
+    if group is None:  # Blender applies no mask where the group is missing
+        return delta
+    masked = array("f", bytes(len(delta) * 4))
+    for vertex in face.data.vertices:
+        for element in vertex.groups:
+            if element.group == group.index:
+                for i in range(3 * vertex.index, 3 * vertex.index + 3):
+                    masked[i] = delta[i] * element.weight
+    return masked

@@ -1,0 +1,122 @@
+"""What moves the face and the solver does not see: drivers that follow solved keys, and modifiers that deform after the keys."""
+
+from __future__ import annotations
+
+from array import array
+from contextlib import contextmanager
+from typing import Iterator, List, Optional
+
+import bpy
+
+from .jaw import Jaw
+from .jaw_motion import by_bones, read_motion, skin
+from .mesh import Rig
+
+_DEFORMS = {
+    *(
+        "ARMATURE",
+        "CAST",
+        "CLOTH",
+        "CORRECTIVE_SMOOTH",
+        "CURVE",
+        "DISPLACE",
+        "HOOK",
+        "LAPLACIANDEFORM",
+        "LAPLACIANSMOOTH",
+    ),
+    *(
+        "LATTICE",
+        "MESH_CACHE",
+        "MESH_DEFORM",
+        "MESH_SEQUENCE_CACHE",
+        "SHRINKWRAP",
+        "SIMPLE_DEFORM",
+        "SMOOTH",
+        "SOFT_BODY",
+    ),
+    *("SURFACE_DEFORM", "WARP", "WAVE"),
+}
+_VISIBLE = 1e-3  # of the face's size: a modifier that moves it less is not worth a word
+
+
+def unseen(
+    scene: bpy.types.Scene,
+    face: bpy.types.Object,
+    rig: Rig,
+    frames: List[int],
+    following: List[str],
+    jaw: Optional[Jaw] = None,
+) -> List[str]:
+    """Sentences for the artist; empty where the solver sees everything. Leaves the scene at another frame.
+
+    Args:
+        scene: the scene.
+        face: the head's object.
+        rig: the head alone, its driven keys apart.
+        frames: that are solved.
+        following: keys that follow solved ones and are not seen through.
+        jaw: the jaw bone that is solved, if any.
+    """
+    said = []
+    if following:
+        said.append(
+            f"Drivers move {', '.join(following[:5])} along with shape keys that are solved: they are solved as if they stood still."
+        )
+    moved = _moved_by_modifiers(scene, face, rig, sorted({frames[0], frames[len(frames) // 2], frames[-1]}), jaw)
+    if moved > _VISIBLE:
+        names = ", ".join(modifier.name for modifier in _deforming(face))
+        said.append(
+            f"The modifier {names} moves {face.name}{' after its shape keys' if rig.names else ''}, by up to {100 * moved:.1f} % of its size"
+            + (" beyond what the jaw bone does" if jaw else "")
+            + ": the solver does not see that."
+        )
+    return said
+
+
+def _deforming(face: bpy.types.Object) -> List[bpy.types.Modifier]:
+    return [modifier for modifier in face.modifiers if modifier.show_viewport and modifier.type in _DEFORMS]
+
+
+def _moved_by_modifiers(
+    scene: bpy.types.Scene, face: bpy.types.Object, rig: Rig, frames: List[int], jaw: Optional[Jaw]
+) -> float:
+    """How far deforming modifiers move a vertex, as a share of the face's size."""
+    if not _deforming(face):
+        return 0.0
+    neutral, deltas = rig.arrays["neutral"].values, rig.arrays["deltas"].values
+    size = max(max(neutral[i::3]) - min(neutral[i::3]) for i in range(3))
+    worst = 0.0
+    with _others_hidden(face):
+        for frame in frames:
+            scene.frame_set(frame)
+            graph = bpy.context.evaluated_depsgraph_get()
+            blocks = face.data.shape_keys.evaluated_get(graph).key_blocks if rig.names else {}
+            expected = array("f", neutral)
+            for k, name in enumerate(rig.names):
+                weight = 0.0 if blocks[name].mute else blocks[name].value
+                if weight:
+                    start = k * len(neutral)
+                    for i, delta in enumerate(deltas[start : start + len(neutral)]):
+                        if delta:
+                            expected[i] += weight * delta
+            if jaw is not None:
+                skin(expected, rig.arrays, read_motion(jaw, graph), by_bones(jaw, graph))
+            mesh = face.evaluated_get(graph).data
+            shown = array("f", bytes(12 * len(mesh.vertices)))
+            mesh.vertices.foreach_get("co", shown)
+            if len(shown) == len(expected):
+                worst = max(worst, *(abs(a - b) for a, b in zip(shown, expected, strict=True)))
+    return worst / size if size else 0.0
+
+
+@contextmanager
+def _others_hidden(face: bpy.types.Object) -> Iterator[None]:
+    """Without the modifiers that add or take away vertices."""
+    others = [one for one in face.modifiers if one.show_viewport and one.type not in _DEFORMS]
+    for modifier in others:
+        modifier.show_viewport = False
+    try:
+        yield
+    finally:
+        for modifier in others:
+            modifier.show_viewport = True

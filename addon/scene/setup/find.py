@@ -1,0 +1,114 @@
+"""Finds the face, the cameras with plates, the range and the shape-key groups of a scene."""
+
+from __future__ import annotations
+
+from typing import List, Optional
+
+import bpy
+
+from ...problem import FaceSolveProblem
+from ..camera.plate import cameras_with_plate, read_plate
+from ..rig.jaw import find_jaw, jaw_if_sound
+from ..rig.mesh import check_face, face_candidates, is_in, is_mesh, solvable_keys
+from ..rig.shape_settings import fill_groups
+from .prechecks import enabled_cameras
+
+
+def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[str]:
+    """Fill `scene.face_solve`; answers with what was found, one sentence each.
+
+    Done again, it adds what is new and drops what is gone; what the artist changed since the last time stays.
+
+    Args:
+        scene: the scene.
+        active: the active object, preferred as the face where it qualifies; may be None.
+
+    Raises:
+        FaceSolveProblem: where there is no face or no camera with a plate.
+    """
+    settings = scene.face_solve
+    before = settings.face
+    said = [_find_face(scene, settings, active)]
+    sentence = _find_jaw(settings, same_face=settings.face == before)
+    said += [sentence] if sentence else []
+    said.append(_find_cameras(scene, settings))
+    said.append(find_range(scene, settings, keep=True))
+    fill_groups(settings, afresh=False)
+    said += [f"Shape keys in {len(settings.shape_groups)} groups."] if solvable_keys(settings.face) else []
+    return said
+
+
+def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active: Optional[bpy.types.Object]) -> str:
+    # a head without expressions looks like any other mesh: only the artist can say which it is
+    chosen = settings.face if is_mesh(settings.face) and is_in(scene, settings.face) else None
+    candidates = face_candidates(scene)
+    if not candidates and chosen is None and is_mesh(active):
+        candidates = [active]
+    if not candidates and chosen is None:
+        raise FaceSolveProblem(
+            "No mesh with shape keys is in the scene.",
+            "Add the actor's head, with its expressions as shape keys; or select a head without any, to have its motion solved.",
+        )
+    if active in candidates and not (chosen and active in chosen.children_recursive):  # teeth below it move with it
+        face, why = active, "the active object"
+    elif chosen:
+        face, why = chosen, "as chosen"
+    else:
+        face, why = max(candidates, key=lambda one: len(solvable_keys(one))), ""
+    settings.face = face
+    check_face(settings)
+    others = [one.name for one in candidates if one != face]
+    also = f" Others that could be: {', '.join(others[:4])}." if others else ""
+    why = why if why and others else f"{len(solvable_keys(face)) or 'no'} shape keys"
+    return f"Face: {face.name} ({why}).{also}"
+
+
+def _find_jaw(settings: bpy.types.PropertyGroup, *, same_face: bool) -> str:
+    """Choose the jaw bone, unless the artist decided otherwise on the one that was found before."""
+    bone, sentence = find_jaw(settings.face)
+    decided = same_face and bone == settings.found_jaw and settings.jaw_bone != bone
+    if decided and (not settings.jaw_bone or jaw_if_sound(settings) is not None):
+        return f"Jaw bone: {settings.jaw_bone or 'none'}, as you chose."
+    settings.jaw_bone = settings.found_jaw = bone
+    return sentence
+
+
+def _find_cameras(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> str:
+    cameras = sorted(cameras_with_plate(scene), key=lambda one: (one != scene.camera, one.name))
+    if not cameras:
+        raise FaceSolveProblem(
+            "No camera has a plate.", "Add the footage as a background image of the matchmoved camera."
+        )
+    off = [item.camera for item in settings.cameras if not item.enabled]
+    settings.cameras.clear()
+    for camera in cameras:
+        item = settings.cameras.add()
+        item.camera, item.enabled = camera, camera not in off
+    return f"Cameras: {', '.join(one.name + (' (off)' if one in off else '') for one in cameras)}."
+
+
+def find_range(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, *, keep: bool = False) -> str:
+    """Set the range to those of the scene's frames that a plate covers; answers with it in words.
+
+    Args:
+        scene: the scene.
+        settings: `scene.face_solve`.
+        keep: leave a range that the artist set since one was found, unless the plates cover none of it.
+    """
+    covered = set()
+    for camera in enabled_cameras(settings):
+        try:
+            plate = read_plate(camera)
+        except FaceSolveProblem:  # said by the prechecks, where the artist sees it
+            continue
+        covered.update(
+            frame for frame in range(scene.frame_start, scene.frame_end + 1) if plate.frame_of(frame) is not None
+        )
+    first, last = settings.frame_start, settings.frame_end
+    edited = settings.is_property_set("found_range") and tuple(settings.found_range) != (first, last)
+    uncovered = covered and covered.isdisjoint(range(first, last + 1))
+    if keep and edited and not uncovered:
+        return f"Frames {first}-{last}, as you set them."
+    found = min(covered, default=scene.frame_start), max(covered, default=scene.frame_end)
+    settings.frame_start, settings.frame_end = settings.found_range = found
+    return f"Frames {found[0]}-{found[1]}."

@@ -1,0 +1,1 @@
+"""Makes a shot folder of the scene."""

@@ -1,0 +1,324 @@
+"""Makes a shot folder of the scene: everything the solver needs, and what the add-on must remember meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Set, Tuple
+
+import bpy
+
+from ... import compat, protocol
+from ...problem import ERROR, FaceSolveProblem, Problem
+from ..camera.distortion import read_distortion
+from ..camera.plate import Plate, colorspace_of, plate_size, read_plate
+from ..infill import Span, own_spans, spans_of
+from ..keys.channels import Space
+from ..keys.fixes import artists_frames, judge_keys
+from ..rig.albedo import Albedo, joined, read_albedo
+from ..rig.driven import find_driven, with_driven
+from ..rig.followers import find_followers, mirrored, with_follower
+from ..rig.jaw import chosen_jaw
+from ..rig.jaw_motion import jaw_arrays, motion_values
+from ..rig.mesh import read_rig
+from ..rig.unseen import unseen
+from ..setup.prechecks import enabled_cameras, plate_problems, prechecks, ranges
+from .frame_list import reference_frames
+from .npz import write_npz
+from .sampling import Samples, current_frame_kept, sample_scene
+
+
+@dataclass
+class Plan:
+    """A shot that has been written, and what its solution needs on the way back. Holds names, no data-blocks: undo frees those."""
+
+    scene: str
+    face: str
+    folder: Path
+    frames: List[int]
+    names: List[str]
+    solved: List[bool]
+    locked: Set[int]  # the artist's own frames among them
+    spaces: Dict[int, Space]
+    scale: List[float]
+    warnings: List[str] = field(default_factory=list)
+    followers: List[str] = field(default_factory=list)
+    # Frames that carry keys of the artist and are solved all the same; frames that the solver sees beside those, never written.
+    partly: Set[int] = field(default_factory=set)
+    neighbours: Set[int] = field(default_factory=set)
+    kept: int = 0  # how many of the frames that were asked for are the artist's own
+    armature: str = ""  # that has the jaw bone; empty where there is none
+    bone: str = ""
+
+    @property
+    def solution(self) -> Path:
+        """Where the solution goes."""
+        return self.folder / "SOLUTION.npz"
+
+
+# How many frames beside a part the solver sees: for the light, for the way there and back, and so that the ends meet.
+AROUND_RANGE = 4
+AROUND_INFILL = 12
+
+
+def posed_neighbours(
+    settings: bpy.types.PropertyGroup, wanted: List[int], around: range, *, bridging: bool
+) -> Set[int]:
+    """Frames of the shot in `around`, not wanted, that have a pose: solved before, or the artist's own, and their plates are there.
+
+    Where nothing has been solved or fixed yet, a bridge is built between the poses that the timeline has.
+    """
+    shot = range(settings.frame_start, settings.frame_end + 1)
+    posed = {item.frame for item in settings.results if item.status != protocol.FRAME_FAILED} | artists_frames(settings)
+    if bridging and not posed:
+        posed = set(shot)
+    found = {frame for frame in around if frame in shot and frame in posed} - set(wanted)
+    plates = [read_plate(camera) for camera in enabled_cameras(settings)]
+    seen = {frame for frame in found if any(plate.frame_of(frame) is not None for plate in plates)}
+    return seen if not any(problem.level == ERROR for problem in plate_problems(settings, sorted(seen))) else set()
+
+
+def within(frames: List[int], spans: List[Span]) -> List[int]:
+    """Those of the frames that lie in one of the ranges."""
+    return [frame for frame in frames if any(start <= frame <= end for start, end in spans)]
+
+
+def solve_frames(settings: bpy.types.PropertyGroup, first: Optional[int], last: Optional[int]) -> List[int]:
+    """The frames of a solve: the settings' range, or the part asked for."""
+    start = settings.frame_start if first is None else first
+    end = settings.frame_end if last is None else last
+    if end < start:
+        raise FaceSolveProblem(f"The range {start}-{end} ends before it starts.", "Give the first frame first.")
+    return list(range(start, end + 1))
+
+
+def write_shot(
+    scene: bpy.types.Scene,
+    folder: Path,
+    *,
+    stages: Optional[List[str]] = None,
+    first: Optional[int] = None,
+    last: Optional[int] = None,
+    infill: Optional[List[Span]] = None,
+    device: str = "cpu",
+) -> Plan:
+    """Write the shot folder.
+
+    Args:
+        scene: the scene, set up.
+        folder: where shot.json and rig.npz go; made where missing.
+        stages: the stages to run, None for Solve Shot's own list.
+        first: where the part to solve begins; None for the range's start.
+        last: where it ends; None for the range's end.
+        infill: the ranges to bridge and nothing else; None for a solve of all frames, which bridges the artist's own ranges.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        FaceSolveProblem: for anything that keeps the shot from being solved or written.
+    """
+    settings = scene.face_solve
+    wanted = solve_frames(settings, first, last)
+    _raise_first(prechecks(settings))
+    spans = own_spans(settings) if infill is None else infill
+    if infill:
+        wanted = within(wanted, spans)
+        around = range(wanted[0] - AROUND_INFILL, wanted[-1] + AROUND_INFILL + 1)
+    else:
+        around = range(wanted[0] - AROUND_RANGE, wanted[-1] + AROUND_RANGE + 1)
+    neighbours = posed_neighbours(settings, wanted, around, bridging=bool(infill))
+    frames = sorted({*wanted, *neighbours})
+    found = plate_problems(settings, frames)
+    _raise_first(found)
+    face, cameras = settings.face, enabled_cameras(settings)
+    plates = {camera.name: read_plate(camera) for camera in cameras}
+    uncovered = [frame for frame in frames if all(plate.frame_of(frame) is None for plate in plates.values())]
+    if uncovered:
+        raise FaceSolveProblem(f"The plate has no frame at {ranges(uncovered)}.", "Solve a range inside the plate.")
+    sizes = {camera.name: plate_size(camera, plates[camera.name], frames) for camera in cameras}
+    jaw = chosen_jaw(settings)
+    samples = sample_scene(scene, face, cameras, plates, sizes, frames, jaw)
+    scale = list(samples.poses[0].scale)
+    rig = read_rig(face, settings, scale)
+    if jaw is not None:
+        rig.arrays.update(jaw_arrays(jaw, samples.jaw_rest))
+    locked, partly = anchors(settings, face, frames)
+    neighbours, partly = neighbours - locked, partly - neighbours
+    if locked.issuperset(wanted):
+        raise FaceSolveProblem(
+            "Every frame of the range is locked or keyed by hand.", "Unlock some frames, or solve a longer range."
+        )
+    warnings = [str(problem) for problem in found]
+    with current_frame_kept(scene):
+        driven = find_driven(scene, face, rig, frames, jaw)
+        warnings += unseen(scene, face, rig, frames, driven.held, jaw)
+        followers = find_followers(scene, face, frames, jaw)
+        scene.frame_set(frames[0])
+        for other in followers:
+            rig = with_follower(face, other, rig, jaw)
+        rig, samples.weights = with_driven(rig, samples.weights, driven)
+    if partly:
+        warnings.append(
+            f"Some channels carry your keys at {ranges(sorted(partly))}: those are kept. Lock the frame to keep it whole."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        albedo = _albedo(face, followers, scale, folder)
+        _write_atomically(folder / "rig.npz", lambda path: write_npz(path, {**rig.arrays, **albedo.arrays}))
+        document = _document(scene, frames, cameras, plates, sizes, samples, locked, stages, device)
+        document["neighbours"] = sorted(neighbours)
+        document["earlier"] = [
+            {"frame": item.frame, "status": item.status, "reason": item.reason}
+            for item in sorted(settings.results, key=lambda item: item.frame)
+            if item.frame in frames and item.status in protocol.FRAME_STATUSES
+        ]
+        document["infill_ranges"] = [
+            {"frame_start": start, "frame_end": end} for start, end in spans_of(within(wanted, spans))
+        ]
+        document["textures"] = albedo.textures
+        text = json.dumps(document, allow_nan=False)
+        _write_atomically(folder / "shot.json", lambda path: path.write_text(text, encoding="utf-8"))
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    warnings += albedo.warnings
+    return Plan(
+        scene.name,
+        face.name,
+        folder,
+        frames,
+        rig.names,
+        rig.solved,
+        locked,
+        samples.spaces,
+        scale,
+        warnings,
+        [other.name for other in followers],
+        partly=partly,
+        neighbours=neighbours,
+        kept=len(locked.intersection(wanted)),
+        armature=jaw.armature.name if jaw else "",
+        bone=jaw.name if jaw else "",
+    )
+
+
+def stage_file(settings: bpy.types.PropertyGroup) -> Optional[str]:
+    """The whole path of the studio's own stages; None where the solver's are wanted.
+
+    Raises:
+        FaceSolveProblem: where there is no such file.
+    """
+    if not settings.stage_file:
+        return None
+    path = Path(bpy.path.abspath(settings.stage_file))
+    if not path.is_file():
+        raise FaceSolveProblem(f"There is no stage file {path}.", "Choose another under Setup > Advanced, or none.")
+    return str(path)
+
+
+def _albedo(face: bpy.types.Object, followers: List[bpy.types.Object], scale: List[float], folder: Path) -> Albedo:
+    """The albedo of the head and of its followers behind it."""
+    albedo = read_albedo(face, folder, mirrored=scale[0] * scale[1] * scale[2] < 0.0)
+    vertices, triangles = len(face.data.vertices), len(face.data.loop_triangles)
+    for other in followers:
+        more, more_triangles = len(other.data.vertices), len(other.data.loop_triangles)
+        own = read_albedo(other, folder, mirrored=mirrored(face, other, scale))
+        albedo = joined(albedo, vertices, triangles, own, more, more_triangles)
+        vertices, triangles = vertices + more, triangles + more_triangles
+    return albedo
+
+
+def unwritable(folder: Path, error: OSError) -> FaceSolveProblem:
+    """A failure to write, in words."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return FaceSolveProblem(f"The disk that holds {folder} is full.", "Free some space and try again.")
+    return FaceSolveProblem(
+        f"{folder} cannot be written: {error.strerror or error}.", "Choose a folder that can be written."
+    )
+
+
+def anchors(settings: bpy.types.PropertyGroup, face: bpy.types.Object, frames: List[int]) -> Tuple[Set[int], Set[int]]:
+    """Frames that a solve must leave whole, and frames that carry some of the artist's keys but are solved."""
+    wanted = set(frames)
+    fixed, partly = judge_keys(settings, face)
+    whole = ({item.frame for item in settings.locked_frames} | fixed) & wanted
+    return whole, (partly & wanted) - whole
+
+
+def _raise_first(problems: List[Problem]) -> None:
+    for problem in problems:
+        if problem.level == ERROR:
+            raise FaceSolveProblem(problem.message, problem.remedy)
+
+
+def _document(
+    scene: bpy.types.Scene,
+    frames: List[int],
+    cameras: List[bpy.types.Object],
+    plates: Dict[str, Plate],
+    sizes: Dict[str, Tuple[int, int]],
+    samples: Samples,
+    locked: Set[int],
+    stages: Optional[List[str]],
+    device: str,
+) -> Dict[str, object]:
+    settings = scene.face_solve
+    initial = {
+        "rotation": [[value for row in pose.rotation for value in row] for pose in samples.poses],
+        "translation": [list(pose.translation) for pose in samples.poses],
+        "weights": samples.weights,
+    }
+    if samples.jaw:
+        initial["jaw_rotation"], initial["jaw_translation"] = map(
+            list, zip(*map(motion_values, samples.jaw), strict=True)
+        )
+    return {
+        "schema": protocol.SHOT_SCHEMA_VERSION,
+        "name": Path(bpy.data.filepath).stem or scene.name,
+        "frames": frames,
+        "fps": scene.render.fps / scene.render.fps_base,
+        "cameras": [
+            {
+                "name": camera.name,
+                "width": sizes[camera.name][0],
+                "height": sizes[camera.name][1],
+                "intrinsics": samples.intrinsics[camera.name],
+                "world_to_camera": samples.extrinsics[camera.name],
+                "distortion": read_distortion(camera, sizes[camera.name]),
+                "plate": _plate(camera, plates[camera.name], frames),
+            }
+            for camera in cameras
+        ],
+        "rig": "rig.npz",
+        "initial": initial,
+        "locked": [
+            {"frame": frame, **{name: values[i] for name, values in initial.items()}}
+            for i, frame in enumerate(frames)
+            if frame in locked
+        ],
+        "settings": {
+            "landmarks": settings.landmarks.lower(),
+            "detector": settings.detector.lower(),
+            "flow": settings.flow.lower(),
+            "refinement": settings.refinement,
+            "reference_frames": reference_frames(settings),
+            "device": device,
+        },
+        "stages": stages,
+        "stage_file": stage_file(settings),
+    }
+
+
+def _plate(camera: bpy.types.Object, plate: Plate, frames: List[int]) -> Dict[str, object]:
+    said = {"kind": plate.kind, "path": plate.path, "frames": plate.frames(frames), "colorspace": colorspace_of(camera)}
+    return {**said, "rotate": compat.TURNS_MOVIES} if plate.kind == "movie" else said
+
+
+def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside the place and move there: no reader sees half a file."""
+    partial = path.with_name(path.name + ".part")
+    try:
+        write(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

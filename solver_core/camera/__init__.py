@@ -1,0 +1,1 @@
+"""Cameras: projection, lens distortion, and the crops that networks are shown."""

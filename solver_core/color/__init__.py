@@ -1,0 +1,1 @@
+"""Colour: sRGB's curve, and colour spaces by Blender's names."""

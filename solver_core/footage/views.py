@@ -1,0 +1,175 @@
+"""One camera's view of the shot: where the face is in each plate, and the plate's pixels there."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from solver_core.camera.camera import Camera
+from solver_core.camera.crop import Crop
+from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.footage.cache import remembered
+from solver_core.footage.cuts import HEIGHT, WIDTH, find_cuts, thumbnail
+from solver_core.footage.plates import Plate, PlateFrameError, open_plate
+from solver_core.networks.detector import FaceDetector
+from solver_core.networks.landmarks import Found, LandmarkNetwork, locate
+
+REFERENCE_CROP = 256.0  # residuals are counted in pixels of a face crop of this size, so that no weight depends on the plate's resolution
+KEPT_BYTES = 96 * 2**20  # of a camera's crops, 0.3 MB each
+NOT_LOOKED_AT = "not looked at"  # the solve was stopped before
+OUT_OF_PICTURE = 0.25  # share of the landmarks that may lie outside the plate
+
+
+@dataclass
+class View:
+    """A camera, its plate, and what the landmark network sees there in each of the shot's N frames."""
+
+    camera: Camera
+    plate: Plate | None  # None where the camera has no picture in the whole range
+    crops: list[Crop | None]  # N; the plate's crop, used for the render too
+    points: Floats  # [N,L,2] plate pixels, NaN where no face was found
+    reasons: list[str]  # N; why there is no face, empty where there is one
+    cuts: Bools  # [N-1] true where a cut in the plate lies between a frame and the next
+    pictured: Bools | None = None  # [N] true where the plate has a picture; None: everywhere, if there is a plate
+    notes: list[str] = field(default_factory=list)  # what the artist should know of what was found, each sentence once
+    _kept: dict[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
+
+    @property
+    def seen(self) -> Bools:
+        """[N] frames where the face was found."""
+        return np.array([crop is not None for crop in self.crops])
+
+    def close(self) -> None:
+        """Let go of the plate's files and memory."""
+        self._kept.clear()
+        if self.plate is not None:
+            self.plate.close()
+
+    @property
+    def filmed(self) -> Bools:
+        """[N] frames where the plate has a picture."""
+        return np.full(len(self.crops), self.plate is not None) if self.pictured is None else self.pictured
+
+    def at(self, index: Ints) -> View:
+        """The same view of the frames at these indices only, in ascending order."""
+        cuts = np.array([self.cuts[a:b].any() for a, b in itertools.pairwise(index)], bool)
+        return replace(
+            self,
+            camera=self.camera.at(index),
+            crops=[self.crops[i] for i in index],
+            points=self.points[index],
+            reasons=[self.reasons[i] for i in index],
+            cuts=cuts,
+            pictured=None if self.pictured is None else self.pictured[index],
+            _kept={},
+        )
+
+    def leave_out(self, frames: Bools, reason: str) -> None:
+        """Take the face as not seen in some of the N frames, and say why."""
+        for i in np.flatnonzero(frames):
+            self.crops[i], self.points[i], self.reasons[i] = None, np.nan, reason
+
+    def unit(self, index: Ints) -> Floats:
+        """[b] the size in plate pixels of one pixel of the reference crop."""
+        return np.array([crop.side / REFERENCE_CROP if (crop := self.crops[i]) else np.nan for i in index])
+
+    def matrices(self, index: Ints, size: int) -> Floats:
+        """[b,2,3] plate pixels to pixels of a crop of `size`."""
+        return np.stack([self.crop(i, size).matrix() for i in index])
+
+    def inverses(self, index: Ints, size: int) -> Floats:
+        """[b,2,3] pixels of a crop of `size` to plate pixels."""
+        return np.stack([self.crop(i, size).inverse() for i in index])
+
+    def images(self, index: Ints, size: int) -> Floats:
+        """[b,size,size,3] the plate in its crops, display-referred (sRGB-encoded), float32."""
+        return np.stack([self._image(int(i), size) for i in index]).astype(np.float32) / 255
+
+    def _image(self, i: int, size: int) -> npt.NDArray[np.uint8]:
+        """Cropped once and kept, 8 bits a channel: rounds come back to every frame."""
+
+        def cropped() -> npt.NDArray[np.uint8]:
+            sampled = self.crop(i, size).sample(self._footage().read_display(self._number(i)))
+            return (np.clip(sampled, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+        return remembered(self._kept, (i, size), cropped, KEPT_BYTES, rounds=True)
+
+    def linear_images(self, index: Ints, size: int) -> Floats:
+        """[b,size,size,3] the plate in its crops, linear Rec.709, float32."""
+        return np.stack([self.crop(i, size).sample(self._footage().read(self._number(i))) for i in index])
+
+    def _number(self, i: int) -> int:
+        return int(self.camera.plate["frames"][i])
+
+    def crop(self, i: int, size: int) -> Crop:
+        """The crop of one frame, sampled to `size`."""
+        return replace(self._crop(i), size=size)
+
+    def _footage(self) -> Plate:
+        if self.plate is None:
+            raise ValueError(f"camera {self.camera.name} has no plate in this range")
+        return self.plate
+
+    def _crop(self, i: int) -> Crop:
+        crop = self.crops[i]
+        if crop is None:
+            raise ValueError(f"no face in frame index {i}")
+        return crop
+
+
+def observe(
+    camera: Camera,
+    count: int,
+    network: LandmarkNetwork,
+    detector: FaceDetector,
+    step: Callable[[int], bool],  # told how many frames are done, before each and after the last; false stops
+    fps: float,
+) -> View:
+    """Find the face in every plate of a camera (Section 5: detector, crop, network).
+
+    A frame where it is not found, or whose plate cannot be read, carries the reason; nothing is guessed.
+    """
+    filmed = any(number is not None for number in camera.plate["frames"]) and step(0)
+    plate = open_plate(camera.plate, size=(camera.width, camera.height)) if filmed else None
+    crops: list[Crop | None] = [None] * count
+    points = np.full((count, network.count, 2), np.nan)
+    reasons = [NOT_LOOKED_AT] * count
+    notes: list[str] = []
+    thumbnails = np.full((count, HEIGHT, WIDTH), np.nan, np.float32)
+    for i, number in enumerate(camera.plate["frames"]):
+        if not step(i):
+            break
+        reasons[i] = ""
+        if number is None or plate is None:
+            reasons[i] = f"the plate of camera {camera.name} has no picture here"
+        else:
+            try:
+                image = plate.read_display(int(number))
+                thumbnails[i] = thumbnail(image)
+                found = locate(image, network, detector)
+            except PlateFrameError as error:
+                reasons[i] = error.message
+            else:
+                if isinstance(found, Found):
+                    outside = _outside(found.points, camera)
+                    if outside > OUT_OF_PICTURE:
+                        reasons[i] = f"the head leaves the picture of camera {camera.name}"
+                    else:
+                        crops[i], points[i] = found.crop, found.points
+                        if found.note and found.note not in notes:
+                            notes.append(found.note)
+                else:
+                    reasons[i] = f"camera {camera.name}: {found.reason.rstrip('.')}"
+    else:
+        step(count)
+    pictured = np.asarray(np.isfinite(thumbnails).all((1, 2)))
+    return View(camera, plate, crops, points, reasons, find_cuts(thumbnails, fps), pictured, notes)
+
+
+def _outside(points: Floats, camera: Camera) -> float:
+    inside = (points >= 0).all(1) & (points <= [camera.width, camera.height]).all(1)
+    return float(1 - inside.mean())

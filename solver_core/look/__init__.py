@@ -1,0 +1,1 @@
+"""What the head looks like: albedo, light, textures, and the picture made of them."""

@@ -1,0 +1,106 @@
+"""The head at a pose as one camera would have filmed it: the render F(x_R), in the same crop as the plate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from solver_core.color.srgb import srgb_decode
+from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.face.pose import Pose
+from solver_core.face.rig import Rig
+from solver_core.footage.views import View
+from solver_core.render.raster import rasterise
+from solver_core.render.renderer import Renderer, Rendering
+from solver_core.render.shading import vertex_normals
+
+COARSE = 4  # the covered region is found at this fraction of the resolution
+OPENCV_MOST = 30000  # rows that OpenCV can sample at once
+COVER = 0.04  # of the crop's side: how far around the render the plate is replaced behind it
+
+
+@dataclass(frozen=True)
+class Picture:
+    """b renders in the crops of b frames, and the geometry that they show."""
+
+    rendering: Rendering  # images [b,S,S,3]
+    points: Floats  # [b,V,2] crop pixels
+    depth: Floats  # [b,V] metres
+    normals: Floats  # [b,V,3] world
+    background: Floats  # [b,S,S,3] linear
+
+
+def picture(
+    rig: Rig, renderer: Renderer, view: View, pose: Pose, index: Ints, size: int, light: Floats, plates: Floats
+) -> Picture:
+    """Render b frames.
+
+    Args:
+        rig: the head.
+        renderer: of the head.
+        view: the camera and its crops.
+        pose: b poses.
+        index: which of the shot's frames they are.
+        size: of the crop in pixels.
+        light: [9,3].
+        plates: [b,S,S,3] the plate in the same crops, display-referred: what stands behind the head is filled in from around it.
+    """
+    _, points, depth, normals = geometry_of(rig, view, pose, index, size)
+    covered = _covered(points, depth, rig.triangles, size)
+    behind = np.stack([fill(plate, mask) for plate, mask in zip(plates, covered, strict=True)])
+    background = srgb_decode(behind)
+    rendering = renderer.render(points, depth, normals, light, background, size, size, head_rotation=pose.rotation)
+    return Picture(rendering, points, depth, normals, background)
+
+
+def geometry_of(rig: Rig, view: View, pose: Pose, index: Ints, size: int) -> tuple[Floats, Floats, Floats, Floats]:
+    """Vertices [b,V,3] in world metres and [b,V,2] in crop pixels, their depth [b,V] in metres and world normals [b,V,3]."""
+    vertices = rig.world(pose)
+    pixels, depth = view.camera[index].project(vertices)
+    matrices = view.matrices(index, size)
+    points = pixels @ matrices[:, :, :2].swapaxes(1, 2) + matrices[:, None, :, 2]
+    return vertices, points, depth, vertex_normals(vertices, rig.triangles)
+
+
+def sample_image(image: Floats, places: Floats) -> Floats:  # [S,S,C], [n,2] pixels
+    """[n,C] the image between its pixels; outside, its border."""
+    at = (places - 0.5).astype(np.float32)  # OpenCV counts from the first pixel's centre
+    rows = [
+        cv2.remap(image, part[:, None], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
+        for part in np.array_split(at, 1 + len(at) // OPENCV_MOST)
+    ]
+    return np.concatenate(rows)
+
+
+def _covered(points: Floats, depth: Floats, triangles: Ints, size: int) -> Bools:
+    """[b,S,S] where the head is rendered, grown: the filmed head may stand beside it. Found at a quarter of the resolution."""
+    small = size // COARSE
+    seen = rasterise(points / COARSE, depth, triangles, small, small).mask.astype(np.uint8)
+    reach = max(1, round(COVER * small))
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    return np.stack(
+        [cv2.resize(cv2.dilate(mask, kernel), (size, size), interpolation=cv2.INTER_NEAREST) > 0 for mask in seen]
+    )
+
+
+def fill(image: Floats, mask: Bools) -> Floats:
+    """The image [S,S,C] with the masked pixels filled smoothly from the others, by averaging down and carrying back up."""
+    keep = (~mask).astype(np.float32)
+    levels = [(image.astype(np.float32) * keep[..., None], keep)]
+    while min(levels[-1][1].shape) > 1:
+        colour, weight = levels[-1]
+        small = (max(1, weight.shape[1] // 2), max(1, weight.shape[0] // 2))
+        levels.append(
+            (
+                cv2.resize(colour, small, interpolation=cv2.INTER_AREA),
+                cv2.resize(weight, small, interpolation=cv2.INTER_AREA),
+            )
+        )
+    colour, weight = levels[-1]
+    filled = colour.reshape(*weight.shape, -1) / np.maximum(weight, 1e-6)[..., None]
+    for colour, weight in reversed(levels[:-1]):
+        up = cv2.resize(filled, weight.shape[::-1], interpolation=cv2.INTER_LINEAR).reshape(colour.shape)
+        filled = colour + (1 - weight[..., None]) * up
+    return filled

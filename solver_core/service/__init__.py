@@ -1,0 +1,1 @@
+"""The solver as a service: worker, listeners, command line, check."""

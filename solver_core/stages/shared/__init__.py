@@ -1,0 +1,1 @@
+"""What ties frames together: light, skin, sparsity, bundle, joins, tracking."""

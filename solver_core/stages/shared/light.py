@@ -1,0 +1,117 @@
+"""Estimating each camera's light, and the colours of a plain head's parts, from several frames together (Figure 1 b)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from solver_core.common.arrays import Bools, Floats, Ints, spread
+from solver_core.face.head_parts import SKIN
+from solver_core.footage.views import View
+from solver_core.look.appearance import DARKEST, PLAIN, fit_light, part_colors
+from solver_core.look.synthesis import picture
+from solver_core.render.raster import Fragments
+from solver_core.render.sampling import interpolate
+from solver_core.render.shading import rotation_of_basis, sh_basis
+from solver_core.stages.context import Context
+
+FRAMES = 8  # spread over the shot: no single frame's misalignment decides
+SIZE = 160  # pixels; light is smooth
+EDGE = 2  # pixels that are left out at the face's outline: a misalignment shows the background there
+SEAM = 1  # and where two parts meet
+START = np.concatenate([np.full((1, 3), 2.0), np.zeros((8, 3))])
+
+
+@dataclass(frozen=True)
+class _Look:
+    """n pixels of the head in one camera's plates: the face's skin, and other parts wherever they are."""
+
+    basis: Floats  # [n,9] irradiance of each for a unit of each coefficient of the light
+    albedo: Floats  # [n,3] of the rig, linear
+    radiance: Floats  # [n,3] as filmed, linear
+    part: Ints  # [n] what they show (head_parts)
+
+    @property
+    def skin(self) -> Bools:
+        """[n]."""
+        return self.part == SKIN
+
+    def light(self) -> Floats:
+        """[9,3] that explains the skin."""
+        return fit_light(self.basis[self.skin], self.albedo[self.skin], self.radiance[self.skin])[0]
+
+    def others(self, light: Floats) -> tuple[Ints, Floats]:
+        """Part [m] and albedo [m,3] of the pixels that are no skin and well lit."""
+        irradiance = self.basis @ light
+        lit = ~self.skin & (irradiance.min(1) > DARKEST * irradiance.max(initial=0.0))
+        return self.part[lit], self.radiance[lit] / irradiance[lit]
+
+
+def estimate_lights(context: Context) -> None:
+    """Fit the light of every camera that sees the face, and the colours of a plain head's parts; appearance and renderer change.
+
+    Frames that are left to infill have no say. A renderer that shows the skin's detail already goes on with it.
+    """
+    appearance, renderer = context.appearance, context.renderer
+    stiff = renderer.albedo is appearance.albedo
+    looks = [_look(context, view) for view in context.views]
+    appearance.lights = [look.light() if look.skin.any() else START for look in looks]
+    if appearance.parts is not None:
+        told = [look.others(light) for look, light in zip(looks, appearance.lights, strict=True) if look.skin.any()]
+        appearance.albedo = np.tile(PLAIN, (len(appearance.parts), 1))
+        if told:
+            for part, color in part_colors(*(np.concatenate(each) for each in zip(*told, strict=True))).items():
+                appearance.albedo[appearance.parts == part] = color
+    if stiff:
+        renderer.albedo = appearance.albedo
+
+
+def _look(context: Context, view: View) -> _Look:
+    """Pixels of frames spread over the shot."""
+    rig = context.rig
+    # frames that the artist posed are the surest, then an even spread of the others
+    posed = view.seen & ~context.fill
+    locked = np.flatnonzero(context.shot.locked_mask & posed)
+    others = np.setdiff1d(np.flatnonzero(posed), locked)
+    index = np.sort(np.concatenate([locked[:FRAMES], spread(others, max(FRAMES - len(locked), 0))]))
+    named = np.flatnonzero(np.isin(context.shot.frames, context.shot.settings.reference_frames) & posed)
+    index = named if len(named) else index  # the artist's own choice
+    if not len(index):
+        return _Look(np.zeros((0, 9)), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, int))
+    plates = view.linear_images(index, SIZE)
+    pose = context.pose[index]
+    shown = picture(rig, context.renderer, view, pose, index, SIZE, START, np.zeros_like(plates))
+    seen = shown.rendering.fragments
+    mask, part = _usable(context, seen)
+    normals = interpolate(shown.normals, rig.triangles, seen.triangle, seen.barycentric)
+    basis = sh_basis(normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9))
+    if context.renderer.shadow is not None:
+        shadow = interpolate(context.renderer.shadow, rig.triangles, seen.triangle, seen.barycentric)
+        basis = basis + np.einsum("bhwk,blk->bhwl", shadow, rotation_of_basis(pose.rotation))
+    albedo = interpolate(context.appearance.albedo, rig.triangles, seen.triangle, seen.barycentric)
+    return _Look(basis[mask], albedo[mask], plates[mask], part[mask])
+
+
+def _usable(context: Context, seen: Fragments) -> tuple[Bools, Ints]:
+    """[b,h,w] pixels that tell of light or of a part's colour, and which part each shows."""
+    face = _without_rim((seen.triangle >= 0) & context.face_triangles[seen.triangle], EDGE)
+    if context.appearance.parts is None:
+        return face, np.full(face.shape, SKIN)
+    corners = context.appearance.parts[context.rig.triangles[seen.triangle]]
+    part = np.where((seen.triangle >= 0) & (corners == corners[..., :1]).all(-1), corners[..., 0], -1)
+    other = _without_rim(seen.triangle >= 0, EDGE) & _alike_around(part, SEAM) & (part >= 0)
+    return np.where(part == SKIN, face, other), part
+
+
+def _alike_around(labels: Ints, pixels: int) -> Bools:  # [b,h,w]
+    """Pixels whose neighbours up to some pixels away have the same label."""
+    square = np.ones((2 * pixels + 1,) * 2, np.uint8)
+    return np.stack([cv2.erode(one, square) == cv2.dilate(one, square) for one in labels.astype(np.float32)])
+
+
+def _without_rim(masks: Bools, pixels: int) -> Bools:  # [b,h,w]
+    """Masks that are narrower by some pixels all around."""
+    square = np.ones((2 * pixels + 1,) * 2, np.uint8)
+    return np.stack([cv2.erode(mask.astype(np.uint8), square) > 0 for mask in masks])
