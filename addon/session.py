@@ -14,6 +14,7 @@ from bpy.app.handlers import persistent
 
 from . import compat, protocol, solver_state
 from .problem import FaceSolveProblem
+from .scene.folders import solver_folder
 from .scene.infill import find_ranges
 from .scene.overlays import keep_overlays
 from .scene.shot import Plan
@@ -69,7 +70,7 @@ def start(
     """
     refuse_second()
     forget_failure()
-    process = WorkerProcess(worker_command(python), log, solver_environment(os.environ))
+    process = WorkerProcess(worker_command(python), log, solver_environment(os.environ), solver_folder())
     _current.session = kind(Job(process, request, len(plan.names) if plan else 0), plan, title)
     _show(_current.session)
     return _current.session
