@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from delivered import MODULES, PROGRAMS, deliver, ran
-from solver_core.errors import FaceSolveError
+from solver_core.common.errors import FaceSolveError
 
 from solver_core.networks import sources
 
