@@ -133,7 +133,7 @@ def solver_python(context: bpy.types.Context) -> str:
     Raises:
         FaceSolveProblem: where there is none that could run.
     """
-    chosen = chosen_interpreter(preferences(context).interpreter, os.environ)
+    chosen = chosen_interpreter(preferences(context).interpreter, os.environ, os.path.dirname(bpy.data.filepath))
     return validated_interpreter(chosen, bpy.app.binary_path)
 
 

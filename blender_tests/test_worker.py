@@ -305,6 +305,19 @@ def test_the_environment_variable_overrides_the_preference():
     assert interpreter.chosen_interpreter("", {"FACE_SOLVE_PYTHON": ""}) == ""
 
 
+def test_a_relative_python_in_the_environment_counts_from_where_blender_was_started(tmp_path, monkeypatch):
+    scene = tmp_path / "stranger"
+    scene.mkdir()
+    monkeypatch.chdir(tmp_path)
+    given = {"FACE_SOLVE_PYTHON": ".venv/bin/python"}
+    assert interpreter.chosen_interpreter("/pref", given, str(scene)) == str(tmp_path / ".venv" / "bin" / "python")
+    # but never into the scene's own folder: what is left relative there is refused
+    monkeypatch.chdir(scene)
+    refused = interpreter.chosen_interpreter("/pref", given, str(scene))
+    with pytest.raises(FaceSolveProblem, match="full path"):
+        interpreter.full_path(refused)
+
+
 def test_a_virtual_environments_link_is_not_resolved(tmp_path):
     (tmp_path / "bin").mkdir()
     link = tmp_path / "bin" / "python"

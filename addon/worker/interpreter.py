@@ -25,9 +25,24 @@ _SEARCHED = (
 )
 
 
-def chosen_interpreter(preference: str, environment: Mapping[str, str]) -> str:
-    """The interpreter's path: the environment variable, else the preference; empty where neither is set."""
-    return (environment.get(ENVIRONMENT_VARIABLE) or preference).strip()
+def chosen_interpreter(preference: str, environment: Mapping[str, str], scene_folder: str = "") -> str:
+    """The interpreter's path: the environment variable, else the preference; empty where neither is set.
+
+    A relative path in the variable counts from the folder that Blender was started in, as in any program: whoever sets the variable
+    chooses that folder too. But not where it leads into the scene's own folder, which may be a stranger's.
+
+    Args:
+        preference: the path in the preferences.
+        environment: Blender's.
+        scene_folder: the folder of the .blend; empty where it has not been saved.
+    """
+    named = environment.get(ENVIRONMENT_VARIABLE, "").strip()
+    if named and not named.startswith(("//", "~")):
+        found = Path.cwd() / named
+        in_scene = bool(scene_folder) and found.parent.resolve().is_relative_to(Path(scene_folder).resolve())
+        if not in_scene or Path(named).is_absolute():
+            return str(found)
+    return named or preference.strip()
 
 
 def validated_interpreter(path: str, host_binary: str) -> str:
