@@ -18,13 +18,13 @@ BLENDER = ROOT / ".venv-bpy-4.5" / "bin" / "python"
 EXPORT = """
 import os, sys
 import bpy
-package, scene, folder, camera = sys.argv[1:]
+package, scene, folder, cameras = sys.argv[1:]
 bpy.ops.wm.read_factory_settings()
 bpy.ops.extensions.package_install_files(filepath=package, repo="user_default", enable_on_install=True, overwrite=True)
 bpy.ops.wm.open_mainfile(filepath=scene)
 bpy.ops.face_solve.setup_from_scene()
 for item in bpy.context.scene.face_solve.cameras:
-    item.enabled = item.camera.name == camera
+    item.enabled = item.camera.name in cameras.split(",")
 bpy.ops.face_solve.export_shot(filepath=folder)
 sys.stdout.flush()
 os._exit(0)
@@ -32,7 +32,10 @@ os._exit(0)
 
 
 def exported(shared: Path, name: str, scratch: Path, every: int = 1, camera: str = "A") -> tuple[Shot, Truth]:
-    """Every n-th frame of a shot of the shared folder, with its answer; the plates stay where they are."""
+    """Every n-th frame of a shot of the shared folder, with its answer; the plates stay where they are.
+
+    `camera` may name several, as in "A,B". A shot that is in the scratch folder already is not exported again.
+    """
     folder = scratch / name
     if not (folder / "shot.json").exists():
         subprocess.run([sys.executable, ROOT / "build_addon.py"], check=True, capture_output=True)

@@ -103,7 +103,7 @@ def test_a_joint_step_moves_only_the_frames_that_may(demo_rig, poses, points):
         joint.add(Single(1, PosePrior(pose[1:2], 1.0, 1.0)))
         joint.move(10)
     assert cost(link, pose) < 1e-3 * cost(link, before)
-    np.testing.assert_allclose(pose.translation[1], poses.translation[1], atol=2e-4)
+    np.testing.assert_allclose(pose.translation[1], poses.translation[1], atol=1e-9)
     for i in (0, 2, 3):
         np.testing.assert_array_equal(pose.rotation[i], before.rotation[i])
         np.testing.assert_array_equal(pose.translation[i], before.translation[i])

@@ -48,13 +48,13 @@ def test_eyes_and_lips_are_on_eyes_and_lips(tie, demo_rig):
     lips = heads.build().vertices[heads.build().parts["lip_upper"]]
     inner = found[list(FACEMESH.regions["lips_inner"])]
     nearest = np.linalg.norm(inner[:, None] - lips, axis=2).min(1)
-    assert nearest.max() < 0.009, nearest.max()
+    assert nearest.max() < 0.0031, nearest.max()
 
 
 def test_it_is_as_symmetric_as_the_head(tie, demo_rig):
     found = places(demo_rig, tie)
     mirrored = found[list(FACEMESH.mirror)] * [-1, 1, 1]
-    assert np.median(np.linalg.norm(found - mirrored, axis=1)) < 0.004
+    assert np.median(np.linalg.norm(found - mirrored, axis=1)) < 0.0022
 
 
 def test_the_face_is_the_face_alone(tie, demo_rig):

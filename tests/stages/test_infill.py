@@ -72,10 +72,10 @@ def test_it_knows_more_than_interpolation(shot, context, filled):
     pose.assign(GAP, between(context))
     alone, flown = vertex_mm(shot, pose, GAP), vertex_mm(shot, filled.pose, GAP)
     assert alone.mean() > 0.8  # the mouth
-    assert flown.mean() < 0.4 * alone.mean()
+    assert flown.mean() < 0.3 * alone.mean()
     assert all(filled.filled[i].status == "infilled" for i in GAP)
     jaw = shot.rig.names.index("jawOpen")
-    np.testing.assert_allclose(filled.pose.weights[GAP, jaw], shot.truth.weights[GAP, jaw], atol=0.12)
+    np.testing.assert_allclose(filled.pose.weights[GAP, jaw], shot.truth.weights[GAP, jaw], atol=0.01)
 
 
 def test_it_joins_both_ends_without_a_seam(shot, filled):
@@ -85,7 +85,7 @@ def test_it_joins_both_ends_without_a_seam(shot, filled):
         return np.linalg.norm(np.diff(shot.rig.world(pose), 2, axis=0), axis=2).mean(1)
 
     ends = [0, 1, 4, 5]  # second differences that reach over an end
-    assert np.abs(bend(filled.pose) - bend(shot.truth))[ends].max() < 5e-4
+    assert np.abs(bend(filled.pose) - bend(shot.truth))[ends].max() < 3.4e-4
 
 
 def test_known_frames_are_untouched_to_the_bit(context, filled):
@@ -108,7 +108,7 @@ def test_one_anchor_is_enough(shot, context):
     held = context.pose.copy()
     held.assign(end, between(context, end))
     np.testing.assert_array_equal(held.translation[end], np.broadcast_to(context.pose.translation[4], (len(end), 3)))
-    assert vertex_mm(shot, flown.pose, end).max() < 0.35 * vertex_mm(shot, held, end).max()
+    assert vertex_mm(shot, flown.pose, end).max() < 0.21 * vertex_mm(shot, held, end).max()
 
 
 def darkened(context, frames, value=0.3):
@@ -195,7 +195,7 @@ def test_a_run_of_its_own_tells_of_its_frames_alone(shot, tmp_path):
     others = [0, 1, 2, 5, 6, 7, 8]
     np.testing.assert_array_equal(solution.pose.translation[others], start.translation[others])
     step = np.linalg.norm(np.diff(shot.rig.world(solution.pose), axis=0), axis=2).mean(1)
-    assert step[3] < 0.6 * step[2]
+    assert step[3] < 0.31 * step[2]
 
 
 @pytest.mark.parametrize("frames", [1, 2])

@@ -169,8 +169,8 @@ def test_a_head_without_shape_keys_is_placed_by_every_stage(demo_rig, tmp_path, 
     assert found.status == ["solved", "infilled", "solved"]
     assert found.pose.weights.shape == (3, 0)
     turn = Rotation.from_matrix(found.pose.rotation @ truth.rotation.swapaxes(1, 2)).magnitude()
-    assert np.degrees(turn).max() < 1.0
-    assert np.linalg.norm(found.pose.translation - truth.translation, axis=1).max() < 0.01
+    assert np.degrees(turn).max() < 0.67
+    assert np.linalg.norm(found.pose.translation - truth.translation, axis=1).max() < 0.00135
 
 
 @pytest.mark.parametrize("unit", [0.01, 100.0])

@@ -66,16 +66,16 @@ def solved(little_shot, tmp_path_factory):
 
 
 def test_the_performance_is_found(little_shot, solved):
-    """It starts 7 degrees and 40 mm away, from a head at rest."""
+    """It starts 7 degrees and 40 mm away, from a head at rest. Bounds are 1.5 times what one thread or two reach, whichever is more."""
     found = errors(little_shot, solved[0], SEEN)
-    assert found["rotation_deg"].max() < 1.0
-    assert found["lateral_mm"].max() < 1.5
-    assert found["depth_mm"].max() < 5.0
-    assert found["vertex_mm"].max() < 5.0
-    assert found["shape_mm"].max() < 1.0
+    assert found["rotation_deg"].max() < 0.51
+    assert found["lateral_mm"].max() < 0.47
+    assert found["depth_mm"].max() < 1.3
+    assert found["vertex_mm"].max() < 1.35
+    assert found["shape_mm"].max() < 0.115
     weights = solved[0].pose.weights[:, little_shot.rig.names.index("jawOpen")]
     np.testing.assert_allclose(
-        weights[SEEN], little_shot.truth.weights[SEEN, little_shot.rig.names.index("jawOpen")], atol=0.2
+        weights[SEEN], little_shot.truth.weights[SEEN, little_shot.rig.names.index("jawOpen")], atol=0.0105
     )
 
 
@@ -97,7 +97,7 @@ def test_what_is_found_is_allowed(little_shot, solved):
     )
     assert np.all(np.linalg.det(pose.rotation) > 0)
     assert np.all((pose.weights >= little_shot.rig.minimum) & (pose.weights <= little_shot.rig.maximum))
-    assert np.all(solved[0].error_px[SEEN] < 2.0)
+    assert solved[0].error_px[SEEN].max() < 2.0
 
 
 def test_the_file_holds_what_was_returned(solved):
@@ -186,7 +186,7 @@ def test_locked_frames_are_kept_to_the_bit(little_shot, tmp_path):
         np.testing.assert_array_equal(solution.pose.rotation[i].ravel(), entry["rotation"])
         np.testing.assert_array_equal(solution.pose.translation[i], entry["translation"])
         np.testing.assert_array_equal(solution.pose.weights[i], entry["weights"])
-    assert errors(little_shot, solution, [0, 2])["rotation_deg"].max() < 5
+    assert errors(little_shot, solution, [0, 2])["rotation_deg"].max() < 3.4
 
 
 def test_keys_that_the_artist_excluded_keep_their_values(little_shot, tmp_path):
@@ -213,7 +213,7 @@ def test_two_cameras_see_depth(demo_rig, tmp_path):
     alone = changed(shot, tmp_path / "one", cameras=document["cameras"][:1])
     one = solve_folder(alone, tmp_path / "one.npz", Silent(), Overrides(stages=LANDMARKS))
     with_two, with_one = errors(shot, both, [0, 1]), errors(shot, one, [0, 1])
-    assert with_two["depth_mm"].max() < 10.0
+    assert with_two["depth_mm"].max() < 3.7
     assert with_two["vertex_mm"].mean() < with_one["vertex_mm"].mean()
     alone_frames = list(document["cameras"][0]["plate"]["frames"])
     document["cameras"][0]["plate"]["frames"][0] = None
