@@ -15,7 +15,7 @@ from blender_tests.windowed import tell
 ROOT = Path(__file__).resolve().parents[1]
 INSIDE = Path(__file__).parent / "inside"
 CI = os.environ.get("FACE_SOLVE_CI") == "1"
-VERSIONS = ("3.4", "4.2", "4.5", "5.0")
+VERSIONS = ("3.4", "4.2", "4.5", "5.2", "5.3")
 
 
 def missing(reason):

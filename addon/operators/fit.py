@@ -8,13 +8,14 @@ from typing import Set
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from .. import protocol, session
-from ..fitting import FitSession, check_fit
-from ..preferences import preferences, solver_python
+from .. import protocol
+from ..runs import current
+from ..runs.fit import FitRun, check_fit
 from ..scene.rig.mesh import check_face
 from ..scene.shot.export import write_shot
 from ..scene.shot.folders import work_folder
 from ..scene.shot.frame_list import read_frames
+from ..solver_choice import preferences, solver_python
 from .base import reports_problems
 from .solve import go_on
 
@@ -39,7 +40,7 @@ class FACE_SOLVE_OT_fit_rig(bpy.types.Operator):
     @reports_problems
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Write the shot, and start the solver on it."""
-        session.refuse_second()
+        current.refuse_second()
         settings = context.scene.face_solve
         check_face(settings)
         frames = read_frames(self.frames, settings)
@@ -54,8 +55,8 @@ class FACE_SOLVE_OT_fit_rig(bpy.types.Operator):
             "focal": self.focal,
             "frames": frames,
         }
-        started = session.start(
-            python, request, folder / "solver.log", plan, self.bl_label, partial(FitSession, lenses=lenses)
+        started = current.start(
+            python, request, folder / "solver.log", plan, self.bl_label, partial(FitRun, lenses=lenses)
         )
         return go_on(self, started)
 

@@ -6,9 +6,9 @@ from typing import Set
 
 import bpy
 
-from .. import installation, session
-from ..preferences import preferences
 from ..problem import FaceSolveProblem
+from ..runs import current, install
+from ..solver_choice import preferences
 from .base import reports_problems
 
 
@@ -22,15 +22,15 @@ class FACE_SOLVE_OT_install_solver(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Install, waiting in background mode alone."""
         chosen = preferences(context)
-        session.refuse_second()
+        current.refuse_second()
         python = bpy.path.abspath(chosen.install_with) if chosen.install_with else ""
-        steps = installation.plan(python, chosen.install_device, chosen.package_index.strip(), chosen.extras)
-        installation.start(steps, chosen.install_device)
+        steps = install.plan(python, chosen.install_device, chosen.package_index.strip(), chosen.extras)
+        install.start(steps, chosen.install_device)
         if bpy.app.background:
-            installation.run_to_end()
-            self.report({"INFO"}, installation.verdict())
+            install.run_to_end()
+            self.report({"INFO"}, install.verdict())
         else:
-            installation.run_in_timer()
+            install.run_in_timer()
         return {"FINISHED"}
 
 
@@ -43,9 +43,9 @@ class FACE_SOLVE_OT_cancel_install(bpy.types.Operator):
     @reports_problems
     def execute(self, _context: bpy.types.Context) -> Set[str]:
         """Stop it."""
-        if installation.running() is None:
+        if install.running() is None:
             raise FaceSolveProblem("No installation is running.")
-        installation.stop()
+        install.stop()
         return {"FINISHED"}
 
 
@@ -58,9 +58,9 @@ class FACE_SOLVE_OT_remove_solver(bpy.types.Operator):
     @reports_problems
     def execute(self, _context: bpy.types.Context) -> Set[str]:
         """Delete it."""
-        session.refuse_second()
-        installation.remove()
-        self.report({"INFO"}, installation.verdict())
+        current.refuse_second()
+        install.remove()
+        self.report({"INFO"}, install.verdict())
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Set[str]:

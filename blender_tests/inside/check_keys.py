@@ -258,29 +258,29 @@ def check_an_action_shared_by_two_heads_keeps_them_apart():
 def check_deleted_face_while_running():
     _scene, _face, _camera = ready_scene()
     writer = harness.module("scene.keys.writer")
-    write_frames = harness.module("solving").write_frames
+    write_frames = harness.module("runs.solve").write_frames
 
     def deleted(*arguments):
         if "Head" in bpy.data.objects:
             bpy.data.objects.remove(bpy.data.objects["Head"])
         return writer.write_frames(*arguments)
 
-    harness.module("solving").write_frames = deleted
+    harness.module("runs.solve").write_frames = deleted
     try:
         refused(bpy.ops.face_solve.solve_shot, "Head is gone")
     finally:
-        harness.module("solving").write_frames = write_frames
-    assert harness.module("session").running() is None
+        harness.module("runs.solve").write_frames = write_frames
+    assert harness.module("runs.current").running() is None
 
 
 def check_a_second_solve_is_refused():
     ready_scene()
-    session = harness.module("session")
-    session._current.session = object()
+    current = harness.module("runs.current")
+    current._state.run = object()
     try:
         refused(bpy.ops.face_solve.solve_shot, "running already")
     finally:
-        session._current.session = None
+        current._state.run = None
 
 
 def check_turning_the_addon_off_and_on():

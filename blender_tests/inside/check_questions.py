@@ -10,7 +10,7 @@ from harness import environment, ready_scene, refused
 
 
 def _state():
-    return harness.module("solver_state")
+    return harness.module("solver_report")
 
 
 def _online(value):
@@ -74,13 +74,13 @@ def check_choices_whose_networks_are_known_not_to_be_there():
 
 
 def check_extras_of_the_installation():
-    preferences = harness.module("preferences").preferences(bpy.context)
-    installation = harness.module("installation")
+    preferences = harness.module("solver_choice").preferences(bpy.context)
+    install = harness.module("runs.install")
     _online(True)
     assert preferences.extras == []
     preferences.install_fan = preferences.install_dlib = True
     with environment(XDG_DATA_HOME=str(harness.FOLDER / "data")):
-        steps = installation.plan("", "cpu", "", preferences.extras)
+        steps = install.plan("", "cpu", "", preferences.extras)
     assert [step.title for step in steps if step.online] == [
         "Installing what the solver needs",
         "Installing 3D-FAN",

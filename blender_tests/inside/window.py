@@ -10,7 +10,7 @@ from window_tools import REPORT, click_tab, in_window, keyed, picture, press, sh
 
 
 def story():
-    running = harness.module("session").running
+    running = harness.module("runs.current").running
     scene = bpy.context.scene
     show_sidebar()
     yield
@@ -83,7 +83,7 @@ def story():
     yield
     yield
     yield from picture("panel-failed")
-    assert "stopped unexpectedly" in harness.module("session").last_problem().message
+    assert "stopped unexpectedly" in harness.module("runs.current").last_problem().message
     REPORT["a crash is said in the panel"] = ""
 
     os.environ["FACE_SOLVE_FAULT"] = ""
@@ -93,8 +93,8 @@ def story():
     pid = running().job.process.pid
     bpy.data.objects.remove(bpy.data.objects["Head"])
     yield from wait(lambda: running() is None)
-    assert "is gone" in harness.module("session").last_problem().message, (
-        harness.module("session").last_problem().message
+    assert "is gone" in harness.module("runs.current").last_problem().message, (
+        harness.module("runs.current").last_problem().message
     )
     yield from wait(lambda: not os.path.exists(f"/proc/{pid}"))
     REPORT["deleting the face ends the solve in words"] = ""

@@ -25,7 +25,7 @@ from window_tools import (
 
 
 def story():
-    session, curve = harness.module("session"), harness.module("overlay.error_curve")
+    current, curve = harness.module("runs.current"), harness.module("overlay.error_curve")
     colors = harness.module("overlay.curve_layout").COLORS
     results = harness.module("scene.results.verdicts")
     window_tools.show_sidebar()
@@ -48,7 +48,7 @@ def story():
     os.environ["FACE_SOLVE_FAULT"] = "bad_frames"
     with in_window():
         bpy.ops.face_solve.solve_shot()
-    yield from wait(lambda: session.running() is None)
+    yield from wait(lambda: current.running() is None)
     yield from wait(lambda: True)
     show_only("FACE_SOLVE_PT_rigid", "FACE_SOLVE_PT_expression")
     yield from picture("panel-stages")
@@ -127,7 +127,7 @@ def story():
     os.environ["FACE_SOLVE_FAULT"] = "spin"
     with in_window():
         bpy.ops.face_solve.solve_range(frame_start=2, frame_end=fixed)
-    yield from wait(lambda: session.running() is None)
+    yield from wait(lambda: current.running() is None)
     yield from wait(lambda: True)
 
     def now():
@@ -167,18 +167,18 @@ def story():
     yield
     preferences = next(one for one in bpy.context.window_manager.windows if one.screen.areas[0].type == "PREFERENCES")
     step = harness.module("worker.installer").Step
-    installation = harness.module("installation")
+    install = harness.module("runs.install")
     os.environ["XDG_DATA_HOME"] = str(harness.FOLDER)
     chatter = "import time\nfor i in range(25): print('Collecting package', i, flush=True)\ntime.sleep(30)"
-    installation.start([step("Installing what the solver needs", ["python3", "-c", chatter], 1.0, online=True)], "cpu")
-    installation.run_in_timer()
-    yield from wait(lambda: installation.running().fraction > 0.5)
+    install.start([step("Installing what the solver needs", ["python3", "-c", chatter], 1.0, online=True)], "cpu")
+    install.run_in_timer()
+    yield from wait(lambda: install.running().fraction > 0.5)
     yield from picture("preferences-installing", preferences)
     with in_window():
         bpy.ops.face_solve.cancel_install()
-    yield from wait(lambda: not bpy.app.timers.is_registered(installation._tick))
+    yield from wait(lambda: not bpy.app.timers.is_registered(install._tick))
     yield from picture("preferences", preferences)
-    assert "stopped" in installation.verdict()
+    assert "stopped" in install.verdict()
     REPORT["the installation runs in the background and is stopped"] = ""
 
 

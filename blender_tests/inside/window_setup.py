@@ -25,7 +25,7 @@ def _accept():
 
 
 def story():
-    session, state = harness.module("session"), harness.module("solver_state")
+    current, state = harness.module("runs.current"), harness.module("solver_report")
     os.environ["XDG_DATA_HOME"] = str(harness.FOLDER / "data")
     show_only()
     window_tools.show_sidebar()
@@ -71,7 +71,7 @@ def story():
     yield
     with in_window():
         bpy.ops.face_solve.check_solver()
-    yield from wait(lambda: session.running() is None)
+    yield from wait(lambda: current.running() is None)
     assert state.lines()
     page = _preferences().screen.areas[0]
     for _ in range(9):  # down to the check and the weights
@@ -84,19 +84,19 @@ def story():
     with in_window():
         bpy.ops.face_solve.fetch_weights("INVOKE_DEFAULT", name="dlib_cnn")
     yield from picture("licence")
-    assert session.running() is None  # nothing is fetched before the licence has been seen
+    assert current.running() is None  # nothing is fetched before the licence has been seen
     _accept()
-    yield from wait(lambda: session.running() is not None and session.running().job.progress.fraction > 0.3)
-    yield from wait(lambda: session.running() is None)
+    yield from wait(lambda: current.running() is not None and current.running().job.progress.fraction > 0.3)
+    yield from wait(lambda: current.running() is None)
     assert state.find("dlib_cnn").ready
     REPORT["weights are fetched after their licence has been shown"] = ""
 
     with in_window():
         bpy.ops.face_solve.fetch_weights(name="short_range")
-    yield from wait(lambda: session.running() is not None and session.running().job.progress.fraction > 0.1)
+    yield from wait(lambda: current.running() is not None and current.running().job.progress.fraction > 0.1)
     press("ESC")
-    yield from wait(lambda: session.running() is None)
-    assert session.last_problem() is None
+    yield from wait(lambda: current.running() is None)
+    assert current.last_problem() is None
     assert not state.find("short_range").ready
     REPORT["Esc stops a download"] = ""
 

@@ -6,22 +6,22 @@ from typing import Dict, List, Optional
 
 import bpy
 
-from . import compat
-from .problem import FaceSolveProblem
-from .scene.keys.record import Channel, weight_channels
-from .scene.keys.writer import find_actors, followers_left
-from .scene.rig.mesh import excluded_keys, identity_keys
-from .scene.setup.prechecks import enabled_cameras
-from .scene.shot.export import Plan
-from .solving import Session
-from .worker.job import Job, State
+from .. import compat
+from ..problem import FaceSolveProblem
+from ..scene.keys.record import Channel, weight_channels
+from ..scene.keys.writer import find_actors, followers_left
+from ..scene.rig.mesh import excluded_keys, identity_keys
+from ..scene.setup.prechecks import enabled_cameras
+from ..scene.shot.export import Plan
+from ..worker.job import Job, State
+from .solve import SolveRun
 
 
-class FitSession(Session):
+class FitRun(SolveRun):
     """A job that ends with one set of values for the whole shot.
 
     Args:
-        job, plan, title: as a `Session` has them.
+        job, plan, title: as a `SolveRun` has them.
         lenses: focal length in millimetres by camera, as they were when the shot was written; empty where they are not fitted.
     """
 

@@ -1,0 +1,24 @@
+"""The solver that the artist chose in the add-on's preferences."""
+
+from __future__ import annotations
+
+import os
+
+import bpy
+
+from .worker.interpreter import chosen_interpreter, validated_interpreter
+
+
+def preferences(context: bpy.types.Context) -> bpy.types.AddonPreferences:
+    """The add-on's preferences: see `preferences.FaceSolvePreferences`."""
+    return context.preferences.addons[__package__].preferences
+
+
+def solver_python(context: bpy.types.Context) -> str:
+    """The checked path of the solver's Python.
+
+    Raises:
+        FaceSolveProblem: where there is none that could run.
+    """
+    chosen = chosen_interpreter(bpy.path.abspath(preferences(context).interpreter), os.environ)
+    return validated_interpreter(chosen, bpy.app.binary_path)
