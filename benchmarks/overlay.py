@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 import build_addon
+from blender_tests.pictures.overlays import write_head
 from blender_tests.windowed import tell
-from demo.window_pictures import write_head
 
 STORY = Path(__file__).resolve().with_name("overlay_in_blender.py")
 

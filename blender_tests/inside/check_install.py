@@ -30,9 +30,7 @@ def check_the_environment_and_the_bundled_solver_are_installed():
         assert not any("blender" in os.path.basename(step.command[0]).lower() for step in steps)
         assert len(steps) == 5
         _preferences().interpreter = ""
-        install.start(
-            steps[:2], "cpu"
-        )  # the rest fetches gigabytes: its commands are checked in test_installer.py
+        install.start(steps[:2], "cpu")  # the rest fetches gigabytes: its commands are checked in test_installer.py
         refused(bpy.ops.face_solve.install_solver, "running already")
         refused(bpy.ops.face_solve.remove_solver, "installation is running")
         install.run_to_end()

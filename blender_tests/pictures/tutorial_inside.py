@@ -1,9 +1,10 @@
-"""Makes the pictures of docs/tutorial.md in a real Blender window, with the real solver on the demo's shot (demo/tutorial.py starts it)."""
+"""Makes the pictures of docs/tutorial.md in a real Blender window, with the real solver on the demo's shot (tutorial.py starts it)."""
 
 import os
 import sys
+from pathlib import Path
 
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "inside"))
 import bpy
 import harness
 import window_tools

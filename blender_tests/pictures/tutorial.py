@@ -1,6 +1,6 @@
-"""Makes the pictures of docs/tutorial.md: `python -m demo.tutorial` (needs Debian's Blender 3.4 and xvfb; the real solver works for minutes).
+"""Makes the pictures of docs/tutorial.md: `python -m blender_tests.pictures.tutorial` (needs Debian's Blender 3.4 and xvfb; the real solver works for minutes).
 
-A real Blender window, without a screen, goes through the tutorial on the demo's shot (blender_tests/inside/tutorial.py); its pictures are cut to
+A real Blender window, without a screen, goes through the tutorial on the demo's shot (tutorial_inside.py); its pictures are cut to
 the part that matters and written to docs/images. Look at each before keeping it.
 """
 
@@ -18,8 +18,8 @@ import cv2
 
 from build_addon import build
 
-ROOT = Path(__file__).resolve().parents[1]
-STORY = ROOT / "blender_tests" / "inside" / "tutorial.py"
+ROOT = Path(__file__).resolve().parents[2]
+STORY = Path(__file__).resolve().with_name("tutorial_inside.py")
 IMAGES = ROOT / "docs" / "images"
 WIDTH, HEIGHT = 1280, 860  # of the window, pixels
 LEFT, RIGHT, TOP, BOTTOM = 0, 1056, 28, 776  # the viewport in it

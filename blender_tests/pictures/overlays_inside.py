@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "blender_tests" / "inside"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "inside"))
 import bpy
 import harness
 import head_scene
