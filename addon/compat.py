@@ -1,4 +1,4 @@
-"""What differs between Blender 3.4 and 5.0; no other module asks for Blender's version."""
+"""What differs between Blender 3.4 and 5.3; no other module asks for Blender's version."""
 
 from __future__ import annotations
 

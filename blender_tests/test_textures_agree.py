@@ -16,7 +16,7 @@ JUMP = {"tiles", "two_materials"}  # the colour jumps in the middle column
 ROWS, COLUMNS = np.mgrid[: SIDE + 1, : SIDE + 1].reshape(2, -1)
 
 
-@pytest.fixture(scope="module", params=["3.4", "5.0"])
+@pytest.fixture(scope="module", params=["3.4", "5.3"])
 def shown(inside, request):
     return inside(request.param, "show_textures")
 

@@ -148,6 +148,71 @@ def test_plates_know_nothing_of_the_solve():
     assert [name for name in inside if not name.startswith(allowed)] == []
 
 
+def test_the_demo_knows_no_test():
+    """Tests and the documents' pictures are made of the demo's shot, not the other way round."""
+    unwanted = ("blender_tests", "tests", "benchmarks", "harness", "head_scene", "window_tools", "windowed")
+    assert arrows("demo", *unwanted) == []
+
+
+def import_graph(*folders: str) -> dict[str, set[str]]:
+    """Which modules of these folders each of them imports, anywhere in it; packages are named by their folder."""
+    paths = {path for folder in folders for path in modules(folder)}
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+    graph = {}
+    for name, path in names.items():
+        # `from . import x` is an arrow to x, not to the package whose other modules it does not ask for.
+        targets = imports_of(path)
+        graph[name] = {
+            target
+            for target in targets & names.keys()
+            if target != name and not (names[target].name == "__init__.py" and _names_a_module(target, targets, names))
+        }
+    return graph
+
+
+def _names_a_module(package: str, targets: set[str], names: dict[str, Path]) -> bool:
+    return any(target.startswith(f"{package}.") and target in names for target in targets)
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import each other, directly or through others: Tarjan's strongly connected components."""
+    index: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = lowest[node] = len(index)
+        stack.append(node)
+        for target in graph[node]:
+            if target not in index:
+                visit(target)
+                lowest[node] = min(lowest[node], lowest[target])
+            elif target in stack:
+                lowest[node] = min(lowest[node], index[target])
+        if lowest[node] == index[node]:
+            group = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for node in graph:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def test_a_circle_is_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
+@pytest.mark.parametrize("folder", ["addon", "solver_core", "demo"])
+def test_no_module_imports_itself_through_others(folder):
+    """Imports inside functions count too: they hide a circle, they do not open it."""
+    assert circles(import_graph(folder)) == []
+
+
 def test_every_module_opens_with_one_sentence_that_says_what_it_is():
     silent = []
     for path in tracked("*.py"):

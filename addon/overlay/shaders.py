@@ -1,4 +1,4 @@
-"""The three programs that draw the overlays on the graphics card; GLSL that OpenGL, Metal and Vulkan take, Blender 3.4 to 5.0."""
+"""The three programs that draw the overlays on the graphics card; GLSL that OpenGL, Metal and Vulkan take, Blender 3.4 to 5.3."""
 
 from __future__ import annotations
 

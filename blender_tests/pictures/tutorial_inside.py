@@ -80,7 +80,7 @@ def story():
     assert current.last_problem() is None, current.last_problem()
     _panels("main", "review", "solve")
     yield from picture("tutorial-fixed")
-    bpy.ops.wm.save_as_mainfile(filepath=os.environ["FACE_SOLVE_SCENE"].replace(".blend", "-solved.blend"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(harness.FOLDER / "solved.blend"))
 
     _press("preferences")
     yield
