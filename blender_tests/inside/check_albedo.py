@@ -10,6 +10,18 @@ import harness
 from harness import close, ready_scene
 
 
+def _picture_on(face, tree, shader):
+    """The image that becomes the base colour, and the UV map that it is laid by."""
+    image = bpy.data.images.load(str(harness.plate_files("A", 1, 12)))
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = image
+    tree.links.new(node.outputs["Color"], shader.inputs["Base Color"])
+    layer = face.data.uv_layers.new(name="UV")
+    for index, corner in enumerate(layer.data):
+        corner.uv = (index / 64, 0.25)
+    return image, layer
+
+
 def check_albedo_from_attribute_image_and_plain_colour():
     _scene, face, _camera = ready_scene()
     read = harness.module("scene.rig.albedo").read_albedo
@@ -37,13 +49,7 @@ def check_albedo_from_attribute_image_and_plain_colour():
                 [0.4, 0.5, 0.6, 1.0],
                 5e-3 if kind == "BYTE_COLOR" else 1e-6,
             )
-    image = bpy.data.images.load(str(harness.plate_files("A", 1, 12)))
-    node = tree.nodes.new("ShaderNodeTexImage")
-    node.image = image
-    tree.links.new(node.outputs["Color"], shader.inputs["Base Color"])
-    layer = face.data.uv_layers.new(name="UV")
-    for index, corner in enumerate(layer.data):
-        corner.uv = (index / 64, 0.25)
+    image, layer = _picture_on(face, tree, shader)
     found = read(face, folder)
     (texture,) = found.textures
     assert os.path.samefile(texture["path"], bpy.path.abspath(image.filepath))

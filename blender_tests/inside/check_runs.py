@@ -18,6 +18,19 @@ from harness import (
 )
 
 
+def _fix_by_hand(scene, face, fixed, good, locked):
+    """The artist poses one frame, marks another as good and locks a third."""
+    face.location.z += 0.25
+    face.keyframe_insert("location", frame=fixed)
+    block = face.data.shape_keys.key_blocks["jawOpen"]
+    block.value = 0.875
+    block.keyframe_insert("value", frame=fixed)
+    scene.frame_set(good)
+    bpy.ops.face_solve.mark_frame(mark="GOOD")
+    scene.frame_set(locked)
+    bpy.ops.face_solve.lock_frame()
+
+
 def check_a_whole_session():
     scene, face, _camera = ready_scene(saved="session")
     settings = scene.face_solve
@@ -33,17 +46,8 @@ def check_a_whole_session():
     settings.result_index = results.worst_first(settings)[3]  # a click in the list
     fixed = scene.frame_current
     assert fixed == worst[3]
-    # The artist poses that frame by hand, marks another as good and locks a third.
-    face.location.z += 0.25
-    face.keyframe_insert("location", frame=fixed)
-    block = face.data.shape_keys.key_blocks["jawOpen"]
-    block.value = 0.875
-    block.keyframe_insert("value", frame=fixed)
-    scene.frame_set(7)
-    bpy.ops.face_solve.mark_frame(mark="GOOD")
+    _fix_by_hand(scene, face, fixed, good=7, locked=5)
     assert 7 not in results.bad_frames(settings)
-    scene.frame_set(5)
-    bpy.ops.face_solve.lock_frame()
     before = keys_to_the_bit(face)
     with environment(FACE_SOLVE_FAULT="spin"):  # another motion, so that whatever is written shows
         bpy.ops.face_solve.solve_range(frame_start=2, frame_end=8)

@@ -24,10 +24,20 @@ from window_tools import (
 )
 
 
-def story():
-    current, curve = harness.module("runs.current"), harness.module("overlay.error_curve")
-    colors = harness.module("overlay.curve_layout").COLORS
-    results = harness.module("scene.results.verdicts")
+def _place():
+    """Where the curve is drawn in the viewport."""
+    curve = harness.module("overlay.error_curve")
+    with in_window(), bpy.context.temp_override(region=region()):
+        return curve.strip(bpy.context, curve.read_bars(bpy.context.scene.face_solve))
+
+
+def _locations():
+    """Keyed values of the head's first location channel, by frame."""
+    found = harness.module("compat").find_curve(bpy.data.objects["Head"], "location", 0)
+    return {round(point.co.x): point.co.y for point in found.keyframe_points}
+
+
+def _set_up():
     window_tools.show_sidebar()
     yield
     window_tools.click_tab()
@@ -45,6 +55,9 @@ def story():
     yield from picture("panel-setup")
     REPORT["setup is drawn"] = ""
 
+
+def _stages():
+    current = harness.module("runs.current")
     os.environ["FACE_SOLVE_FAULT"] = "bad_frames"
     with in_window():
         bpy.ops.face_solve.solve_shot()
@@ -56,6 +69,8 @@ def story():
     yield from picture("panel-infill")
     REPORT["stages are drawn"] = ""
 
+
+def _step_through_bad_frames():
     # Without the review N is Blender's own: it hides the sidebar.
     scene = bpy.context.scene
     scene.frame_set(1)
@@ -79,9 +94,9 @@ def story():
     assert viewport().spaces.active.show_region_ui
     REPORT["N and Shift N step through the bad frames, and only in review"] = ""
 
-    with in_window(), bpy.context.temp_override(region=region()):
-        bars = curve.read_bars(scene.face_solve)
-        place = curve.strip(bpy.context, bars)
+
+def _click_a_bar():
+    scene, place = bpy.context.scene, _place()
     x, width = place.column(7)
     click(region().x + x + 0.5 * width, region().y + place.y + 20.0)
     yield from wait(lambda: scene.frame_current == 7)
@@ -91,6 +106,10 @@ def story():
     assert scene.frame_current == 7
     REPORT["a click on a bar goes to its frame"] = ""
 
+
+def _curve_is_drawn():
+    curve, place = harness.module("overlay.error_curve"), _place()
+    colors = harness.module("overlay.curve_layout").COLORS
     yield from picture("review")
     builds = curve._drawn.builds
     for _ in range(3):
@@ -110,10 +129,14 @@ def story():
     assert count(pixels("review", low), colors["solved"]) == 0  # and a good one is not
     REPORT["the curve is drawn where the data is"] = ""
 
+
+def _fix_and_solve_again():
+    current = harness.module("runs.current")
+    scene = bpy.context.scene
     # Fix the worst frame by hand, lock another, solve the range again.
     face = bpy.data.objects["Head"]
     settings = scene.face_solve
-    settings.result_index = results.worst_first(settings)[-1]
+    settings.result_index = harness.module("scene.results.verdicts").worst_first(settings)[-1]
     fixed = scene.frame_current
     assert fixed in (3, 7, 11), fixed
     face.location = (0.5, 0.25, 0.125)
@@ -122,19 +145,13 @@ def story():
         scene.frame_set(5)
         bpy.ops.face_solve.lock_frame()
     bpy.ops.ed.undo_push(message="fixed")
-    locations = harness.module("compat").find_curve(face, "location", 0)
-    before = {round(point.co.x): point.co.y for point in locations.keyframe_points}
+    before = _locations()
     os.environ["FACE_SOLVE_FAULT"] = "spin"
     with in_window():
         bpy.ops.face_solve.solve_range(frame_start=2, frame_end=fixed)
     yield from wait(lambda: current.running() is None)
     yield from wait(lambda: True)
-
-    def now():
-        found = harness.module("compat").find_curve(bpy.data.objects["Head"], "location", 0)
-        return {round(point.co.x): point.co.y for point in found.keyframe_points}
-
-    after = now()
+    after = _locations()
     assert after[fixed] == 0.5
     assert after[5] == before[5]
     assert after[4] == 0.0 != before[4]  # the test's other motion stays at the origin
@@ -142,25 +159,31 @@ def story():
     scene.frame_set(5)
     yield from picture("review-fixed")
     REPORT["a fix and a locked frame outlast a range solved again"] = ""
+    return before
 
+
+def _undo_and_reload(before):
+    after = _locations()
     with in_window():
         bpy.ops.ed.undo()
     yield
-    assert now() == before
+    assert _locations() == before
     with in_window():
         bpy.ops.ed.redo()
     yield
-    assert now() == after
+    assert _locations() == after
     path = os.path.join(tempfile.mkdtemp(dir=harness.FOLDER), "shot.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
     with in_window():
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False)
     yield
-    assert now() == after
+    assert _locations() == after
     assert keyed(bpy.data.objects["Head"]) == len(after)
     assert [item.frame for item in bpy.context.scene.face_solve.locked_frames] == [5]
     REPORT["undo, redo, save and reload"] = ""
 
+
+def _installation():
     os.environ.pop("FACE_SOLVE_PYTHON", None)
     with in_window():
         bpy.ops.face_solve.preferences()
@@ -180,6 +203,14 @@ def story():
     yield from picture("preferences", preferences)
     assert "stopped" in install.verdict()
     REPORT["the installation runs in the background and is stopped"] = ""
+
+
+def story():
+    for step in (_set_up, _stages, _step_through_bad_frames, _click_a_bar, _curve_is_drawn):
+        yield from step()
+    before = yield from _fix_and_solve_again()
+    yield from _undo_and_reload(before)
+    yield from _installation()
 
 
 window_tools.tell(story)

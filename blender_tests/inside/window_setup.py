@@ -24,8 +24,7 @@ def _accept():
         window_tools.window().event_simulate(type="RET", value=value, **place)
 
 
-def story():
-    current, state = harness.module("runs.current"), harness.module("solver_report")
+def _set_up():
     os.environ["XDG_DATA_HOME"] = str(harness.FOLDER / "data")
     show_only()
     window_tools.show_sidebar()
@@ -37,8 +36,10 @@ def story():
     bpy.context.scene.frame_start, bpy.context.scene.frame_end = 1, 12
     with in_window():
         bpy.ops.face_solve.setup_from_scene()
-    settings = bpy.context.scene.face_solve
 
+
+def _preset_menu():
+    settings = bpy.context.scene.face_solve
     # A preset saved into the offered folder is the menu's first entry; Return chooses it.
     settings.shape_groups["jaw"].strength = 0.25
     folder = harness.module("scene.shot.folders").preset_folder()
@@ -52,6 +53,9 @@ def story():
     yield from wait(lambda: settings.shape_groups["jaw"].strength == 0.25)
     REPORT["a preset is chosen from the menu"] = ""
 
+
+def _key_menu():
+    settings = bpy.context.scene.face_solve
     settings.key_of_group, settings.key_search = False, "left"
     settings.shape_groups["brows"].keys.add().name = "jawOpen"
     settings.key_index = 5
@@ -66,6 +70,9 @@ def story():
     assert "eyeBlinkRight" in settings.shape_groups["jaw"].keys
     REPORT["a shape key is moved from the menu, with its other side"] = ""
 
+
+def _check():
+    current, state = harness.module("runs.current"), harness.module("solver_report")
     with in_window():
         bpy.ops.face_solve.preferences()
     yield
@@ -80,6 +87,9 @@ def story():
         yield
     yield from picture("preferences-weights", _preferences())
 
+
+def _fetch():
+    current, state = harness.module("runs.current"), harness.module("solver_report")
     os.environ["FACE_SOLVE_PACE"] = "0.4"
     with in_window():
         bpy.ops.face_solve.fetch_weights("INVOKE_DEFAULT", name="dlib_cnn")
@@ -91,6 +101,9 @@ def story():
     assert state.find("dlib_cnn").ready
     REPORT["weights are fetched after their licence has been shown"] = ""
 
+
+def _stop_fetching():
+    current, state = harness.module("runs.current"), harness.module("solver_report")
     with in_window():
         bpy.ops.face_solve.fetch_weights(name="short_range")
     yield from wait(lambda: current.running() is not None and current.running().job.progress.fraction > 0.1)
@@ -99,6 +112,11 @@ def story():
     assert current.last_problem() is None
     assert not state.find("short_range").ready
     REPORT["Esc stops a download"] = ""
+
+
+def story():
+    for step in (_set_up, _preset_menu, _key_menu, _check, _fetch, _stop_fetching):
+        yield from step()
 
 
 window_tools.tell(story)

@@ -33,6 +33,21 @@ def _panels(*names):
     show_only(*(f"FACE_SOLVE_PT_{name}" for name in names))
 
 
+def _preferences(current):
+    _press("preferences")
+    yield
+    window = next(one for one in bpy.context.window_manager.windows if one.screen.areas[0].type == "PREFERENCES")
+    with in_window():
+        bpy.ops.face_solve.check_solver()
+    yield from wait(lambda: current.running() is None, PATIENCE)
+    os.environ.pop("FACE_SOLVE_PYTHON")  # a path of this machine, which the page would show
+    area = window.screen.areas[0]
+    for _ in range(9):
+        window.event_simulate(type="WHEELDOWNMOUSE", value="PRESS", x=area.width * 3 // 4, y=area.height // 2)
+        yield
+    yield from picture("preferences-check", window)
+
+
 def story():
     current = harness.module("runs.current")
     with in_window():
@@ -81,19 +96,7 @@ def story():
     _panels("main", "review", "solve")
     yield from picture("tutorial-fixed")
     bpy.ops.wm.save_as_mainfile(filepath=str(harness.FOLDER / "solved.blend"))
-
-    _press("preferences")
-    yield
-    window = next(one for one in bpy.context.window_manager.windows if one.screen.areas[0].type == "PREFERENCES")
-    with in_window():
-        bpy.ops.face_solve.check_solver()
-    yield from wait(lambda: current.running() is None, PATIENCE)
-    os.environ.pop("FACE_SOLVE_PYTHON")  # a path of this machine, which the page would show
-    area = window.screen.areas[0]
-    for _ in range(9):
-        window.event_simulate(type="WHEELDOWNMOUSE", value="PRESS", x=area.width * 3 // 4, y=area.height // 2)
-        yield
-    yield from picture("preferences-check", window)
+    yield from _preferences(current)
 
 
 window_tools.tell(story)
