@@ -140,9 +140,8 @@ class Skin:
             on_face & (distance <= 0) & (-distance < LOWER_REACH), -fall * (1 + distance / LOWER_REACH), 0.0
         )
         inside = distance != 0
-        lean = 1 - 0.42 * ease((theta - np.radians(40)) / np.radians(110)) * (
-            row < 0
-        )  # rows rise from the jaw to the nape
+        # rows rise from the jaw to the nape
+        lean = 1 - 0.42 * ease((theta - np.radians(40)) / np.radians(110)) * (row < 0)
         return (base + np.where(inside, up + down, down)) * lean, (base + up) * lean
 
     def points(self, lids: Lids) -> tuple[Floats, Floats]:
