@@ -52,11 +52,13 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
     install_with: StringProperty(
         name="Install With",
         subtype="FILE_PATH",
-        description="The Python (3.11 to 3.13) that makes the solver's environment; empty to look for one on this machine",
+        description="The Python (3.11 to 3.13) that makes the solver's environment; "
+        "empty to look for one on this machine",
     )
     package_index: StringProperty(
         name="Package Index",
-        description="Address of an additional package index, as torch's install page names it for CPU and for each CUDA version; "
+        description="Address of an additional package index, as torch's install page names it for CPU and for "
+        "each CUDA version; "
         "empty for the usual one, whose torch has CUDA on Linux and none on Windows",
     )
 

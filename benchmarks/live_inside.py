@@ -1,4 +1,7 @@
-"""Runs inside Blender for benchmarks/live.py: times the keying of a solve, and frame changes while one runs; prints RESULT lines."""
+"""Runs inside Blender for benchmarks/live.py: times the keying of a solve, and frame changes while one runs.
+
+Prints RESULT lines.
+"""
 
 import os
 import statistics
@@ -50,7 +53,10 @@ def keying():
 
 
 def frames():
-    """Frame changes before a solve and while one runs, and how long its keying holds Blender up; drawing is not counted."""
+    """Frame changes before a solve and while one runs, and how long its keying holds Blender up.
+
+    Drawing is not counted.
+    """
     import window_tools
 
     def changes(scene, go_on):

@@ -1,4 +1,7 @@
-"""The demo's and the tutorial's scene is one file that every Blender opens: what is read from it is what demo/ is made of."""
+"""The demo's and the tutorial's scene is one file that every Blender opens.
+
+What is read from it is what demo/ is made of.
+"""
 
 import numpy as np
 import pytest

@@ -104,7 +104,10 @@ def test_a_failed_step_is_a_sentence_and_later_steps_do_not_run(tmp_path, printe
 
 
 def test_cancel_ends_the_step_and_its_children(tmp_path):
-    child = f"import os, subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print(p.pid, flush=True); time.sleep(60)"  # noqa: F541
+    child = (
+        "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
+        "print(p.pid, flush=True); time.sleep(60)"
+    )
     installation = Installation([Step("Long", [sys.executable, "-c", child], 1.0)], tmp_path / "log", ENVIRONMENT)
     drive(installation, until=lambda one: one.last_line.isdigit())
     pid = int(installation.last_line)

@@ -1,4 +1,7 @@
-"""The solver reads of a plate what Blender shows of it: colour spaces, and which picture a movie's frame number means."""
+"""The solver reads of a plate what Blender shows of it.
+
+Colour spaces, and which picture a movie's frame number means.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The albedo that the solver reads is the base colour that Cycles bakes: files, packed and painted images, tiles, UV maps."""
+"""The albedo that the solver reads is the base colour that Cycles bakes.
+
+Files, packed and painted images, tiles, UV maps.
+"""
 
 from __future__ import annotations
 

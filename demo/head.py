@@ -64,7 +64,10 @@ def build() -> Head:
 
 
 def grid_lines(head: Head, every: int = 5) -> npt.NDArray[np.float64]:
-    """[V] 1 on every fifth row and column of the skin and along the margins of lids and lips, 0 elsewhere: lines to draw."""
+    """[V] 1 on every fifth row and column of the skin and along the margins of lids and lips, 0 elsewhere.
+
+    Lines to draw.
+    """
     skin = the_skin()
     rows, columns = len(skin.rows), 2 * (len(skin.columns) - 1)
     r, c = np.arange(rows)[:, None], np.arange(columns)[None]

@@ -1,7 +1,8 @@
 """Solves the demo's shot as an artist would, and shows how well: what `make demo` runs, as `python -m demo.run`.
 
-The add-on is built and installed from its zip into a clean Blender; the bundled footage is solved there; the results, in demo/out, are
-solved.blend, side_by_side.mp4 (plate, and solved head over the plate), error.png, and table.md against the known answer.
+The add-on is built and installed from its zip into a clean Blender; the bundled footage is solved there; the results,
+in demo/out, are solved.blend, side_by_side.mp4 (plate, and solved head over the plate), error.png, and table.md against
+the known answer.
 """
 
 from __future__ import annotations
@@ -84,7 +85,10 @@ def build_addon() -> Path:
 
 
 def solve(package: Path, show: Callable[[str, int], None]) -> Path:
-    """Solves the shot in a clean Blender; `show` is told the stage and the percentage done. Returns the trace of the solved head."""
+    """Solves the shot in a clean Blender; `show` is told the stage and the percentage done.
+
+    Returns the trace of the solved head.
+    """
     trace = OUT / "trace.npz"
     for old in (trace, OUT / "solved.blend"):
         old.unlink(missing_ok=True)

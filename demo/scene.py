@@ -1,4 +1,7 @@
-"""Makes demo/shot/scene.blend, what the artist starts from, with Blender 3.4: `python -m demo.scene`. Every later Blender opens its files."""
+"""Makes demo/shot/scene.blend, what the artist starts from, with Blender 3.4: `python -m demo.scene`.
+
+Every later Blender opens its files.
+"""
 
 from __future__ import annotations
 

@@ -35,7 +35,10 @@ class Field:
         self.flesh[parts["mouth"]] = self.pocket_fade
 
     def _below_mouth(self) -> Floats:
-        """1 on the lower lip and below, 0 on the upper lip and above; across the slit it jumps, beyond its corners it eases."""
+        """1 on the lower lip and below, 0 on the upper lip and above.
+
+        Across the slit it jumps, beyond its corners it eases.
+        """
         skin, p = self.skin, self.p
         rows, columns = len(skin.rows), 2 * (len(skin.columns) - 1)
         theta = np.concatenate([skin.columns, skin.columns[-2:0:-1]])
@@ -87,7 +90,10 @@ class Field:
         return ease((self.x + 9) / 18)
 
     def turn(self, weight: Floats, degrees: float, axis: int) -> Floats:
-        """[V,3] displacement by a turn about the jaw's hinge; positive opens (axis 0) or swings to the left (axis 2)."""
+        """[V,3] displacement by a turn about the jaw's hinge.
+
+        Positive opens (axis 0) or swings to the left (axis 2).
+        """
         a = np.radians(degrees)
         q = self.p - HINGE
         c, s = np.cos(a), np.sin(a)

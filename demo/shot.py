@@ -1,4 +1,6 @@
-"""The demo's shot, made with Blender's Python (the bpy wheel): the footage with its known answer, and the artist's scene.
+"""The demo's shot, made with Blender's Python (the bpy wheel).
+
+The footage with its known answer, and the artist's scene.
 
 python -m demo.shot [--frames A-B] [--samples N]    renders demo/shot/plates and writes demo/shot/truth.npz
 

@@ -1,6 +1,9 @@
-"""The demo head's skin: one grid of columns (angles around the head) and rows (angles of elevation) cast onto `sculpt`'s surface.
+"""The demo head's skin: one grid cast onto `sculpt`'s surface.
 
-Eyes and mouth are slits in that grid: along them the row is there twice, and behind them a pocket goes inwards. Millimetres, (x, f, z) as in `sculpt`.
+Columns are angles around the head, rows angles of elevation.
+
+Eyes and mouth are slits in that grid: along them the row is there twice, and behind them a pocket goes inwards.
+Millimetres, (x, f, z) as in `sculpt`.
 """
 
 from __future__ import annotations

@@ -21,20 +21,26 @@ from .solve import go_on
 
 
 class FACE_SOLVE_OT_fit_rig(bpy.types.Operator):
-    """Set the identity shape keys so that the head has the actor's shape, from several frames of the plate together. Once a shot, before solving it."""
+    """Set the identity shape keys to the actor's shape, from several frames of the plate together."""
 
     bl_idname = "face_solve.fit_rig"
     bl_label = "Fit Rig to the Actor"
+    bl_description = (
+        "Set the identity shape keys so that the head has the actor's shape, from several frames of the plate "
+        "together. Once a shot, before solving it"
+    )
     bl_options = {"REGISTER"}
 
     focal: BoolProperty(
         name="Focal Length Too",
         default=False,
-        description="Also set the cameras' focal lengths, for footage whose lens nobody knows. Leave it off for a matchmoved camera",
+        description="Also set the cameras' focal lengths, for footage whose lens nobody knows. "
+        "Leave it off for a matchmoved camera",
     )
     frames: StringProperty(
         name="Frames",
-        description="Frames to fit on, such as 1001, 1010-1012. Empty: some eight are chosen, spread over the shot and over the head's turns",
+        description="Frames to fit on, such as 1001, 1010-1012. "
+        "Empty: some eight are chosen, spread over the shot and over the head's turns",
     )
 
     @reports_problems

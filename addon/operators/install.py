@@ -13,10 +13,14 @@ from .base import reports_problems
 
 
 class FACE_SOLVE_OT_install_solver(bpy.types.Operator):
-    """Make a Python environment for the solver beside your data and install it there; Blender's own Python is not touched."""
+    """Make a Python environment for the solver beside your data and install it there."""
 
     bl_idname = "face_solve.install_solver"
     bl_label = "Install Solver"
+    bl_description = (
+        "Make a Python environment for the solver beside your data and install it there. "
+        "Blender's own Python is not touched"
+    )
 
     @reports_problems
     def execute(self, context: bpy.types.Context) -> Set[str]:

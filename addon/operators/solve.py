@@ -172,7 +172,10 @@ class FACE_SOLVE_OT_watch(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Set[str]:
-        """Esc stops the solve, or first the animation where that is played; everything else passes through to Blender."""
+        """Esc stops the solve, or first the animation where that is played.
+
+        Everything else passes through to Blender.
+        """
         if current.running() is not self._run:
             context.window_manager.event_timer_remove(self._timer)
             self._report()

@@ -1,4 +1,4 @@
-"""Draws the error of every solved frame along the bottom of the 3D Viewport, and says more of the frame under the mouse."""
+"""Draws the error of every solved frame along the bottom of the 3D Viewport, and names the frame under the mouse."""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ TICK_SECONDS = 0.1
 class _State:
     """The one run that may go on, and what the panel says of it or of the last one.
 
-    Kept here and not in Blender's properties: setting one of those redraws every editor, ten times a second while solving.
+    Kept here and not in Blender's properties: setting one of those redraws every editor, ten times a second while
+    solving.
     """
 
     run: Optional[SolveRun] = None
@@ -164,7 +165,10 @@ def _show(run: SolveRun) -> None:
 
 
 def forget_failure() -> None:
-    """What failed is of the past: another job begins, the solver is another one, or the artist took back what it was about."""
+    """What failed is of the past.
+
+    Another job begins, the solver is another one, or the artist took back what it was about.
+    """
     _state.problem, _state.log = None, ""
     for scene in bpy.data.scenes:
         runs = scene.face_solve.runs

@@ -22,7 +22,8 @@ class FitRun(SolveRun):
 
     Args:
         job, plan, title: as a `SolveRun` has them.
-        lenses: focal length in millimetres by camera, as they were when the shot was written; empty where they are not fitted.
+        lenses: focal length in millimetres by camera, as they were when the shot was written; empty where they are not
+            fitted.
     """
 
     def __init__(self, job: Job, plan: Optional[Plan], title: str, lenses: Dict[str, float]) -> None:
@@ -86,7 +87,9 @@ def fittable(settings: bpy.types.PropertyGroup) -> Dict[str, Channel]:
 
 
 def check_fit(settings: bpy.types.PropertyGroup, *, focal: bool) -> Dict[str, float]:
-    """Refuse what cannot be fitted; answers with the focal lengths in millimetres by camera, empty where they are not asked for.
+    """Refuse what cannot be fitted.
+
+    Answers with the focal lengths in millimetres by camera, empty where they are not asked for.
 
     Raises:
         FaceSolveProblem: no identity keys, or keys and lenses that are animated and cannot hold one value.

@@ -122,7 +122,10 @@ class SolveRun:
         return None
 
     def _failed(self) -> List[int]:
-        """Frames that could not be solved; the artist's own are not asked for, whether the solver tells of them or not."""
+        """Frames that could not be solved.
+
+        The artist's own are not asked for, whether the solver tells of them or not.
+        """
         assert self.plan is not None
         return [
             frame

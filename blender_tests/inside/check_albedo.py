@@ -1,4 +1,7 @@
-"""The skin's colour as the add-on reads it: attributes, plain colours, images; what the solver makes of images: test_textures_agree.py."""
+"""The skin's colour as the add-on reads it: attributes, plain colours, images.
+
+What the solver makes of images: test_textures_agree.py.
+"""
 
 import json
 import os

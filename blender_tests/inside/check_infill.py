@@ -1,4 +1,7 @@
-"""Infill ranges: found ones and the artist's own, mended, solved alone or together; and which frames are the artist's."""
+"""Infill ranges: found ones and the artist's own, mended, solved alone or together.
+
+And which frames are the artist's.
+"""
 
 import json
 import os

@@ -1,4 +1,7 @@
-"""Install Solver inside Blender: the wheel that travels in the add-on, an environment beside the user's data, and the preferences."""
+"""Install Solver inside Blender.
+
+The wheel that travels in the add-on, an environment beside the user's data, and the preferences.
+"""
 
 import contextlib
 import os

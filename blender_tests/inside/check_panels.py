@@ -1,4 +1,7 @@
-"""What the panels say and offer, drawn without a window: every button has its operator, every setting is there, and every state has its words."""
+"""What the panels say and offer, drawn without a window.
+
+Every button has its operator, every setting is there, and every state has its words.
+"""
 
 import os
 import sys

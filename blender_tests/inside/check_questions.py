@@ -1,4 +1,7 @@
-"""Questions to the solver inside Blender: its check, the list of weights, downloads, and choices whose networks are not there."""
+"""Questions to the solver inside Blender.
+
+Its check, the list of weights, downloads, and choices whose networks are not there.
+"""
 
 import os
 import sys

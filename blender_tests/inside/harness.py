@@ -1,4 +1,7 @@
-"""Runs inside Blender: installs the built add-on, makes small scenes, runs checks and writes their report. Standard library and bpy alone."""
+"""Runs inside Blender: installs the built add-on, makes small scenes, runs checks and writes their report.
+
+Standard library and bpy alone.
+"""
 
 import json
 import math

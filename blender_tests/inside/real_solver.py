@@ -1,4 +1,7 @@
-"""The built add-on and the real solver together, on four frames of the demo's shot: a solve, a fix that stays, and a cancel."""
+"""The built add-on and the real solver together, on four frames of the demo's shot.
+
+A solve, a fix that stays, and a cancel.
+"""
 
 import math
 import os

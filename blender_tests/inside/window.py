@@ -1,4 +1,7 @@
-"""Runs in a real Blender 3.4 window: the panel is drawn, a solve runs while the interface lives, Esc stops, undo takes it back. Pictures are saved."""
+"""Runs in a real Blender 3.4 window.
+
+The panel is drawn, a solve runs while the interface lives, Esc stops, undo takes it back. Pictures are saved.
+"""
 
 import os
 import sys

@@ -1,4 +1,7 @@
-"""The overlays in a real Blender 3.4 window: each is drawn where its data is, a switch takes it away, and redraws rebuild nothing."""
+"""The overlays in a real Blender 3.4 window.
+
+Each is drawn where its data is, a switch takes it away, and redraws rebuild nothing.
+"""
 
 import os
 import sys
@@ -70,7 +73,10 @@ def plated_camera():
 
 
 def write_sidecar(path):
-    """Landmarks at SPOTS, the render's 12 pixels to the right of the plate's, for frame 1 alone; flow over a square of 40 pixels."""
+    """Landmarks at SPOTS, the render's 12 pixels to the right of the plate's, for frame 1 alone.
+
+    Flow over a square of 40 pixels.
+    """
     npz = harness.module("scene.shot.npz")
     on_plate = array("f", [value for x, y in SPOTS for value in (x + 0.5, y + 0.5)])
     on_render = array("f", [value for x, y in SPOTS for value in (x + 12.5, y + 0.5)])
@@ -134,7 +140,10 @@ def redraw(times=1):
 
 
 def check_places():
-    """A plate pixel is where Blender shows the 3D points that the camera sees there, for every lens, format and zoom of the view."""
+    """A plate pixel is where Blender shows the 3D points that the camera sees there.
+
+    For every lens, format and zoom of the view.
+    """
     scene, camera = bpy.context.scene, bpy.data.objects["Cam"]
     sampling, plates = harness.module("scene.shot.sampling"), harness.module("scene.camera.plate")
     model = harness.module("scene.camera.camera_model")

@@ -1,4 +1,7 @@
-"""An artist's session in a real Blender 3.4 window: every panel, the error curve, its keys and clicks, a fix, a range solved again, undo and reload."""
+"""An artist's session in a real Blender 3.4 window.
+
+Every panel, the error curve, its keys and clicks, a fix, a range solved again, undo and reload.
+"""
 
 import os
 import sys

@@ -1,4 +1,7 @@
-"""What surrounds the solve, in a real Blender 3.4 window: the menu of presets, the shape keys' search, weights with their licence, and the check."""
+"""What surrounds the solve, in a real Blender 3.4 window.
+
+The menu of presets, the shape keys' search, weights with their licence, and the check.
+"""
 
 import os
 import sys

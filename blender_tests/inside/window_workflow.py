@@ -1,4 +1,7 @@
-"""The work after a solve in a real Blender 3.4 window: fixes and ranges in their colours, what the mouse is over, and what an artist does meanwhile."""
+"""The work after a solve in a real Blender 3.4 window.
+
+Fixes and ranges in their colours, what the mouse is over, and what an artist does meanwhile.
+"""
 
 import os
 import sys
@@ -124,7 +127,10 @@ def _meanwhile(current):
 
 
 def _stopped(current):
-    """Esc ends a slow solve and keeps what is done; Cancel ends a solver that does not listen. How fast: benchmarks/live.py."""
+    """Esc ends a slow solve and keeps what is done; Cancel ends a solver that does not listen.
+
+    How fast: benchmarks/live.py.
+    """
     scene = bpy.context.scene
     yield from _solve(FACE_SOLVE_PACE="1.0")
     yield from wait(lambda: len(current.running().results) >= 2)

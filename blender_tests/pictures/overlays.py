@@ -1,7 +1,9 @@
-"""The documents' pictures of the tool at work, of the demo's solved shot: python -m blender_tests.pictures.overlays SHOT_DIR --out DIR.
+"""The documents' pictures of the tool at work, of the demo's solved shot.
 
-SHOT_DIR holds shot.json, SOLUTION.npz and SOLUTION.overlay.npz of the demo's shot (`make demo` leaves it below demo/out/face_solve).
-Needs Blender 3.4 and Xvfb.
+Usage: python -m blender_tests.pictures.overlays SHOT_DIR --out DIR
+
+SHOT_DIR holds shot.json, SOLUTION.npz and SOLUTION.overlay.npz of the demo's shot (`make demo` leaves it below
+demo/out/face_solve). Needs Blender 3.4 and Xvfb.
 """
 
 from __future__ import annotations

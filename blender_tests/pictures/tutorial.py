@@ -1,7 +1,10 @@
-"""Makes the pictures of docs/tutorial.md: `python -m blender_tests.pictures.tutorial`; the real solver works for minutes.
+"""Makes the pictures of docs/tutorial.md: `python -m blender_tests.pictures.tutorial`.
 
-Needs Debian's Blender 3.4 and xvfb. A real Blender window, without a screen, goes through the tutorial on the demo's shot
-(tutorial_inside.py); its pictures are cut to the part that matters and written to docs/images. Look at each before keeping it.
+The real solver works for minutes.
+
+Needs Debian's Blender 3.4 and xvfb. A real Blender window, without a screen, goes through the tutorial on the demo's
+shot (tutorial_inside.py); its pictures are cut to the part that matters and written to docs/images. Look at each before
+keeping it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/tutorial.md in a real Blender window, with the real solver on the demo's shot (tutorial.py starts it)."""
+"""Inside a Blender window: makes the pictures of docs/tutorial.md, with the real solver on the demo's shot."""
 
 import os
 import sys
