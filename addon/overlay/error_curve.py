@@ -32,6 +32,16 @@ class _Drawn:
 _drawn = _Drawn()
 
 
+def builds() -> int:
+    """How often the curve was put on the graphics card; a redraw alone does not."""
+    return _drawn.builds
+
+
+def hovered_frame() -> Optional[int]:
+    """The frame whose bar is under the mouse; None beside them."""
+    return _drawn.hovered[1]
+
+
 def is_shown(context: bpy.types.Context) -> bool:
     """Whether the curve is drawn in the viewport that the context is of."""
     settings = context.scene.face_solve

@@ -16,6 +16,20 @@ from ..solver_choice import solver_python
 from .base import Tab, draw_failure, draw_problems
 
 
+def problems_before_a_solve(context: bpy.types.Context) -> List[Problem]:
+    """What is wrong with scene, plates, chosen networks and solver, as far as it is known before a solve."""
+    settings = context.scene.face_solve
+    problems = prechecks(settings)
+    if not any(problem.level == ERROR for problem in problems):
+        problems += file_problems(settings)
+    problems += solver_report.choice_problems(settings.landmarks, settings.detector, settings.flow)
+    try:
+        solver_python(context)
+    except FaceSolveProblem as problem:
+        problems.append(Problem(ERROR, problem.message, problem.remedy, "face_solve.preferences"))
+    return problems
+
+
 class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
     """Face, range, what is missing, and Solve Shot."""
 
@@ -39,26 +53,13 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
             layout.label(text=install.running().title, icon="TIME")
             compat.draw_progress(layout, context, install.running().fraction)
             return
-        problems = self._problems(context)
+        problems = problems_before_a_solve(context)
         draw_problems(layout, context, problems)
         row = layout.row()
         row.scale_y = 1.5
         row.enabled = not any(problem.level == ERROR for problem in problems)
         row.operator("face_solve.solve_shot", icon="PLAY")
         self._draw_result(layout, context, settings, {problem.mend for problem in problems})
-
-    @staticmethod
-    def _problems(context: bpy.types.Context) -> List[Problem]:
-        settings = context.scene.face_solve
-        problems = prechecks(settings)
-        if not any(problem.level == ERROR for problem in problems):
-            problems += file_problems(settings)
-        problems += solver_report.choice_problems(settings.landmarks, settings.detector, settings.flow)
-        try:
-            solver_python(context)
-        except FaceSolveProblem as problem:
-            problems.append(Problem(ERROR, problem.message, problem.remedy, "face_solve.preferences"))
-        return problems
 
     @staticmethod
     def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, run: SolveRun) -> None:

@@ -106,11 +106,12 @@ def run_to_end(run: SolveRun) -> None:
 
 def run_in_timer() -> None:
     """Let the run go on while Blender does."""
-    if not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, first_interval=TICK_SECONDS)
+    if not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, first_interval=TICK_SECONDS)
 
 
-def _tick() -> Optional[float]:
+def tick() -> Optional[float]:
+    """One turn of the timer: seconds until the next, None when nothing runs any more."""
     run = _state.run
     if run is None:
         return None
@@ -239,8 +240,8 @@ def register_handlers() -> None:
 def unregister_handlers() -> None:
     """Let go of them, and of a running solve."""
     stop()
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
     bpy.app.handlers.load_pre.remove(_on_load)
     bpy.app.handlers.undo_post.remove(_on_undo)
     bpy.app.handlers.redo_post.remove(_on_undo)

@@ -107,8 +107,8 @@ def start(steps: Sequence[Step], device: str) -> Installation:
 
 def run_in_timer() -> None:
     """Let it go on while Blender does."""
-    if not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, first_interval=TICK_SECONDS, persistent=True)
+    if not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, first_interval=TICK_SECONDS, persistent=True)
 
 
 def run_to_end() -> None:
@@ -162,7 +162,8 @@ def remove() -> None:
     _state.verdict, _state.problem = "The solver was removed.", None
 
 
-def _tick() -> Optional[float]:
+def tick() -> Optional[float]:
+    """One turn of the timer: seconds until the next, None when the installation is over."""
     if _state.installation is not None:
         _advance(_state.installation)
     compat.redraw_preferences(bpy.context)
@@ -191,6 +192,6 @@ def register() -> None:
 def unregister() -> None:
     """Let go of it."""
     stop()
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
     atexit.unregister(stop)

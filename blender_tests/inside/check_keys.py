@@ -7,7 +7,7 @@ import time
 sys.path.insert(0, os.path.dirname(__file__))
 import bpy
 import harness
-from harness import close, environment, known_motion, ready_scene, refused
+from harness import close, environment, known_motion, ready_scene, refused, start_without_waiting
 
 
 def _curves(face):
@@ -274,13 +274,12 @@ def check_deleted_face_while_running():
 
 
 def check_a_second_solve_is_refused():
-    ready_scene()
-    current = harness.module("runs.current")
-    current._state.run = object()
-    try:
-        refused(bpy.ops.face_solve.solve_shot, "running already")
-    finally:
-        current._state.run = None
+    _scene, face, _camera = ready_scene()
+    start_without_waiting()
+    refused(bpy.ops.face_solve.solve_shot, "running already")
+    harness.module("runs.current").stop()
+    assert harness.module("compat").find_curve(face, "location", 0) is None
+    bpy.ops.face_solve.solve_shot()
 
 
 def check_turning_the_addon_off_and_on():

@@ -54,7 +54,7 @@ def check_a_download_through_the_solver():
 def check_choices_whose_networks_are_known_not_to_be_there():
     scene, _face, _camera = ready_scene()
     state, settings = _state(), scene.face_solve
-    problems = harness.module("panels.main").FACE_SOLVE_PT_main._problems
+    problems = harness.module("panels.main").problems_before_a_solve
     state.forget()
     settings.landmarks = "FAN"
     assert problems(bpy.context) == []  # nobody has asked yet

@@ -201,7 +201,7 @@ def check_a_defect_ends_the_solve_and_the_next_one_starts():
         raise ZeroDivisionError("nobody thought of it")
 
     def ticked():
-        current._tick()
+        current.tick()
         return False
 
     write_frames, solving.write_frames = solving.write_frames, broken

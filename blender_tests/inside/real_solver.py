@@ -75,13 +75,13 @@ def check_a_solve_cancelled_while_it_looks_for_faces_changes_no_key_and_no_statu
     running, current = start_without_waiting(), harness.module("runs.current")
 
     def looking():
-        current._tick()
+        current.tick()
         assert current.running() is not None, current.last_problem()
         return running.job.progress.stage == "detection"
 
     until(looking, 60.0)
     bpy.ops.face_solve.cancel()
-    until(lambda: current._tick() is None)
+    until(lambda: current.tick() is None)
     assert current.last_problem() is None, current.last_problem()
     assert "Stopped after" in settings.last_result, settings.last_result
     assert keys_to_the_bit(settings.face) == before

@@ -114,11 +114,11 @@ def _curve_is_drawn():
     curve, place = harness.module("overlay.error_curve"), _place()
     colors = harness.module("overlay.curve_layout").COLORS
     yield from picture("review")
-    builds = curve._drawn.builds
+    builds = curve.builds()
     for _ in range(3):
         bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
         yield
-    assert curve._drawn.builds == builds, "rebuilt though nothing changed"
+    assert curve.builds() == builds, "rebuilt though nothing changed"
     left, bottom = region().x, region().y
     for frame, status in ((1, "solved"), (2, "failed"), (5, "solved"), (6, "failed")):
         x, width = place.column(frame)
@@ -202,7 +202,7 @@ def _installation():
     yield from picture("preferences-installing", preferences)
     with in_window():
         bpy.ops.face_solve.cancel_install()
-    yield from wait(lambda: not bpy.app.timers.is_registered(install._tick))
+    yield from wait(lambda: not bpy.app.timers.is_registered(install.tick))
     yield from picture("preferences", preferences)
     assert "stopped" in install.verdict()
     REPORT["the installation runs in the background and is stopped"] = ""

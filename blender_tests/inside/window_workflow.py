@@ -87,7 +87,7 @@ def _look(current, curve, colors):
     for frame in (20, 33):
         x, width = place.column(frame)
         move(left + x + 0.5 * width, bottom + place.y + 30.0)
-        yield from wait(lambda frame=frame: curve._drawn.hovered[1] == frame)
+        yield from wait(lambda frame=frame: curve.hovered_frame() == frame)
     x, width = place.column(20)
     move(left + x + 0.5 * width, bottom + place.y + 30.0)
     yield from picture("workflow-hover")
@@ -95,7 +95,7 @@ def _look(current, curve, colors):
     assert count(pixels("workflow-hover", box), (1, 1, 1), 0.3) > 20 > count(pixels("workflow", box), (1, 1, 1), 0.3)
     assert scene.frame_current == 9
     move(left + x, bottom + place.y + place.height + 120.0)
-    yield from wait(lambda: curve._drawn.hovered[1] is None)
+    yield from wait(lambda: curve.hovered_frame() is None)
     REPORT["the frame under the mouse is named, and nothing else happens"] = ""
 
 
