@@ -14,8 +14,20 @@ from .runs import current, install
 from .worker.interpreter import ENVIRONMENT_VARIABLE
 
 
-def _exchanged(_preferences: bpy.types.AddonPreferences, _context: bpy.types.Context) -> None:
+def _write_out(preferences: bpy.types.AddonPreferences, name: str) -> None:
+    """Keep the full path: the file browser's is from the .blend, and means another file beside every other .blend."""
+    path = getattr(preferences, name)
+    if path.startswith("//") and bpy.data.filepath:
+        setattr(preferences, name, os.path.normpath(bpy.path.abspath(path)))
+
+
+def _chosen_to_install(preferences: bpy.types.AddonPreferences, _context: bpy.types.Context) -> None:
+    _write_out(preferences, "install_with")
+
+
+def _exchanged(preferences: bpy.types.AddonPreferences, _context: bpy.types.Context) -> None:
     """What the solver said of itself, and why it failed, was another solver's."""
+    _write_out(preferences, "interpreter")
     solver_report.forget()
     current.forget_failure()
 
@@ -54,6 +66,7 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         subtype="FILE_PATH",
         description="The Python (3.11 to 3.13) that makes the solver's environment; "
         "empty to look for one on this machine",
+        update=_chosen_to_install,
     )
     package_index: StringProperty(
         name="Package Index",

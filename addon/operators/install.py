@@ -27,8 +27,9 @@ class FACE_SOLVE_OT_install_solver(bpy.types.Operator):
         """Install, waiting in background mode alone."""
         chosen = preferences(context)
         current.refuse_second()
-        python = bpy.path.abspath(chosen.install_with) if chosen.install_with else ""
-        steps = install.plan(python, chosen.install_device, chosen.package_index.strip(), chosen.extras)
+        steps = install.plan(
+            chosen.install_with.strip(), chosen.install_device, chosen.package_index.strip(), chosen.extras
+        )
         install.start(steps, chosen.install_device)
         if bpy.app.background:
             install.run_to_end()

@@ -17,6 +17,7 @@ from ..problem import FaceSolveProblem
 from ..scene.infill import find_ranges
 from ..scene.results.overlays import keep_overlays
 from ..scene.shot.export import Plan
+from ..scene.shot.folders import solver_folder
 from ..worker.interpreter import solver_environment, worker_command
 from ..worker.job import Job
 from ..worker.process import WorkerProcess, end_all, see_off
@@ -70,7 +71,7 @@ def start(
     """
     refuse_second()
     forget_failure()
-    process = WorkerProcess(worker_command(python), log, solver_environment(os.environ))
+    process = WorkerProcess(worker_command(python), log, solver_environment(os.environ), solver_folder())
     _state.run = kind(Job(process, request, len(plan.names) if plan else 0), plan, title)
     _show(_state.run)
     return _state.run

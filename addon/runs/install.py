@@ -15,7 +15,7 @@ import bpy
 
 from .. import compat, solver_report
 from ..problem import FaceSolveProblem
-from ..scene.shot.folders import user_data
+from ..scene.shot.folders import solver_folder, user_data
 from ..solver_choice import preferences
 from ..worker.installer import (
     Installation,
@@ -100,7 +100,7 @@ def start(steps: Sequence[Step], device: str) -> Installation:
     """
     if _state.installation is not None:
         raise FaceSolveProblem("An installation is running already.", "Wait for it, or cancel it.")
-    _state.installation = Installation(steps, log_file(), solver_environment(os.environ))
+    _state.installation = Installation(steps, log_file(), solver_environment(os.environ), solver_folder())
     _state.device, _state.verdict, _state.problem = device, "", None
     return _state.installation
 
