@@ -8,7 +8,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-BLENDERS := 4.2 4.5 5.0
+BLENDERS := 4.2 4.5 5.2 5.3
 BPY_STAMPS := $(BLENDERS:%=.venv-bpy-%/.installed)
 
 help:
@@ -28,11 +28,9 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install $(PIP_ARGS) --constraint constraints.txt --no-deps face-alignment
 	@touch $@
 
-# Blender's own module, one folder a version; it wants exactly Python 3.11, and NumPy 1 as in those Blenders.
-.venv-bpy-%/.installed: tools/find_python.sh
-	@tools/make_environment.sh .venv-bpy-$* 3.11
-	.venv-bpy-$*/bin/python -m pip install $(PIP_ARGS) "bpy~=$*.0" "numpy<2"
-	@touch $@
+# Blender's own module, one folder a version, each with its own version of Python (tools/make_blender.sh).
+.venv-bpy-%/.installed: tools/make_blender.sh
+	@tools/make_blender.sh $* $(PIP_ARGS)
 
 weights: $(BIN)/.installed
 	@$(BIN)/python -m solver_core weights fetch
@@ -41,8 +39,12 @@ weights: $(BIN)/.installed
 system: $(BPY_STAMPS)
 	@$(BIN)/python tools/check_system.py $(BLENDERS:%=.venv-bpy-%)
 
-demo: $(BIN)/.installed .venv-bpy-4.5/.installed weights
-	@$(BIN)/python tools/check_system.py .venv-bpy-4.5
+# The newest Blender whose Python this machine has.
+DEMO_BLENDER = $(shell tools/find_python.sh 3.13 >/dev/null 2>&1 && echo 5.3 || echo 4.5)
+
+demo: $(BIN)/.installed weights
+	@$(MAKE) --no-print-directory .venv-bpy-$(DEMO_BLENDER)/.installed
+	@$(BIN)/python tools/check_system.py .venv-bpy-$(DEMO_BLENDER)
 	$(BIN)/python -m demo.run
 
 test: setup
@@ -54,4 +56,4 @@ lint: $(BIN)/.installed
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(BLENDERS:%=.venv-bpy-%) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist demo/out demo/build
+	rm -rf $(VENV) .venv-bpy-* .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist demo/out demo/build

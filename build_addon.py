@@ -1,4 +1,7 @@
-"""Builds the add-on's two zips into dist/: the extension (Blender 4.2 and later) and the legacy add-on (Blender 3.4 to 4.1)."""
+"""Builds the add-on's two zips into dist/.
+
+The extension (Blender 4.2 and later) and the legacy add-on (Blender 3.4 to 4.1).
+"""
 
 from __future__ import annotations
 

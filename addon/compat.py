@@ -1,4 +1,4 @@
-"""What differs between Blender 3.4 and 5.0; no other module asks for Blender's version."""
+"""What differs between Blender 3.4 and 5.3; no other module asks for Blender's version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from .wrapping import wrapped
 
 _SLOTTED_ACTIONS = bpy.app.version >= (4, 4, 0)
 _PROGRESS_BAR = bpy.app.version >= (4, 0, 0)
-# Pixels at an interface scale of 1: the sidebar's tabs, margins, a box and an icon beside its text, and how narrow text may get.
+# Pixels at an interface scale of 1: the sidebar's tabs, margins, a box and an icon beside its text, and how narrow text
+# may get.
 _BESIDE_TEXT, _LEAST_ROOM, _ICON = 102.0, 80.0, 28.0
 TURNS_MOVIES = bpy.app.version >= (4, 4, 0)  # whether a movie's rotation flag is obeyed
 

@@ -1,4 +1,7 @@
-"""The keys of the review, editable under Preferences > Keymap; without Review in the Viewport they mean what Blender means by them."""
+"""The keys of the review, editable under Preferences > Keymap.
+
+Without Review in the Viewport they mean what Blender means by them.
+"""
 
 from __future__ import annotations
 

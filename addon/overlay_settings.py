@@ -59,7 +59,7 @@ class FaceSolveOverlays(PropertyGroup):
     landmarks: BoolProperty(
         name="Landmarks",
         default=True,
-        description="Where the solver saw the face's landmarks: dots on the plate, rings on its last render of the head",
+        description="Where the solver saw the face's landmarks: dots on the plate, rings on its last render",
     )
     plate_color: _color("Plate", (0.25, 1.0, 0.35, 1.0), "Colour of the landmarks that were seen on the plate")
     render_color: _color("Render", (1.0, 0.45, 0.1, 1.0), "Colour of the landmarks that were seen on the render")
@@ -85,7 +85,8 @@ class FaceSolveOverlays(PropertyGroup):
     flow: BoolProperty(
         name="Optical Flow",
         default=False,
-        description="Where the solver saw the render's pixels on the plate. The colour is the direction, the strength how far; white is none",
+        description="Where the solver saw the render's pixels on the plate. "
+        "The colour is the direction, the strength how far; white is none",
     )
     wipe: BoolProperty(
         name="Wipe",

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import List
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from . import compat, installation, session, solver_state
+from . import compat, solver_report
 from .panels.weights import draw_check, draw_weights
-from .worker.interpreter import ENVIRONMENT_VARIABLE, chosen_interpreter, validated_interpreter
+from .runs import current, install
+from .worker.interpreter import ENVIRONMENT_VARIABLE
 
 
 def _write_out(preferences: bpy.types.AddonPreferences, name: str) -> None:
-    """Blender's file browser gives a path from the .blend, which means another file beside every other .blend: the full one is kept."""
+    """Keep the full path: the file browser's is from the .blend, and means another file beside every other .blend."""
     path = getattr(preferences, name)
     if path.startswith("//") and bpy.data.filepath:
         setattr(preferences, name, os.path.normpath(bpy.path.abspath(path)))
@@ -28,8 +28,8 @@ def _chosen_to_install(preferences: bpy.types.AddonPreferences, _context: bpy.ty
 def _exchanged(preferences: bpy.types.AddonPreferences, _context: bpy.types.Context) -> None:
     """What the solver said of itself, and why it failed, was another solver's."""
     _write_out(preferences, "interpreter")
-    solver_state.forget()
-    session.forget_failure()
+    solver_report.forget()
+    current.forget_failure()
 
 
 class FaceSolvePreferences(bpy.types.AddonPreferences):
@@ -64,12 +64,14 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
     install_with: StringProperty(
         name="Install With",
         subtype="FILE_PATH",
-        description="The Python (3.11 to 3.13) that makes the solver's environment; empty to look for one on this machine",
+        description="The Python (3.11 to 3.13) that makes the solver's environment; "
+        "empty to look for one on this machine",
         update=_chosen_to_install,
     )
     package_index: StringProperty(
         name="Package Index",
-        description="Address of an additional package index, as torch's install page names it for CPU and for each CUDA version; "
+        description="Address of an additional package index, as torch's install page names it for CPU and for "
+        "each CUDA version; "
         "empty for the usual one, whose torch has CUDA on Linux and none on Windows",
     )
 
@@ -96,11 +98,11 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         draw_weights(layout.box(), context)
 
     def _draw_installation(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        current = installation.running()
-        if current is not None:
-            layout.label(text=current.title, icon="TIME")
-            compat.draw_progress(layout, context, current.fraction)
-            compat.draw_wrapped(layout, context, current.last_line, "BLANK1")
+        installation = install.running()
+        if installation is not None:
+            layout.label(text=installation.title, icon="TIME")
+            compat.draw_progress(layout, context, installation.fraction)
+            compat.draw_wrapped(layout, context, installation.last_line, "BLANK1")
             layout.operator("face_solve.cancel_install", icon="CANCEL")
             return
         layout.prop(self, "install_device", expand=True)
@@ -113,30 +115,14 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         compat.draw_wrapped(layout, context, text, "INFO")
         row = layout.row(align=True)
         row.operator("face_solve.install_solver", icon="IMPORT")
-        if installation.place().exists():
+        if install.place().exists():
             row.operator("face_solve.remove_solver", icon="TRASH")
-        problem = installation.last_problem()
-        for line in (problem.message, problem.remedy) if problem else (installation.verdict(),):
+        problem = install.last_problem()
+        for line in (problem.message, problem.remedy) if problem else (install.verdict(),):
             if line:
                 compat.draw_wrapped(layout, context, line, "ERROR" if problem else "INFO")
-        if installation.log_file().exists():
-            layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = str(installation.log_file())
-
-
-def preferences(context: bpy.types.Context) -> FaceSolvePreferences:
-    """The add-on's preferences."""
-    return context.preferences.addons[__package__].preferences
-
-
-def solver_python(context: bpy.types.Context) -> str:
-    """The checked path of the solver's Python.
-
-    Raises:
-        FaceSolveProblem: where there is none that could run.
-    """
-    scene_folder = str(Path(bpy.data.filepath).parent) if bpy.data.filepath else ""
-    chosen = chosen_interpreter(preferences(context).interpreter, os.environ, scene_folder)
-    return validated_interpreter(chosen, bpy.app.binary_path)
+        if install.log_file().exists():
+            layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = str(install.log_file())
 
 
 CLASSES = (FaceSolvePreferences,)

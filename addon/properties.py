@@ -68,7 +68,8 @@ class FaceSolveRange(PropertyGroup):
     enabled: BoolProperty(name="Use", default=True, description="Bridge this range", update=_own)
     found: BoolProperty(
         name="Found",
-        description="Found in the last solve, and replaced after the next one; a range that you add or change is your own",
+        description="Found in the last solve, and replaced after the next one; "
+        "a range that you add or change is your own",
     )
 
 
@@ -123,7 +124,8 @@ class FaceSolveSettings(PropertyGroup):
     )
     jaw_bone: StringProperty(
         name="Jaw Bone",
-        description="The bone of the face's armature that opens the mouth; left empty, the jaw moves by shape keys alone",
+        description="The bone of the face's armature that opens the mouth; "
+        "left empty, the jaw moves by shape keys alone",
     )
     cameras: CollectionProperty(type=FaceSolveCamera)
     camera_index: IntProperty(options={"HIDDEN"})
@@ -204,7 +206,8 @@ class FaceSolveSettings(PropertyGroup):
     )
     reference_frames: StringProperty(
         name="Reference Frames",
-        description="Frames that the light is taken from, such as 1001, 1010-1012: the face seen well, and well aligned. "
+        description="Frames that the light is taken from, such as 1001, 1010-1012: "
+        "the face seen well, and well aligned. "
         "Empty: the solver chooses",
     )
     stage_file: StringProperty(
@@ -218,7 +221,8 @@ class FaceSolveSettings(PropertyGroup):
     review: BoolProperty(
         name="Review in the Viewport",
         default=False,
-        description="Draw the error of every frame over the viewport. Click a bar to go to its frame; N and Shift N step through the bad ones",
+        description="Draw the error of every frame over the viewport. "
+        "Click a bar to go to its frame; N and Shift N step through the bad ones",
     )
     overlays: PointerProperty(type=FaceSolveOverlays)
     last_result: StringProperty(name="Last Result")

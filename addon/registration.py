@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import bpy
 
-from . import installation, keymap, preferences, properties, session
+from . import keymap, preferences, properties
 from .operators import exchange, fit, install, lists, presets, review, setup, shapes, solve, solver, wipe
 from .overlay import error_curve, plate_overlay, timeline_strip
 from .panels import main, overlays, stages
 from .panels import review as review_panel
 from .panels import setup as setup_panel
 from .panels import shapes as shapes_panel
+from .runs import current as current_run
+from .runs import install as install_run
 from .scene.keys import fixes
 
 CLASSES = (
@@ -42,9 +44,9 @@ def register() -> None:
         bpy.utils.register_class(cls)
     properties.register_settings()
     bpy.types.STATUSBAR_HT_header.append(main.draw_status_bar)
-    session.register_handlers()
+    current_run.register_handlers()
     fixes.register()
-    installation.register()
+    install_run.register()
     plate_overlay.register()  # the curve is drawn over it
     error_curve.register()
     timeline_strip.register()
@@ -57,9 +59,9 @@ def unregister() -> None:
     timeline_strip.unregister()
     error_curve.unregister()
     plate_overlay.unregister()
-    installation.unregister()
+    install_run.unregister()
     fixes.unregister()
-    session.unregister_handlers()
+    current_run.unregister_handlers()
     bpy.types.STATUSBAR_HT_header.remove(main.draw_status_bar)
     properties.unregister_settings()
     for cls in reversed(CLASSES):

@@ -1,9 +1,12 @@
-"""How far the landmarks of render and plate lie apart at the true parameters, before and after the appearance is estimated (Figure 1 b).
+"""How far the landmarks of render and plate lie apart at the true parameters.
+
+Before and after the appearance is estimated (Figure 1 b).
 
 usage: python -m benchmarks.appearance [--shared ../shared] [--every 12]
 
-What is left at the truth is bias: a solve that brings it to zero leaves the truth. Prints, for every n-th frame of camera A of the shots with
-known answers, the median over the frames and the largest of the RMS landmark distance in plate pixels.
+What is left at the truth is bias: a solve that brings it to zero leaves the truth. Prints, for every n-th frame of
+camera A of the shots with known answers, the median over the frames and the largest of the RMS landmark distance in
+plate pixels.
 """
 
 from __future__ import annotations

@@ -1,14 +1,18 @@
 """Fits a stock rig to the faces of real clips and measures it against dlib's 68 landmarks, with and without the fit.
 
-usage: python -m benchmarks.fit_clips [--shared ../shared] [--every 10] [--out benchmarks/out/fit] [--only face_a] [--painted] [--no-movies]
+usage: python -m benchmarks.fit_clips [--shared ../shared] [--every 10] [--out benchmarks/out/fit] [--only face_a]
+[--painted] [--no-movies]
 
-The rig is the shared folder's ict_face.npz, with 100 identity shapes and without colours. The clips' cameras are unknown: a 50 mm lens on a 36 mm sensor is
-taken, and the fit is asked for the focal length. Both ways are then solved on every n-th frame by Solve Shot's own stages.
+The rig is the shared folder's ict_face.npz, with 100 identity shapes and without colours. The clips' cameras are
+unknown: a 50 mm lens on a 36 mm sensor is taken, and the fit is asked for the focal length. Both ways are then solved
+on every n-th frame by Solve Shot's own stages.
 
-The judge knows nothing of the solver's networks: dlib's 68-point predictor (fetched once, 100 MB; trained on pictures for research) in the plate,
-against the same 68 points of the rig, found in two ways: "vertices" are those that the rig's makers chose for this scheme, "portrait" are the places
-where dlib itself sees the points on a portrait of the neutral head, as it is fitted. Printed: median over the frames of the mean distance, in
-plate pixels and in % of the distance between the outer corners of the eyes, over the 51 points within the face. The 17 on the jaw line are left
+The judge knows nothing of the solver's networks: dlib's 68-point predictor (fetched once, 100 MB; trained on pictures
+for research) in the plate,
+against the same 68 points of the rig, found in two ways: "vertices" are those that the rig's makers chose for this
+scheme, "portrait" are the places where dlib itself sees the points on a portrait of the neutral head, as it is fitted.
+Printed: median over the frames of the mean distance, in plate pixels and in % of the distance between the outer corners
+of the eyes, over the 51 points within the face. The 17 on the jaw line are left
 out: in a picture they lie on the outline, on a rig at fixed vertices.
 """
 
@@ -232,7 +236,8 @@ def run(movie: Path, arguments: argparse.Namespace, data: np.lib.npyio.NpzFile, 
     lens = LENS * fitted.focal[0]
     size = np.sqrt((fitted.weights**2).mean())
     print(
-        f"{movie.stem}: fitted on frames {fitted.frames.tolist()} in {seconds:.0f} s; lens {lens:.0f} mm, RMS identity weight {size:.2f}",
+        f"{movie.stem}: fitted on frames {fitted.frames.tolist()} in {seconds:.0f} s; "
+        f"lens {lens:.0f} mm, RMS identity weight {size:.2f}",
         flush=True,
     )
     pictures = read_clip(movie)

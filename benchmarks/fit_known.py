@@ -1,9 +1,11 @@
-"""Fits a stock rig to the actors of rendered shots, whose true shape is known, and solves with the stock, the fitted and the actor's own rig.
+"""Fits a stock rig to the actors of rendered shots, whose true shape is known.
+
+Solves with the stock, the fitted and the actor's own rig.
 
 usage: python -m benchmarks.fit_known [--shared ../shared] [--only talk] [--every 6] [--lens 1.0]
 
-The shot folders are exported from the scenes by the built add-on in Blender 4.5; the actor's rig in them is replaced by the stock rig, which has the
-same vertices. No rig has colours. Printed, over every n-th frame:
+The shot folders are exported from the scenes by the built add-on in Blender 4.5; the actor's rig in them is replaced by
+the stock rig, which has the same vertices. No rig has colours. Printed, over every n-th frame:
   shape mm   mean distance of the front of the neutral face from the actor's, rigidly aligned
   vertex mm  median over the frames of the mean distance in the world of the solved front of the face from the true one
   screen px  the same in the picture
@@ -122,7 +124,10 @@ def main() -> None:
             score(f"{name}, stock", stock, actor, truth, arguments.every)
             started = time.perf_counter()
             fitted = fit_rig.fit_rig(stock, Silent(), focal=arguments.lens != 1)
-            said = f"fitted in {time.perf_counter() - started:.0f} s on {len(fitted.frames)} frames, focal length times {fitted.focal[0]:.3f}"
+            said = (
+                f"fitted in {time.perf_counter() - started:.0f} s on {len(fitted.frames)} frames, "
+                f"focal length times {fitted.focal[0]:.3f}"
+            )
             score(f"{name}, {said}", fitted_shot(stock, fitted), actor, truth, arguments.every)
             score(f"{name}, the actor's own", actor, actor, truth, arguments.every)
 

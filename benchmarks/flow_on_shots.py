@@ -1,7 +1,10 @@
-"""End-point errors of flow networks from a render to the filmed plate: python -m benchmarks.flow_on_shots SHOT_DIR TRUTH.npz [NAME ...].
+"""End-point errors of flow networks from a render to the filmed plate.
 
-The head is rendered a little off its true pose, with the light estimated as the solver does; the true flow is where the true pose
-puts each rendered point of the surface. Errors are pixels of the crop in which the solver measures flow, on the face.
+Usage: python -m benchmarks.flow_on_shots SHOT_DIR TRUTH.npz [NAME ...]
+
+The head is rendered a little off its true pose, with the light estimated as the solver does; the true flow is where the
+true pose puts each rendered point of the surface. Errors are pixels of the crop in which the solver measures flow, on
+the face.
 """
 
 from __future__ import annotations
@@ -84,7 +87,8 @@ def main() -> None:
             errors.append(np.linalg.norm(flows[b][rows, columns] - wanted, axis=1)[seen])
         every = np.concatenate(errors)
         print(
-            f"| {network.name} | {every.mean():.2f} | {np.median(every):.2f} | {np.percentile(every, 95):.2f} | {np.mean(every > FAR):.1%} | {seconds:.3f} |",
+            f"| {network.name} | {every.mean():.2f} | {np.median(every):.2f} | {np.percentile(every, 95):.2f} "
+            f"| {np.mean(every > FAR):.1%} | {seconds:.3f} |",
             flush=True,
         )
 

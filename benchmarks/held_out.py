@@ -1,9 +1,11 @@
-"""Solves shots that the solver was not developed on: other heads, skins, lights, lenses and performances, rendered when first asked for.
+"""Solves shots that the solver was not developed on.
+
+Other heads, skins, lights, lenses and performances, rendered when first asked for.
 
 usage: python -m benchmarks.held_out FOLDER [--shared ../shared] [--only NAME;NAME] [--keep DIR]
 
-`make_shot.py` of the shared folder renders each shot into FOLDER from a seed of its own (some 5 s an image on 2 cores); the rest is as in
-benchmarks/shots.py. Each shot is solved with the rig's colours and without them.
+`make_shot.py` of the shared folder renders each shot into FOLDER from a seed of its own (some 5 s an image on 2 cores);
+the rest is as in benchmarks/shots.py. Each shot is solved with the rig's colours and without them.
 """
 
 from __future__ import annotations

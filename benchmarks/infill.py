@@ -2,8 +2,8 @@
 
 usage: python -m benchmarks.infill [--shared ../shared] [--only NAME;NAME] [--keep DIR]
 
-Every frame outside the range is posed at the truth and locked; the range is given to the Infill operator. `solve_and_score.py` and
-`score_scene.py --range` of the shared folder do the work, as in benchmarks/shots.py.
+Every frame outside the range is posed at the truth and locked; the range is given to the Infill operator.
+`solve_and_score.py` and `score_scene.py --range` of the shared folder do the work, as in benchmarks/shots.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
-"""Fills a range of a shot with a known answer by the flow against the mesh's exact motion, and against the flow between renders.
+"""Fills a range of a shot with a known answer by two kinds of flow.
+
+Against the mesh's exact motion, and against the flow between renders.
 
 usage: python -m benchmarks.infill_ways [--shared ../shared] [--scratch DIR] [--shot talk] [--range 1034-1041]
 
-All frames around the range stand at the truth; vertex_mm is the mean distance of the face's vertices from the truth over the range.
+All frames around the range stand at the truth; vertex_mm is the mean distance of the face's vertices from the truth
+over the range.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python -m benchmarks.jaw_bone [FRAMES]
 
-The demo's head, one camera, the mouth opened up to 14 degrees and swung to a side by a jaw bone that carries what the key jawForward
-carries, smile and brows by their keys. Medians over the frames, then the largest.
+The demo's head, one camera, the mouth opened up to 14 degrees and swung to a side by a jaw bone that carries what the
+key jawForward carries, smile and brows by their keys. Medians over the frames, then the largest.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def main(count: int) -> None:
     truth = jaw_performance(rig, count)
     jaw, keys = face_of(rig, rig.jaw.weight > 0.5), [i for i, group in enumerate(rig.groups) if group == "jaw"]
     print(
-        "| solved with | jaw bone deg | head deg | jaw's shape mm | jaw's keys, largest |\n| --- | --- | --- | --- | --- |"
+        "| solved with | jaw bone deg | head deg | jaw's shape mm | jaw's keys, largest |\n"
+        "| --- | --- | --- | --- | --- |"
     )
     with tempfile.TemporaryDirectory() as folder:
         shot = write_shot(Path(folder) / "shot", rig, truth, (camera("A", count, (0.1, -0.95, 0.02)),))

@@ -1,9 +1,11 @@
-"""Draws what a fix does to the frames around it when a range is solved again, with joins and without, on a shot that the project renders itself.
+"""Draws what a fix does to the frames around it when a range is solved again.
+
+With joins and without, on a shot that the project renders itself.
 
 usage: python -m benchmarks.joins [--out benchmarks/out/joins.png] [--stages rigid,expression]
 
-The shot is solved from landmarks alone; the artist turns, moves and opens the jaw of one frame; the frames around it are solved again, by all
-stages, between neighbours that stay.
+The shot is solved from landmarks alone; the artist turns, moves and opens the jaw of one frame; the frames around it
+are solved again, by all stages, between neighbours that stay.
 """
 
 from __future__ import annotations

@@ -1,9 +1,12 @@
-"""Measures whether Blender stays live: keying a solve, changing frames while frames arrive, and how long a solve takes to stop.
+"""Measures whether Blender stays live.
+
+Keying a solve, changing frames while frames arrive, and how long a solve takes to stop.
 
 usage: python -m benchmarks.live [--only keying,frames,stopping]
 
-*keying* runs inside Blender 3.4 and the bpy module 4.5; *frames* in Blender 3.4's own window under Xvfb, with the tests' worker that sends 200 frames
-of 60 shape keys; *stopping* drives the real solver by the add-on's own job on a shot that the project renders itself.
+*keying* runs inside Blender 3.4 and the bpy module 4.5; *frames* in Blender 3.4's own window under Xvfb, with the
+tests' worker that sends 200 frames of 60 shape keys; *stopping* drives the real solver by the add-on's own job on a
+shot that the project renders itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Runs inside Blender for benchmarks/live.py: times the keying of a solve, and frame changes while one runs; prints RESULT lines."""
+"""Runs inside Blender for benchmarks/live.py: times the keying of a solve, and frame changes while one runs.
+
+Prints RESULT lines.
+"""
 
 import os
 import statistics
@@ -50,7 +53,10 @@ def keying():
 
 
 def frames():
-    """Frame changes before a solve and while one runs, and how long its keying holds Blender up; drawing is not counted."""
+    """Frame changes before a solve and while one runs, and how long its keying holds Blender up.
+
+    Drawing is not counted.
+    """
     import window_tools
 
     def changes(scene, go_on):
@@ -65,16 +71,16 @@ def frames():
         )
 
     def story():
-        session, solving = harness.module("session"), harness.module("solving")
+        current, solving = harness.module("runs.current"), harness.module("runs.solve")
         ticks = []
-        tick = solving.Session.tick
+        tick = solving.SolveRun.tick
 
         def timed(self):
             started, used = time.perf_counter(), time.thread_time()
             tick(self)
             ticks.append((time.perf_counter() - started, time.thread_time() - used))
 
-        solving.Session.tick = timed
+        solving.SolveRun.tick = timed
         scene, _face = shot()
         window_tools.viewport().spaces.active.shading.type = "WIREFRAME"
         scene.frame_set(1)
@@ -84,11 +90,11 @@ def frames():
         os.environ["FACE_SOLVE_PACE"] = "0.1"
         with window_tools.in_window():
             bpy.ops.face_solve.solve_shot()
-        yield from window_tools.wait(lambda: len(session.running().results) > FRAMES // 4)
+        yield from window_tools.wait(lambda: len(current.running().results) > FRAMES // 4)
         ticks.clear()
-        busy = yield from changes(scene, lambda: session.running() is not None)
+        busy = yield from changes(scene, lambda: current.running() is not None)
         result(f"frame change while frames arrive: {busy}")
-        yield from window_tools.wait(lambda: session.running() is None, 60.0)
+        yield from window_tools.wait(lambda: current.running() is None, 60.0)
         for name, some in (("while frames arrive", ticks[:-1]), ("at the end", ticks[-1:])):
             took, used = (1000 * max(values) for values in zip(*some, strict=True))
             result(f"Blender held up by keying {name}: {took:.0f} ms at most ({used:.0f} ms of processor time)")

@@ -2,7 +2,8 @@
 
 usage: python -m benchmarks.many_keys [--shared ../shared] [--keys 53,200,400] [--frames 4]
 
-All stages of Solve Shot on a few frames of camera A, each count in a process of its own. The mixtures move the face as much as the rig's own keys do.
+All stages of Solve Shot on a few frames of camera A, each count in a process of its own. The mixtures move the face as
+much as the rig's own keys do.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
-"""What the overlays add to a redraw of a full-screen viewport: python -m benchmarks.overlay [--rig RIG.npz] [--size 1920x1080].
+"""What the overlays add to a redraw of a full-screen viewport.
 
-In a real Blender 3.4 window under Xvfb, where the processor draws (llvmpipe), and once more with a driver that draws nothing (Mesa's GALLIUM_NOOP):
-what that takes is the add-on's own part, which remains on a desktop's graphics card. Without --rig the head is the demo's.
+Usage: python -m benchmarks.overlay [--rig RIG.npz] [--size 1920x1080]
+
+In a real Blender 3.4 window under Xvfb, where the processor draws (llvmpipe), and once more with a driver that draws
+nothing (Mesa's GALLIUM_NOOP): what that takes is the add-on's own part, which remains on a desktop's graphics card.
+Without --rig the head is the demo's.
 """
 
 from __future__ import annotations
@@ -17,8 +20,8 @@ from typing import Any
 import numpy as np
 
 import build_addon
+from blender_tests.pictures.overlays import write_head
 from blender_tests.windowed import tell
-from demo.window_pictures import write_head
 
 STORY = Path(__file__).resolve().with_name("overlay_in_blender.py")
 

@@ -1,8 +1,11 @@
-"""What temporal refinement calms and what it leaves: python -m benchmarks.refinement [--shared ../shared] [--shot talk] [--grey].
+"""What temporal refinement calms and what it leaves.
 
-A shot with a known answer is solved once, then refined by each amount from there, without Blender. Jitter is the second difference of the
-solved vertices over the true one's. *Blink*: mean of the eyelids' keys where the truth has them above 0.8. *Plosive*: how far apart the lips
-stand, in millimetres, where the truth closes them between two openings; the truth's own first.
+Usage: python -m benchmarks.refinement [--shared ../shared] [--shot talk] [--grey]
+
+A shot with a known answer is solved once, then refined by each amount from there, without Blender. Jitter is the second
+difference of the solved vertices over the true one's. *Blink*: mean of the eyelids' keys where the truth has them above
+0.8. *Plosive*: how far apart the lips stand, in millimetres, where the truth closes them between two openings; the
+truth's own first.
 """
 
 from __future__ import annotations
@@ -62,7 +65,8 @@ def row(name: str, context: Context, pose: Pose, truth: Pose, rig: Rig, seconds:
     dips = 1 + np.flatnonzero((true[1:-1] < true[:-2]) & (true[1:-1] <= true[2:]) & (true[1:-1] < low))
     blink = pose.weights[:, lids][blinks].mean() if blinks.any() else np.nan
     return (
-        f"| {name} | {jitter(pose, truth, face):.2f} | {np.median(errors['rotation_deg']):.3f} | {np.median(errors['shape_mm']):.3f} "
+        f"| {name} | {jitter(pose, truth, face):.2f} | {np.median(errors['rotation_deg']):.3f} "
+        f"| {np.median(errors['shape_mm']):.3f} "
         f"| {blink:.2f} | {', '.join(f'{g:.1f}' for g in gap[dips])} | {seconds:.2f} |"
     )
 

@@ -1,4 +1,7 @@
-"""Times of the renderer on the given head, and a picture of it: python -m benchmarks.renderer [--rig RIG.npz] [--out DIR]."""
+"""Times of the renderer on the given head, and a picture of it.
+
+Usage: python -m benchmarks.renderer [--rig RIG.npz] [--out DIR]
+"""
 
 from __future__ import annotations
 
@@ -106,7 +109,10 @@ def table(vertices, triangles, repeats):
 
 
 def picture(vertices, triangles, deltas, out):
-    """Neutral and an expression, lit from the side: open sky, with the head's own shadow, and aliased; the last enlarged."""
+    """Neutral and an expression, lit from the side: open sky, with the head's own shadow, and aliased.
+
+    The last enlarged.
+    """
     smile = vertices + 0.7 * deltas["jawOpen"] + 0.6 * deltas["mouthSmile_L"] + 0.6 * deltas["mouthSmile_R"]
     turns = np.stack([turn(0.0), turn(0.5)])
     posed = np.einsum("bij,bvj->bvi", turns, np.stack([vertices, smile]))

@@ -2,9 +2,9 @@
 
 usage: python -m benchmarks.shots [--shared ../shared] [--only NAME,NAME] [--keep DIR]
 
-Each row is `tools/solve_and_score.py` and then `tools/score_scene.py` of the shared folder: the built zip is installed into a clean Blender, the
-shot is solved by its operators, the saved scene is scored as an artist's timeline would play it. Rows marked "no render" stop after the stages
-that use no render (static correspondences).
+Each row is `tools/solve_and_score.py` and then `tools/score_scene.py` of the shared folder: the built zip is installed
+into a clean Blender, the shot is solved by its operators, the saved scene is scored as an artist's timeline would play
+it. Rows marked "no render" stop after the stages that use no render (static correspondences).
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What the optional energies of a Fit step are worth: rigid and expression of the shots with known answers, without a render.
+"""What the optional energies of a Fit step are worth.
+
+Rigid and expression of the shots with known answers, without a render.
 
 usage: python -m benchmarks.static_fits [--shared ../shared] [--every 6]
 

@@ -15,7 +15,7 @@ from blender_tests.windowed import tell
 ROOT = Path(__file__).resolve().parents[1]
 INSIDE = Path(__file__).parent / "inside"
 CI = os.environ.get("FACE_SOLVE_CI") == "1"
-VERSIONS = ("3.4", "4.2", "4.5", "5.0")
+VERSIONS = ("3.4", "4.2", "4.5", "5.2", "5.3")
 
 
 def missing(reason):
@@ -86,7 +86,10 @@ def real_solver(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def inside(zips, solver_python, real_solver, tmp_path_factory):
-    """Run a file of checks inside a Blender, with the fault-injecting worker unless told; answers with {check: "" or its traceback}."""
+    """Run a file of checks inside a Blender, with the fault-injecting worker unless told.
+
+    Answers with {check: "" or its traceback}.
+    """
 
     def run(version, name, timeout=240, folder=None, **more):
         folder = folder or tmp_path_factory.mktemp(f"{name}-{version}")
@@ -109,7 +112,8 @@ def inside(zips, solver_python, real_solver, tmp_path_factory):
         )
         if not report.exists():
             pytest.fail(
-                f"Blender {version} ended with {done.returncode} and no report:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+                f"Blender {version} ended with {done.returncode} and no report:\n"
+                f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
             )
         return json.loads(report.read_text())
 
@@ -118,7 +122,10 @@ def inside(zips, solver_python, real_solver, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def in_window(zips, solver_python, tmp_path_factory):
-    """Tell a story in a real Blender 3.4 window; answers with {step: "" or its traceback}. Its pictures go to tests/out."""
+    """Tell a story in a real Blender 3.4 window; answers with {step: "" or its traceback}.
+
+    Its pictures go to tests/out.
+    """
 
     def run(story, pictures, size, timeout):
         if shutil.which("xvfb-run") is None:

@@ -13,8 +13,8 @@ from solver_core.documents.shot import load_shot
 EDGE = 1.5  # pixels of the plate's border, where Blender's sampling fades
 
 
-# Where Blender's compositor puts the lens's origin: 3.4 takes a pixel's lower left corner for its centre. (Later compositors
-# also move a picture that grows; the lens itself is the same library in all of them.)
+# Where Blender's compositor puts the lens's origin: 3.4 takes a pixel's lower left corner for its centre. (Later
+# compositors also move a picture that grows; the lens itself is the same library in all of them.)
 CENTRES = {"3.4": (-0.5, 0.5), "4.2": (0.0, 0.0)}
 
 

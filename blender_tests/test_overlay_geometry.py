@@ -1,4 +1,7 @@
-"""The overlays' geometry and files without Blender: places of pixels, marks for the graphics card, and what is kept of several solves."""
+"""The overlays' geometry and files without Blender.
+
+Places of pixels, marks for the graphics card, and what is kept of several solves.
+"""
 
 import math
 import zipfile

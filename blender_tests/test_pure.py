@@ -1,4 +1,7 @@
-"""The add-on's modules that need no Blender: arrays, groups, plate rules, camera geometry, numbers of the frame stepping."""
+"""The add-on's modules that need no Blender.
+
+Arrays, groups, plate rules, camera geometry, numbers of the frame stepping.
+"""
 
 import math
 from array import array

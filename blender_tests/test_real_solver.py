@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blender_tests.conftest import ROOT, python_with
+from blender_tests.conftest import ROOT, VERSIONS, python_with
 from demo import run as demo
 from demo.head import build
 from solver_core.documents.shot import load_shot
@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
 def report(inside, folder):
     python = python_with(folder / "python", ROOT)
     known = {"FACE_SOLVE_PYTHON": str(python), "FACE_SOLVE_CACHE": str(weights.folder().parent)}
-    return inside("4.5", "real_solver", 600, folder, **known)
+    return inside(VERSIONS[-1], "real_solver", 600, folder, **known)
 
 
 CHECKS = (

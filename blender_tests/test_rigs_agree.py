@@ -1,4 +1,7 @@
-"""The solver's vertices are Blender's, however the head is rigged: as it stands, and once a solution's keys are written."""
+"""The solver's vertices are Blender's, however the head is rigged.
+
+As it stands, and once a solution's keys are written.
+"""
 
 from __future__ import annotations
 

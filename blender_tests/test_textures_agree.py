@@ -1,4 +1,7 @@
-"""The albedo that the solver reads is the base colour that Cycles bakes: files, packed and painted images, tiles, UV maps."""
+"""The albedo that the solver reads is the base colour that Cycles bakes.
+
+Files, packed and painted images, tiles, UV maps.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ JUMP = {"tiles", "two_materials"}  # the colour jumps in the middle column
 ROWS, COLUMNS = np.mgrid[: SIDE + 1, : SIDE + 1].reshape(2, -1)
 
 
-@pytest.fixture(scope="module", params=["3.4", "5.0"])
+@pytest.fixture(scope="module", params=["3.4", "5.3"])
 def shown(inside, request):
     return inside(request.param, "show_textures")
 

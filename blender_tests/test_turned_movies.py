@@ -1,4 +1,7 @@
-"""Movies with a rotation flag, from Blender's background image to the plate that the solver opens: see inside/turned_movie.py."""
+"""Movies with a rotation flag, from Blender's background image to the plate that the solver opens.
+
+See inside/turned_movie.py.
+"""
 
 import json
 import sys

@@ -1,4 +1,7 @@
-"""Presets, shape keys, weights and the check in a real window: see inside/window_setup.py. The pictures go to tests/out."""
+"""Presets, shape keys, weights and the check in a real window: see inside/window_setup.py.
+
+The pictures go to tests/out.
+"""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""The worker's process and its job, without Blender: every way that a solver can go wrong ends in a sentence and no process."""
+"""The worker's process and its job, without Blender.
+
+Every way that a solver can go wrong ends in a sentence and no process.
+"""
 
 import json
 import os
@@ -253,7 +256,8 @@ def test_the_worker_ends_with_the_process_that_started_it(shot, solver_python):
         "import os\n"
         "from addon.worker import interpreter\n"
         "from addon.worker.process import WorkerProcess\n"
-        "p = WorkerProcess(interpreter.worker_command(sys.argv[2]), Path(sys.argv[3]), interpreter.solver_environment(os.environ), Path(sys.argv[4]))\n"
+        "command, environment = interpreter.worker_command(sys.argv[2]), interpreter.solver_environment(os.environ)\n"
+        "p = WorkerProcess(command, Path(sys.argv[3]), environment, Path(sys.argv[4]))\n"
         "while not p.receive(): time.sleep(0.01)\n"
         "print(p.pid, flush=True); time.sleep(60)\n"
     )

@@ -14,7 +14,7 @@ TOOTH = TEETH_COLUMNS // 14
 
 
 def add(draft) -> None:
-    """Adds every organ to the draft (`head.Draft`)."""
+    """Adds every organ to the draft (`skin.Draft`)."""
     draft.add_pair("eyeball", *eyeball())
     for name, top, edge, front in (("teeth_upper", -19.0, -35.0, 86.0), ("teeth_lower", -49.0, -35.2, 83.5)):
         points, faces = teeth(top, edge, front)

@@ -34,7 +34,7 @@ def mix(color: Floats, other: Floats, amount: Floats) -> Floats:
 
 
 def hair(p: Floats) -> Floats:
-    """[N,1] short hair: above a hairline that runs over the forehead, down the temples, and round the ears to the nape."""
+    """[N,1] short hair: above a hairline over the forehead, down the temples, and round the ears to the nape."""
     x = np.abs(p[:, 0])
     line = np.interp(p[:, 1], [-95, -40, -14, 4, 22, 32, 52, 64, 82, 92], [-42, -38, -2, 44, 26, 24, 70, 92, 101, 104])
     line -= 7 * step(x, 12, 42)[:, 0] * step(p[:, 1], 50, 75)[:, 0]

@@ -1,7 +1,8 @@
 """Solves the demo's shot as an artist would, and shows how well: what `make demo` runs, as `python -m demo.run`.
 
-The add-on is built and installed from its zip into a clean Blender; the bundled footage is solved there; the results, in demo/out, are
-solved.blend, side_by_side.mp4 (plate, and solved head over the plate), error.png, and table.md against the known answer.
+The add-on is built and installed from its zip into a clean Blender; the bundled footage is solved there; the results,
+in demo/out, are solved.blend, side_by_side.mp4 (plate, and solved head over the plate), error.png, and table.md against
+the known answer.
 """
 
 from __future__ import annotations
@@ -33,8 +34,19 @@ from .performance import FRAMES, START
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "demo" / "out"
 SHOT = ROOT / "demo" / "shot"
-BLENDER = ROOT / ".venv-bpy-4.5" / "bin" / "python"
+SCENE = SHOT / "scene.blend"  # what the artist starts from
 PROGRESS = re.compile(r"^Face Solve: (.*) (\d+) %$")
+
+
+def newest_blender(root: Path) -> Path:
+    """The Python of the newest Blender module below `root`; that of 4.5, which is not there, where none is."""
+    names = [stamp.parent.name.removeprefix(".venv-bpy-") for stamp in root.glob(".venv-bpy-*/.installed")]
+    versions = [tuple(map(int, name.split("."))) for name in names]
+    newest = ".".join(map(str, max(versions, default=(4, 5))))
+    return root / f".venv-bpy-{newest}" / "bin" / "python"
+
+
+BLENDER = newest_blender(ROOT)
 
 
 def plate_of(frame: int) -> Path:
@@ -45,12 +57,12 @@ def plate_of(frame: int) -> Path:
 def check_ready() -> None:
     """Raises where something that set-up or the repository provides is not there."""
     if not BLENDER.exists():
-        raise FaceSolveError("Blender's Python module is not installed in .venv-bpy-4.5.", "Run: make setup")
+        raise FaceSolveError("No Blender module is installed here.", "Run: make setup")
     missing = [f for f in range(START, START + FRAMES) if not plate_of(f).exists()]
-    if missing or not (SHOT / "truth.npz").exists():
+    if missing or not (SHOT / "truth.npz").exists() or not SCENE.exists():
         raise FaceSolveError(
             f"The demo's footage is not complete ({len(missing)} of {FRAMES} frames are missing).",
-            f"Restore demo/shot, or render it again (slow): {BLENDER.relative_to(ROOT)} -m demo.shot --footage",
+            f"Restore demo/shot, or render it again (slow): {BLENDER.relative_to(ROOT)} -m demo.shot",
         )
 
 
@@ -72,19 +84,11 @@ def build_addon() -> Path:
         return Path(shutil.copy(built[0], OUT / built[0].name))
 
 
-def make_scene() -> Path:
-    """Makes the scene that an artist would start from."""
-    scene = OUT / "scene.blend"
-    _run(
-        [str(BLENDER), "-m", "demo.shot", "--scene", str(scene)],
-        "The demo's scene could not be made.",
-        OUT / "scene.log",
-    )
-    return scene
+def solve(package: Path, show: Callable[[str, int], None]) -> Path:
+    """Solves the shot in a clean Blender; `show` is told the stage and the percentage done.
 
-
-def solve(package: Path, scene: Path, show: Callable[[str, int], None]) -> Path:
-    """Solves the shot in a clean Blender; `show` is told the stage and the percentage done. Returns the trace of the solved head."""
+    Returns the trace of the solved head.
+    """
     trace = OUT / "trace.npz"
     for old in (trace, OUT / "solved.blend"):
         old.unlink(missing_ok=True)
@@ -95,7 +99,7 @@ def solve(package: Path, scene: Path, show: Callable[[str, int], None]) -> Path:
             "-m",
             "demo.solve_in_blender",
             str(package),
-            str(scene),
+            str(SCENE),
             str(OUT / "solved.blend"),
             str(trace),
             str(OUT / "shot"),
@@ -176,12 +180,9 @@ def demo(console: Console) -> None:
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("Building the add-on's zip", total=100)
         package = build_addon()
-        progress.update(task, completed=4, description="Making the artist's scene")
-        scene = make_scene()
         progress.update(task, completed=8, description="Starting Blender")
         trace = solve(
             package,
-            scene,
             lambda stage, percent: progress.update(task, completed=8 + 0.8 * percent, description=f"Solving: {stage}"),
         )
         progress.update(task, completed=88, description="Measuring against the known answer")

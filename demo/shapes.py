@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import head as mesh
-from .head import ease
 from .sculpt import Floats
+from .skin import CORNER, Lids, Skin, ease, positions, slit_loop
 
 HINGE = np.array([0.0, 8.0, 8.0])  # the jaw's joint
 JAW_DEGREES = 20.0
@@ -19,7 +18,7 @@ MOUTH_HEIGHT = -33.5
 class Field:
     """Where on the face a vertex is: what the keys below weigh their movements by. Arrays have one entry a vertex."""
 
-    def __init__(self, points: Floats, parts: dict[str, slice], skin) -> None:
+    def __init__(self, points: Floats, parts: dict[str, slice], skin: Skin) -> None:
         self.p = points
         self.x, self.f, self.z = points.T
         self.parts = parts
@@ -36,27 +35,30 @@ class Field:
         self.flesh[parts["mouth"]] = self.pocket_fade
 
     def _below_mouth(self) -> Floats:
-        """1 on the lower lip and below, 0 on the upper lip and above; across the slit it jumps, beyond its corners it eases."""
+        """1 on the lower lip and below, 0 on the upper lip and above.
+
+        Across the slit it jumps, beyond its corners it eases.
+        """
         skin, p = self.skin, self.p
         rows, columns = len(skin.rows), 2 * (len(skin.columns) - 1)
         theta = np.concatenate([skin.columns, skin.columns[-2:0:-1]])
         depth = np.concatenate([np.full(skin.mouth_row + 1, 1.0), np.full(rows - skin.mouth_row - 1, -1.0)])[:, None]
         z = p[self.parts["skin"]].reshape(rows, columns, 3)[..., 2]
         d = MOUTH_HEIGHT - z  # millimetres below the mouth's line
-        beyond = np.maximum(theta - mesh.CORNER, 0)[None] * 90
-        within = ease((mesh.CORNER - theta) * 90 / 19)[None]  # 0 at the corner, 1 towards the middle
+        beyond = np.maximum(theta - CORNER, 0)[None] * 90
+        within = ease((CORNER - theta) * 90 / 19)[None]  # 0 at the corner, 1 towards the middle
         lower, upper = 0.5 + 0.5 * within, 0.5 - 0.5 * within
         ramp = 7 + 0.8 * beyond
         soft = 0.5 + 0.5 * np.clip(d / ramp, -1, 1) * (1.5 - 0.5 * np.clip(d / ramp, -1, 1) ** 2)
         low = lower + (1 - lower) * ease(d / 9)
         high = upper * (1 - ease(-d / 9))
-        inside = (theta < mesh.CORNER - 1e-9)[None]
+        inside = (theta < CORNER - 1e-9)[None]
         grid = np.where(inside, np.where(depth > 0, low, high), soft)
         out = np.zeros(len(p))
         out[self.parts["skin"]] = grid.ravel()
         around = np.arange(-skin.corner, skin.corner + 1) % columns
         out[self.parts["lip_upper"]] = upper[0, around][1:-1]
-        loop = mesh.slit_loop(grid[skin.mouth_row, around], np.concatenate([[0.5], upper[0, around][1:-1], [0.5]]))
+        loop = slit_loop(grid[skin.mouth_row, around], np.concatenate([[0.5], upper[0, around][1:-1], [0.5]]))
         out[self.parts["mouth"]] = np.tile(loop, 6)
         return out
 
@@ -88,7 +90,10 @@ class Field:
         return ease((self.x + 9) / 18)
 
     def turn(self, weight: Floats, degrees: float, axis: int) -> Floats:
-        """[V,3] displacement by a turn about the jaw's hinge; positive opens (axis 0) or swings to the left (axis 2)."""
+        """[V,3] displacement by a turn about the jaw's hinge.
+
+        Positive opens (axis 0) or swings to the left (axis 2).
+        """
         a = np.radians(degrees)
         q = self.p - HINGE
         c, s = np.cos(a), np.sin(a)
@@ -99,7 +104,7 @@ class Field:
         return weight[:, None] * (turned - q)
 
 
-def keys(points: Floats, mirror: np.ndarray, parts: dict[str, slice], skin) -> dict[str, Floats]:
+def keys(points: Floats, mirror: np.ndarray, parts: dict[str, slice], skin: Skin) -> dict[str, Floats]:
     """[V,3] displacements by name, in alphabetical order."""
     at = Field(points, parts, skin)
     out = _jaw_and_mouth(at)
@@ -201,16 +206,16 @@ def _upper_face(at: Field) -> dict[str, Floats]:
 
 def _lids(at: Field) -> dict[str, Floats]:
     """Keys made by casting the skin again with the eyelids elsewhere: the lids slide on the eyeball."""
-    rest = mesh.positions(mesh.Lids())
+    rest = positions(Lids())
     sides = at.x[: len(rest)] > 0
 
     def recast(upper: float, lower: float, flat: float) -> Floats:
         delta = np.zeros_like(at.p)
-        moved = (mesh.positions(mesh.Lids(upper, lower, flat)) - rest) * sides[:, None]
+        moved = (positions(Lids(upper, lower, flat)) - rest) * sides[:, None]
         delta[: len(rest)] = moved
         return delta
 
-    default = mesh.Lids()
+    default = Lids()
     closed = 0.62 * default.lower  # where the lids meet, below the line between the corners
     cheek = at.spot((36, 78, 16), (16, 20, 9)) * ease((25 - at.z) / 7)
     tug = at.spot((32, 84, 44), (18, 20, 6)) * ease((at.z - 37) / 6)

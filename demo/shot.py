@@ -1,7 +1,10 @@
-"""The demo's shot, made with Blender's Python (the bpy wheel): the footage with its known answer, and the artist's scene.
+"""The demo's shot, made with Blender's Python (the bpy wheel).
 
-python -m demo.shot --footage [--frames A-B] [--samples N]    renders demo/shot/plates and writes demo/shot/truth.npz
-python -m demo.shot --scene OUT.blend     the scene to solve: rig, camera with the plate behind it, no animation
+The footage with its known answer, and the artist's scene.
+
+python -m demo.shot [--frames A-B] [--samples N]    renders demo/shot/plates and writes demo/shot/truth.npz
+
+The scene to solve (rig, camera with the plate behind it, no animation) is made by `demo.scene`.
 """
 
 from __future__ import annotations
@@ -218,18 +221,12 @@ def artists_scene(out: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--footage", action="store_true")
-    what.add_argument("--scene", type=Path)
     parser.add_argument("--frames", default=f"{START}-{START + FRAMES - 1}")
     parser.add_argument("--samples", type=int, default=12)
     parser.add_argument("--out", type=Path, default=PLATES)
     a = parser.parse_args(arguments)
-    if a.footage:
-        first, last = map(int, a.frames.split("-"))
-        footage(first, last, a.samples, a.out)
-    else:
-        artists_scene(a.scene)
+    first, last = map(int, a.frames.split("-"))
+    footage(first, last, a.samples, a.out)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
-"""Runs inside Blender's Python: installs the add-on from its zip, solves the demo's shot through its operators, saves the scene.
+"""Runs inside Blender's Python.
+
+Installs the add-on from its zip, solves the demo's shot through its operators, saves the scene.
 
     python -m demo.solve_in_blender ADDON.zip SCENE.blend SOLVED.blend TRACE.npz SHOT_DIR
 
-The environment gives BLENDER_USER_RESOURCES (an empty folder: a clean Blender) and FACE_SOLVE_PYTHON (the solver's interpreter).
+The environment gives BLENDER_USER_RESOURCES (an empty folder: a clean Blender) and FACE_SOLVE_PYTHON (the solver's
+interpreter).
 """
 
 from __future__ import annotations
@@ -48,7 +51,10 @@ def trace(scene: bpy.types.Scene, face: bpy.types.Object) -> dict[str, np.ndarra
 
 
 def solve(scene_file: Path, solved: Path, trace_file: Path, shot_folder: Path) -> None:
-    """Solves the artist's scene through the add-on's operators; leaves the solved scene, its trace, and the shot as it was handed over."""
+    """Solves the artist's scene through the add-on's operators.
+
+    Leaves the solved scene, its trace, and the shot as it was handed over.
+    """
     bpy.ops.wm.open_mainfile(filepath=str(scene_file))
     bpy.ops.face_solve.setup_from_scene()
     scene = bpy.context.scene

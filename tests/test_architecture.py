@@ -148,6 +148,137 @@ def test_plates_know_nothing_of_the_solve():
     assert [name for name in inside if not name.startswith(allowed)] == []
 
 
+def test_the_demo_knows_no_test():
+    """Tests and the documents' pictures are made of the demo's shot, not the other way round."""
+    unwanted = ("blender_tests", "tests", "benchmarks", "harness", "head_scene", "window_tools", "windowed")
+    assert arrows("demo", *unwanted) == []
+
+
+def import_graph(*folders: str) -> dict[str, set[str]]:
+    """Which modules of these folders each of them imports, anywhere in it; packages are named by their folder."""
+    paths = {path for folder in folders for path in modules(folder)}
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+    graph = {}
+    for name, path in names.items():
+        # `from . import x` is an arrow to x, not to the package whose other modules it does not ask for.
+        targets = imports_of(path)
+        graph[name] = {
+            target
+            for target in targets & names.keys()
+            if target != name and not (names[target].name == "__init__.py" and _names_a_module(target, targets, names))
+        }
+    return graph
+
+
+def _names_a_module(package: str, targets: set[str], names: dict[str, Path]) -> bool:
+    return any(target.startswith(f"{package}.") and target in names for target in targets)
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import each other, directly or through others: Tarjan's strongly connected components."""
+    index: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = lowest[node] = len(index)
+        stack.append(node)
+        for target in graph[node]:
+            if target not in index:
+                visit(target)
+                lowest[node] = min(lowest[node], lowest[target])
+            elif target in stack:
+                lowest[node] = min(lowest[node], index[target])
+        if lowest[node] == index[node]:
+            group = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for node in graph:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def test_a_circle_is_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
+@pytest.mark.parametrize("folder", ["addon", "solver_core", "demo"])
+def test_no_module_imports_itself_through_others(folder):
+    """Imports inside functions count too: they hide a circle, they do not open it."""
+    assert circles(import_graph(folder)) == []
+
+
+PRIVATE_NAMES_REACHED = 44  # by tests; 15 are wanted
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def private_names_of_the_project() -> set[str]:
+    """Functions, classes, variables and attributes whose name begins with one underscore, anywhere in what is tested."""
+    found: set[str] = set()
+    for folder in ("addon", "solver_core", "demo", "training"):
+        for path in modules(folder):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                    found.add(node.name)
+                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    found.add(node.id)
+                elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                    found.add(node.attr)
+    return {name for name in found if is_private(name)}
+
+
+def private_names_reached(source: str, names: set[str]) -> list[str]:
+    """Where a test reads, imports or patches one of the names: `x._name`, `from x import _name`, `setattr(x, "_name", ...)`."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        reached: list[str] = []
+        if isinstance(node, ast.Attribute):
+            if not (isinstance(node.value, ast.Name) and node.value.id in {"self", "cls", "os"}):
+                reached = [node.attr]
+        elif isinstance(node, ast.ImportFrom):
+            reached = [alias.name for alias in node.names]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+            given = node.args[1].value if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) else None
+            if called in {"setattr", "getattr", "delattr"} and isinstance(given, str):
+                reached = [given]
+        found += [f"{node.lineno}: {name}" for name in reached if name in names]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import m\nm._x()", ["2: _x"]),
+        ("from m import _x, y", ["1: _x"]),
+        ("monkeypatch.setattr(m, '_x', 1)", ["1: _x"]),
+        ("m._other + m.__x__ + m.x", []),
+        ("class A:\n    def f(self):\n        return self._x", []),
+    ],
+)
+def test_private_names_are_seen(source, found):
+    assert private_names_reached(source, {"_x"}) == found
+
+
+def test_tests_reach_few_private_names():
+    names = private_names_of_the_project()
+    reached = [
+        f"{path.relative_to(ROOT)}:{one}"
+        for folder in ("tests", "blender_tests")
+        for path in modules(folder)
+        for one in private_names_reached(path.read_text(encoding="utf-8"), names)
+    ]
+    assert len(reached) <= PRIVATE_NAMES_REACHED, "\n".join(reached)
+
+
 def test_every_module_opens_with_one_sentence_that_says_what_it_is():
     silent = []
     for path in tracked("*.py"):

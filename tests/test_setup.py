@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -58,3 +59,31 @@ def test_an_environment_whose_making_was_interrupted_is_made_anew(tmp_path):
     again = tell("make_environment.sh", place, python=sys.executable)
     assert (again.returncode, again.stdout) == (0, "")
     assert (place / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "ci", "status", "said"),
+    [
+        ("5.3", "", 0, "Blender 5.3 is left out of the tests: its module needs Python 3.13"),
+        ("5.3", "1", 1, "No Python 3.13"),
+        ("4.5", "", 1, "No Python 3.11"),
+    ],
+)
+def test_a_blender_whose_python_is_missing_is_left_out_by_name_but_never_in_ci(tmp_path, version, ci, status, said):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("bash", "dirname", "env"):  # and no Python
+        (programs / name).symlink_to(shutil.which(name))
+    nowhere = str(tmp_path)
+    environment = {"PATH": str(programs), "HOME": nowhere, "PYENV_ROOT": nowhere, "FACE_SOLVE_CI": ci}
+    done = subprocess.run(
+        [TOOLS / "make_blender.sh", version],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    assert said in done.stderr
+    assert not list(tmp_path.glob(".venv-bpy-*"))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Prints a Python interpreter that can make virtual environments: version 3.11 to 3.13, or exactly the one given.
-# Usage: tools/find_python.sh [3.11]      The variable PYTHON names one outright.
+# Usage: tools/find_python.sh [3.13]      The variable PYTHON names one outright.
 set -euo pipefail
 exact="${1:-}"
 
@@ -18,7 +18,7 @@ PYTHON
 
 if [ -n "${PYTHON:-}" ]; then
     if resolve "$PYTHON" "$exact"; then exit 0; fi
-    # One that does for the solver alone is no mistake where exactly 3.11 is asked for: that one is looked for as ever.
+    # One that does for the solver is no mistake where a Blender asks for exactly another: that one is looked for as ever.
     if [ -z "$exact" ] || ! resolve "$PYTHON" "" >/dev/null; then
         echo "PYTHON=$PYTHON is no Python 3.11, 3.12 or 3.13 that can make virtual environments (it needs venv and ensurepip)." >&2
         exit 1

@@ -1,7 +1,10 @@
-"""End-point errors of flow networks on pairs that no training saw: python -m training.evaluate [--checkpoint FILE] [--rig RIG.npz] [NAME ...].
+"""End-point errors of flow networks on pairs that no training saw.
 
-The pairs: the demo's head as other actors, the head of `--rig` (a head that the training has no part of) and textures that move
-across each other. Errors are pixels, over places that are visible in both pictures, on the head where there is one.
+Usage: python -m training.evaluate [--checkpoint FILE] [--rig RIG.npz] [NAME ...]
+
+The pairs: the demo's head as other actors, the head of `--rig` (a head that the training has no part of) and textures
+that move across each other. Errors are pixels, over places that are visible in both pictures, on the head where there
+is one.
 """
 
 from __future__ import annotations
@@ -81,7 +84,8 @@ def main() -> None:
             found, seconds = errors(network, pairs)
             means, every = [np.mean(e) for e in found if len(e)], np.concatenate(found)
             print(
-                f"| {kind} | {network.name} | {np.mean(means):.2f} | {np.median(means):.2f} | {np.percentile(every, 95):.2f} | {np.mean(every > FAR):.1%} | {seconds:.3f} |",
+                f"| {kind} | {network.name} | {np.mean(means):.2f} | {np.median(means):.2f} "
+                f"| {np.percentile(every, 95):.2f} | {np.mean(every > FAR):.1%} | {seconds:.3f} |",
                 flush=True,
             )
 

@@ -1,4 +1,7 @@
-"""Writes a checkpoint's network as the file that the solver reads: python -m training.export CHECKPOINT OUT.safetensors."""
+"""Writes a checkpoint's network as the file that the solver reads.
+
+Usage: python -m training.export CHECKPOINT OUT.safetensors
+"""
 
 from __future__ import annotations
 

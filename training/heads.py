@@ -1,4 +1,7 @@
-"""A random actor who moves: the demo's head with another shape, skin, light, expression and pose in each of two pictures."""
+"""A random actor who moves.
+
+The demo's head with another shape, skin, light, expression and pose in each of two pictures.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,9 @@ class Filmed:
 def film(
     rng: Generator, size: int, reach: float, backgrounds: np.ndarray, mesh: Mesh, *, alike: bool = False
 ) -> Filmed:
-    """The head before two backgrounds [2,S,S,3] (display values), moving by about `reach` pixels; its flow is that of its surface.
+    """The head before two backgrounds [2,S,S,3] (display values), moving by about `reach` pixels.
+
+    Its flow is that of its surface.
 
     `alike`: with the same skin and light in both; otherwise they differ as a render and a plate do.
     """
@@ -123,7 +128,7 @@ def film(
 
 
 def surface_flow(corners, barycentric, mask, world, size, scale, distance):
-    """[S,S,2] from each pixel's surface point (perspective-correct) to where that point is seen at the other vertices [V,3]."""
+    """[S,S,2] from each pixel's surface point to where that point is seen at the other vertices [V,3]."""
     seen = corners[mask]  # [n,3]
     point = (world[seen] * barycentric[mask][..., None]).sum(1)
     zoom = scale * distance / (point[:, 1] + distance)

@@ -1,4 +1,7 @@
-"""Pairs of pictures with their true flow: a rendered head before a moving background, or textures that move across each other."""
+"""Pairs of pictures with their true flow.
+
+A rendered head before a moving background, or textures that move across each other.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Random textures, and layers of them that move: for backgrounds, for things before a face, and as a subject of their own."""
+"""Random textures, and layers of them that move.
+
+For backgrounds, for things before a face, and as a subject of their own.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,10 @@ def bend(rng: Generator, size: int, reach: float) -> np.ndarray:
 
 
 def moving(rng: Generator, size: int, reach: float, cover: np.ndarray | None = None) -> Layer:
-    """A texture that moves by about `reach` pixels, bending a little; everywhere, or where `cover` [S,S] is in the first picture."""
+    """A texture that moves by about `reach` pixels, bending a little.
+
+    Everywhere, or where `cover` [S,S] is in the first picture.
+    """
     margin = size // 4
     wide = size + 2 * margin
     texture = noise(rng, wide)
@@ -119,7 +125,10 @@ def moving(rng: Generator, size: int, reach: float, cover: np.ndarray | None = N
 
 
 def invert(backward: np.ndarray) -> np.ndarray:
-    """The forward flow [S,S,2] of a smooth backward flow, by fixed-point steps; beyond the border the flow is continued."""
+    """The forward flow [S,S,2] of a smooth backward flow, by fixed-point steps.
+
+    Beyond the border the flow is continued.
+    """
     grid = pixels(len(backward))
     forward = -backward
     for _ in range(12):

@@ -1,4 +1,7 @@
-"""Trains the flow network: python -m training.train CHECKPOINT [--steps N]. Interrupted, it goes on where the checkpoint was written."""
+"""Trains the flow network: python -m training.train CHECKPOINT [--steps N].
+
+Interrupted, it goes on where the checkpoint was written.
+"""
 
 from __future__ import annotations
 

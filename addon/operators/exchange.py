@@ -7,10 +7,10 @@ from typing import Set
 import bpy
 from bpy.props import StringProperty
 
-from .. import session
-from ..preferences import preferences
+from ..runs import current
 from ..scene.results.solution import import_solution
 from ..scene.shot.export import write_shot
+from ..solver_choice import preferences
 from .base import chosen_path, reports_problems
 
 
@@ -50,7 +50,7 @@ class FACE_SOLVE_OT_import_solution(bpy.types.Operator):
     @reports_problems
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Read the file and key its frames."""
-        session.refuse_second()
+        current.refuse_second()
         self.report({"INFO"}, import_solution(context.scene, chosen_path(self.filepath)))
         return {"FINISHED"}
 

@@ -8,38 +8,45 @@ from typing import Set
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from .. import protocol, session
-from ..fitting import FitSession, check_fit
-from ..preferences import preferences, solver_python
+from .. import protocol
+from ..runs import current
+from ..runs.fit import FitRun, check_fit
 from ..scene.rig.mesh import check_face
 from ..scene.shot.export import write_shot
 from ..scene.shot.folders import work_folder
 from ..scene.shot.frame_list import read_frames
+from ..solver_choice import preferences, solver_python
 from .base import reports_problems
 from .solve import go_on
 
 
 class FACE_SOLVE_OT_fit_rig(bpy.types.Operator):
-    """Set the identity shape keys so that the head has the actor's shape, from several frames of the plate together. Once a shot, before solving it."""
+    """Set the identity shape keys to the actor's shape, from several frames of the plate together."""
 
     bl_idname = "face_solve.fit_rig"
     bl_label = "Fit Rig to the Actor"
+    bl_description = (
+        "Set the identity shape keys so that the head has the actor's shape, from several frames of the plate "
+        "together. Once a shot, before solving it"
+    )
     bl_options = {"REGISTER"}
 
     focal: BoolProperty(
         name="Focal Length Too",
         default=False,
-        description="Also set the cameras' focal lengths, for footage whose lens nobody knows. Leave it off for a matchmoved camera",
+        description="Also set the cameras' focal lengths, for footage whose lens nobody knows. "
+        "Leave it off for a matchmoved camera",
     )
     frames: StringProperty(
         name="Frames",
-        description="Frames to fit on, such as 1001, 1010-1012. Empty: some eight are chosen, spread over the shot and over the head's turns",
+        description="Frames to fit on, such as 1001, 1010-1012. "
+        "Empty: some eight are chosen, spread over the shot and over the head's turns",
     )
 
     @reports_problems
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Write the shot, and start the solver on it."""
-        session.refuse_second()
+        current.refuse_second()
         settings = context.scene.face_solve
         check_face(settings)
         frames = read_frames(self.frames, settings)
@@ -54,8 +61,8 @@ class FACE_SOLVE_OT_fit_rig(bpy.types.Operator):
             "focal": self.focal,
             "frames": frames,
         }
-        started = session.start(
-            python, request, folder / "solver.log", plan, self.bl_label, partial(FitSession, lenses=lenses)
+        started = current.start(
+            python, request, folder / "solver.log", plan, self.bl_label, partial(FitRun, lenses=lenses)
         )
         return go_on(self, started)
 

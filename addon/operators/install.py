@@ -6,32 +6,36 @@ from typing import Set
 
 import bpy
 
-from .. import installation, session
-from ..preferences import preferences
 from ..problem import FaceSolveProblem
+from ..runs import current, install
+from ..solver_choice import preferences
 from .base import reports_problems
 
 
 class FACE_SOLVE_OT_install_solver(bpy.types.Operator):
-    """Make a Python environment for the solver beside your data and install it there; Blender's own Python is not touched."""
+    """Make a Python environment for the solver beside your data and install it there."""
 
     bl_idname = "face_solve.install_solver"
     bl_label = "Install Solver"
+    bl_description = (
+        "Make a Python environment for the solver beside your data and install it there. "
+        "Blender's own Python is not touched"
+    )
 
     @reports_problems
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Install, waiting in background mode alone."""
         chosen = preferences(context)
-        session.refuse_second()
-        steps = installation.plan(
+        current.refuse_second()
+        steps = install.plan(
             chosen.install_with.strip(), chosen.install_device, chosen.package_index.strip(), chosen.extras
         )
-        installation.start(steps, chosen.install_device)
+        install.start(steps, chosen.install_device)
         if bpy.app.background:
-            installation.run_to_end()
-            self.report({"INFO"}, installation.verdict())
+            install.run_to_end()
+            self.report({"INFO"}, install.verdict())
         else:
-            installation.run_in_timer()
+            install.run_in_timer()
         return {"FINISHED"}
 
 
@@ -44,9 +48,9 @@ class FACE_SOLVE_OT_cancel_install(bpy.types.Operator):
     @reports_problems
     def execute(self, _context: bpy.types.Context) -> Set[str]:
         """Stop it."""
-        if installation.running() is None:
+        if install.running() is None:
             raise FaceSolveProblem("No installation is running.")
-        installation.stop()
+        install.stop()
         return {"FINISHED"}
 
 
@@ -59,9 +63,9 @@ class FACE_SOLVE_OT_remove_solver(bpy.types.Operator):
     @reports_problems
     def execute(self, _context: bpy.types.Context) -> Set[str]:
         """Delete it."""
-        session.refuse_second()
-        installation.remove()
-        self.report({"INFO"}, installation.verdict())
+        current.refuse_second()
+        install.remove()
+        self.report({"INFO"}, install.verdict())
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Set[str]:

@@ -111,10 +111,14 @@ class FACE_SOLVE_OT_add_infill_range(bpy.types.Operator):
 
 
 class FACE_SOLVE_OT_find_infill_ranges(bpy.types.Operator):
-    """List the frames that failed, are bad or are marked bad, in place of what was found before; your own ranges stay."""
+    """List the frames that failed, are bad or are marked bad, in place of what was found before."""
 
     bl_idname = "face_solve.find_infill_ranges"
     bl_label = "Find Ranges"
+    bl_description = (
+        "List the frames that failed, are bad or are marked bad, in place of what was found before. "
+        "Your own ranges stay"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @reports_problems

@@ -63,18 +63,19 @@ def _step(operator: bpy.types.Operator, context: bpy.types.Context, forward: boo
     row, item = next((row, one) for row, one in enumerate(scene.face_solve.results) if one.frame == target)
     scene.face_solve.result_index = row  # the list's active row, which goes to its frame
     error = f"error {item.error_px:.1f} px; " if item.error_px >= 0.0 else ""
-    operator.report(
-        {"INFO"},
-        f"Frame {target}: {item.reason or item.status}, {error}{len(frames)} bad frame{'' if len(frames) == 1 else 's'}.",
-    )
+    counted = f"{len(frames)} bad frame{'' if len(frames) == 1 else 's'}"
+    operator.report({"INFO"}, f"Frame {target}: {item.reason or item.status}, {error}{counted}.")
     return {"FINISHED"}
 
 
 class FACE_SOLVE_OT_mark_frame(bpy.types.Operator):
-    """Say that the current frame is good or bad, whatever its error is; pressed again it goes by the error as before."""
+    """Say that the current frame is good or bad, whatever its error is."""
 
     bl_idname = "face_solve.mark_frame"
     bl_label = "Mark Frame"
+    bl_description = (
+        "Say that the current frame is good or bad, whatever its error is. Pressed again it goes by the error as before"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     mark: EnumProperty(name="Mark", items=(("GOOD", "Good", "It is good"), ("BAD", "Bad", "It is bad")))

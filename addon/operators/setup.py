@@ -14,10 +14,14 @@ from .base import reports_problems
 
 
 class FACE_SOLVE_OT_setup_from_scene(bpy.types.Operator):
-    """Find the face, the cameras with plates, the range and the shape-key groups; pressed again, what you changed stays."""
+    """Find the face, the cameras with plates, the range and the shape-key groups."""
 
     bl_idname = "face_solve.setup_from_scene"
     bl_label = "Set Up"
+    bl_description = (
+        "Find the face, the cameras with plates, the range and the shape-key groups. "
+        "Pressed again, what you changed stays"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @reports_problems
@@ -29,10 +33,14 @@ class FACE_SOLVE_OT_setup_from_scene(bpy.types.Operator):
 
 
 class FACE_SOLVE_OT_carry_armature(bpy.types.Operator):
-    """Parent the armature that has the jaw bone to the face, so that the bone moves with the head; nothing changes its place."""
+    """Parent the armature that has the jaw bone to the face, so that the bone moves with the head."""
 
     bl_idname = "face_solve.carry_armature"
     bl_label = "Parent Armature to Face"
+    bl_description = (
+        "Parent the armature that has the jaw bone to the face, so that the bone moves with the head. "
+        "Nothing changes its place"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @reports_problems

@@ -32,10 +32,14 @@ class FACE_SOLVE_OT_group_shape_keys(bpy.types.Operator):
 
 
 class FACE_SOLVE_OT_mend_groups(bpy.types.Operator):
-    """Put every shape key of the face into exactly one group: the first that has it, else the one that its name tells."""
+    """Put every shape key of the face into exactly one group."""
 
     bl_idname = "face_solve.mend_groups"
     bl_label = "Mend Groups"
+    bl_description = (
+        "Put every shape key of the face into exactly one group: "
+        "the first that has it, else the one that its name tells"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @reports_problems

@@ -7,13 +7,14 @@ from typing import List, Optional, Set
 import bpy
 from bpy.props import IntProperty
 
-from .. import protocol, session
-from ..preferences import preferences, solver_python
+from .. import protocol
 from ..problem import FaceSolveProblem
+from ..runs import current
+from ..runs.solve import SolveRun
 from ..scene.infill import Span, spans_to_solve
 from ..scene.shot.export import write_shot
 from ..scene.shot.folders import work_folder
-from ..solving import Session
+from ..solver_choice import preferences, solver_python
 from .base import reports_problems
 
 AROUND_FRAME = 4  # frames on either side that Solve Range offers to solve again
@@ -29,24 +30,24 @@ def solve(
     spans: Optional[List[Span]] = None,
 ) -> Set[str]:
     """Write the shot, start the solver on it, and wait (background) or let it run (interactive)."""
-    session.refuse_second()
+    current.refuse_second()
     python = solver_python(context)
     folder, where = work_folder(context.scene)
     device = preferences(context).device
     plan = write_shot(context.scene, folder, stages=stages, first=first, last=last, infill=spans, device=device)
     request = {"type": protocol.SOLVE, "shot": str(plan.folder), "out": str(plan.solution)}
-    started = session.start(python, request, folder / "solver.log", plan, title)
+    started = current.start(python, request, folder / "solver.log", plan, title)
     operator.report({"INFO"}, f"The solve's files are {where}: {folder}")
     return go_on(operator, started)
 
 
-def go_on(operator: bpy.types.Operator, started: Session) -> Set[str]:
-    """Wait for a session (background) or let it run (interactive), and report how it went."""
+def go_on(operator: bpy.types.Operator, started: SolveRun) -> Set[str]:
+    """Wait for a run (background) or let it run (interactive), and report how it went."""
     if not bpy.app.background:
-        session.run_in_timer()
+        current.run_in_timer()
         bpy.ops.face_solve.watch("INVOKE_DEFAULT")
         return {"FINISHED"}
-    session.run_to_end(started)
+    current.run_to_end(started)
     for line in started.warnings():
         operator.report({"WARNING"}, line)
     operator.report({"INFO"}, started.verdict())
@@ -147,10 +148,10 @@ class FACE_SOLVE_OT_cancel(bpy.types.Operator):
     @reports_problems
     def execute(self, _context: bpy.types.Context) -> Set[str]:
         """Ask the solver to stop."""
-        current = session.running()
-        if current is None:
+        run = current.running()
+        if run is None:
             raise FaceSolveProblem("No solve is running.")
-        current.job.cancel()
+        run.job.cancel()
         return {"FINISHED"}
 
 
@@ -163,22 +164,25 @@ class FACE_SOLVE_OT_watch(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
         """Begin to listen."""
-        self._session = session.running()
-        if self._session is None:
+        self._run = current.running()
+        if self._run is None:
             return {"CANCELLED"}
         self._timer = context.window_manager.event_timer_add(0.25, window=context.window)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Set[str]:
-        """Esc stops the solve, or first the animation where that is played; everything else passes through to Blender."""
-        if session.running() is not self._session:
+        """Esc stops the solve, or first the animation where that is played.
+
+        Everything else passes through to Blender.
+        """
+        if current.running() is not self._run:
             context.window_manager.event_timer_remove(self._timer)
             self._report()
             return {"FINISHED"}
         playing = any(window.screen.is_animation_playing for window in context.window_manager.windows)
-        if event.type == "ESC" and event.value == "PRESS" and not playing and not self._session.job.state.over:
-            self._session.job.cancel()
+        if event.type == "ESC" and event.value == "PRESS" and not playing and not self._run.job.state.over:
+            self._run.job.cancel()
             return {"RUNNING_MODAL"}
         return {"PASS_THROUGH"}
 
@@ -187,13 +191,13 @@ class FACE_SOLVE_OT_watch(bpy.types.Operator):
         context.window_manager.event_timer_remove(self._timer)
 
     def _report(self) -> None:
-        failure = self._session.failure()
+        failure = self._run.failure()
         if failure is not None:
             self.report({"ERROR"}, str(failure))
             return
-        for line in self._session.warnings():
+        for line in self._run.warnings():
             self.report({"WARNING"}, line)
-        self.report({"INFO"}, self._session.verdict())
+        self.report({"INFO"}, self._run.verdict())
 
 
 CLASSES = (*STAGE_OPERATORS, FACE_SOLVE_OT_infill, FACE_SOLVE_OT_solve_range, FACE_SOLVE_OT_cancel, FACE_SOLVE_OT_watch)

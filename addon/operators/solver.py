@@ -7,10 +7,11 @@ from typing import Set
 import bpy
 from bpy.props import StringProperty
 
-from .. import compat, protocol, session, solver_state
-from ..preferences import preferences, solver_python
+from .. import compat, protocol, solver_report
 from ..problem import FaceSolveProblem
+from ..runs import current
 from ..scene.shot.folders import user_cache
+from ..solver_choice import preferences, solver_python
 from .base import reports_problems
 
 _ONLINE = "Turn on Allow Online Access in Preferences > System, or copy the files from another machine."
@@ -18,14 +19,14 @@ _ONLINE = "Turn on Allow Online Access in Preferences > System, or copy the file
 
 def ask(operator: bpy.types.Operator, context: bpy.types.Context, request: protocol.Message) -> Set[str]:
     """Start the solver on a request that concerns no shot, and wait for it (background) or let it run (interactive)."""
-    session.refuse_second()
+    current.refuse_second()
     python = solver_python(context)
-    started = session.start(python, request, user_cache() / "check.log", None, operator.bl_label)
+    started = current.start(python, request, user_cache() / "check.log", None, operator.bl_label)
     if not bpy.app.background:
-        session.run_in_timer()
+        current.run_in_timer()
         bpy.ops.face_solve.watch("INVOKE_DEFAULT")
         return {"FINISHED"}
-    session.run_to_end(started)
+    current.run_to_end(started)
     for line in started.job.outcome.lines:
         operator.report({"INFO"}, line)
     return {"FINISHED"}
@@ -68,14 +69,14 @@ class FACE_SOLVE_OT_fetch_weights(bpy.types.Operator):
         """Let the solver fetch them."""
         if not self.name:
             raise FaceSolveProblem("No network is named.", "Give its name in the list of weights.")
-        item = solver_state.find(self.name)
+        item = solver_report.find(self.name)
         if not compat.online_access():
             raise FaceSolveProblem("Blender is not allowed to go online, and the weights must be fetched.", _ONLINE)
         if item is not None and item.by_hand:
             raise FaceSolveProblem(f"The weights of {item.name} are not fetched by the solver.", item.by_hand)
         if item is not None and item.package:
             raise FaceSolveProblem(
-                f"{item.name} needs the Python package {item.package}, which is not installed.", solver_state.INSTALL
+                f"{item.name} needs the Python package {item.package}, which is not installed.", solver_report.INSTALL
             )
         return ask(self, context, {"type": protocol.WEIGHTS, "fetch": self.name})
 
@@ -85,7 +86,7 @@ class FACE_SOLVE_OT_fetch_weights(bpy.types.Operator):
 
     def draw(self, _context: bpy.types.Context) -> None:
         """What will be downloaded, and under which licence."""
-        layout, item = self.layout, solver_state.find(self.name)
+        layout, item = self.layout, solver_report.find(self.name)
         if item is None:
             layout.label(text=f"{self.name}: its licence is not known here; list the weights first", icon="ERROR")
             return

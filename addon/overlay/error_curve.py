@@ -1,4 +1,4 @@
-"""Draws the error of every solved frame along the bottom of the 3D Viewport, and says more of the frame under the mouse."""
+"""Draws the error of every solved frame along the bottom of the 3D Viewport, and names the frame under the mouse."""
 
 from __future__ import annotations
 
@@ -30,6 +30,16 @@ class _Drawn:
 
 
 _drawn = _Drawn()
+
+
+def builds() -> int:
+    """How often the curve was put on the graphics card; a redraw alone does not."""
+    return _drawn.builds
+
+
+def hovered_frame() -> Optional[int]:
+    """The frame whose bar is under the mouse; None beside them."""
+    return _drawn.hovered[1]
 
 
 def is_shown(context: bpy.types.Context) -> bool:

@@ -87,5 +87,8 @@ def _floats(count: int) -> array[float]:
 
 
 def indices(count: int) -> array[int]:
-    """Room for so many vertex numbers; unsigned, as Blender holds them: into anything else it copies number by number."""
+    """Room for so many vertex numbers.
+
+    Unsigned, as Blender holds them: into anything else it copies number by number.
+    """
     return array("I", bytes(4 * count))

@@ -1,4 +1,7 @@
-"""The layers over the plate. Each keeps what it put on the graphics card and makes it again only where what it shows has changed."""
+"""The layers over the plate.
+
+Each keeps what it put on the graphics card and makes it again only where what it shows has changed.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ class _Picture:
 
 @dataclass
 class HeadLayer:
-    """Shaded head and wireframe. The geometry is read when the head changes, drawn when the view does, and else only shown."""
+    """Shaded head and wireframe.
+
+    The geometry is read when the head changes, drawn when the view does, and else only shown.
+    """
 
     version: int = 0  # raised when the head may have changed
     reads: int = 0

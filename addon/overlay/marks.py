@@ -1,4 +1,7 @@
-"""Dots, rings and lines over the plate as arrays for the graphics card; no Blender, so that it can be tested anywhere."""
+"""Dots, rings and lines over the plate as arrays for the graphics card.
+
+No Blender, so that it can be tested anywhere.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +31,13 @@ NO_REGION: Color = (0.8, 0.8, 0.8, 1.0)
 
 
 class Marks:
-    """Four corners for each mark: a dot is a square, a line a rectangle, of which the shader keeps what is near enough to the middle.
+    """Four corners for each mark.
 
-    `place` [n,2] is the mark's point in plate pixels, `away` [n,2] how far the corner is from it in screen pixels (y up), `shape` [n,2] the mark's
-    outer and inner radius in screen pixels, `color` [n,4] display-referred; `corners` [t,3] the triangles.
+    A dot is a square, a line a rectangle, of which the shader keeps what is near enough to the middle.
+
+    `place` [n,2] is the mark's point in plate pixels, `away` [n,2] how far the corner is from it in screen pixels (y
+    up), `shape` [n,2] the mark's outer and inner radius in screen pixels, `color` [n,4] display-referred; `corners`
+    [t,3] the triangles.
     """
 
     def __init__(self) -> None:

@@ -32,7 +32,10 @@ _drawn = _Drawn()
 
 
 def builds() -> Dict[str, int]:
-    """How often each thing was made: `mesh` read from Blender, `head` drawn anew, `landmarks`, `flow`. Redraws alone raise none."""
+    """How often each thing was made: `mesh` read from Blender, `head` drawn anew, `landmarks`, `flow`.
+
+    Redraws alone raise none.
+    """
     drawn = _drawn
     return {
         "mesh": drawn.head.reads,

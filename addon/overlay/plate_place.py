@@ -40,7 +40,8 @@ def place_plate(intrinsics: Sequence[float], window: Sequence[Sequence[float]], 
     """Where the pixels of a picture lie that a camera looks at.
 
     Args:
-        intrinsics: [fx, fy, cx, cy]: a camera-space point (X, Y, Z) is seen at `u = cx + fx * X / -Z`, `v = cy - fy * Y / -Z`.
+        intrinsics: [fx, fy, cx, cy]: a camera-space point (X, Y, Z) is seen at `u = cx + fx * X / -Z`, `v = cy - fy * Y
+            / -Z`.
         window: the 4x4 projection of the region, from the camera's space to clip space.
         width: of the region in pixels.
         height: likewise.

@@ -1,4 +1,7 @@
-"""The three programs that draw the overlays on the graphics card; GLSL that OpenGL, Metal and Vulkan take, Blender 3.4 to 5.0."""
+"""The three programs that draw the overlays on the graphics card.
+
+GLSL that OpenGL, Metal and Vulkan take, Blender 3.4 to 5.3.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,8 @@ void main()
   across = gl_Position.x;
 }
 """
-# Written out, as what a texture does between its pixels differs between versions; half-way between four it is their mean.
+# Written out, as what a texture does between its pixels differs between versions; half-way between four it is their
+# mean.
 _PICTURE_FRAGMENT = """
 vec4 pixel(ivec2 where)
 {

@@ -1,4 +1,4 @@
-"""Draws the status of every solved frame and the infill ranges below the ruler of the timeline and the dope sheet, while the review is on."""
+"""Draws every solved frame's status and the infill ranges below the ruler of timeline and dope sheet, in the review."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The viewport that is being drawn, as the overlays need it: whose eyes it looks through, and where the plate's pixels lie in it."""
+"""The viewport that is being drawn, as the overlays need it.
+
+Whose eyes it looks through, and where the plate's pixels lie in it.
+"""
 
 from __future__ import annotations
 

@@ -6,8 +6,9 @@ from typing import List
 
 import bpy
 
-from .. import compat, session
+from .. import compat
 from ..problem import ERROR, FaceSolveProblem, Problem
+from ..runs import current
 from ..scene.results.verdicts import bad_frames
 
 _ICONS = {"ERROR": "ERROR", "WARNING": "INFO", "INFO": "CHECKMARK"}
@@ -50,16 +51,16 @@ def draw_problems(layout: bpy.types.UILayout, context: bpy.types.Context, proble
 
 
 def draw_log(layout: bpy.types.UILayout) -> None:
-    """The way to the log of the last session that failed, where it left one."""
-    if session.last_log():
-        layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = session.last_log()
+    """The way to the log of the last run that failed, where it left one."""
+    if current.last_log():
+        layout.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = current.last_log()
 
 
 def draw_failure(
     layout: bpy.types.UILayout, context: bpy.types.Context, problem: FaceSolveProblem, *, button: bool
 ) -> None:
-    """Why the last session failed, as of the past: the artist may have mended it since."""
-    layout.label(text=f"{session.last_title()} failed:")
+    """Why the last run failed, as of the past: the artist may have mended it since."""
+    layout.label(text=f"{current.last_title()} failed:")
     draw_problem(layout, context, problem.as_problem(), button=button)
     draw_log(layout)
 
@@ -87,4 +88,4 @@ def below_its_name(layout: bpy.types.UILayout, data: bpy.types.bpy_struct, name:
 
 def is_free() -> bool:
     """Whether settings may be changed: no solve is running."""
-    return session.running() is None
+    return current.running() is None

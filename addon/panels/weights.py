@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import bpy
 
-from .. import compat, session, solver_state
+from .. import compat, solver_report
+from ..runs import current
 from .base import draw_failure
 
 
 def draw_check(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Check Solver, how far it is, and what it said."""
-    current = session.running()
-    if current is not None:
-        compat.draw_progress(layout, context, current.job.progress.fraction)
-        compat.draw_wrapped(layout, context, current.describe(), "TIME")
+    run = current.running()
+    if run is not None:
+        compat.draw_progress(layout, context, run.job.progress.fraction)
+        compat.draw_wrapped(layout, context, run.describe(), "TIME")
         layout.operator("face_solve.cancel", icon="CANCEL")
         return
     layout.operator("face_solve.check_solver", icon="CHECKMARK")
-    problem = session.last_problem()
+    problem = current.last_problem()
     if problem is not None:
         draw_failure(layout, context, problem, button=False)  # it would lead here
         return
-    for line in solver_state.lines():
+    for line in solver_report.lines():
         compat.draw_wrapped(layout, context, line, "DOT")
 
 
@@ -30,11 +31,11 @@ def draw_weights(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     row = layout.row()
     row.label(text="Weights")
     row.operator("face_solve.list_weights", text="", icon="FILE_REFRESH")
-    known = solver_state.weights()
+    known = solver_report.weights()
     if not known:
         compat.draw_wrapped(layout, context, "The arrow asks the solver which networks there are.", "INFO")
     column = layout.column()
-    column.enabled = session.running() is None
+    column.enabled = current.running() is None
     for item in known:
         row = column.row()
         row.label(text=item.name, icon="CHECKMARK" if item.ready else "BLANK1")

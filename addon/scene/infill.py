@@ -38,7 +38,8 @@ def frames_to_bridge(settings: bpy.types.PropertyGroup) -> Set[int]:
 def find_ranges(settings: bpy.types.PropertyGroup) -> int:
     """List what the last solve leaves to infill, in place of what was found before; answers how many ranges are found.
 
-    The artist's own ranges are not touched, and frames inside them are not found again. A shot without a single good frame has nothing to
+    The artist's own ranges are not touched, and frames inside them are not found again. A shot without a single good
+    frame has nothing to
     bridge from: nothing is found in it.
     """
     rows, active = settings.infill_ranges, settings.infill_index
@@ -58,7 +59,9 @@ def find_ranges(settings: bpy.types.PropertyGroup) -> int:
 
 
 def add_own(settings: bpy.types.PropertyGroup, start: int, end: int) -> None:
-    """Add a range of the artist's own, in its place and active; own ranges that it touches grow together with it, found ones give way.
+    """Add a range of the artist's own, in its place and active.
+
+    Own ranges that it touches grow together with it, found ones give way.
 
     Raises:
         FaceSolveProblem: where it ends before it starts.
@@ -123,7 +126,10 @@ def problem_of(settings: bpy.types.PropertyGroup, row: int) -> Optional[Problem]
 
 
 def mend(settings: bpy.types.PropertyGroup, row: int) -> None:
-    """Mend what `problem_of` finds in a range, all of it: turn it round, cut it to the shot, make one of those that overlap."""
+    """Mend what `problem_of` finds in a range, all of it.
+
+    Turn it round, cut it to the shot, make one of those that overlap.
+    """
     rows = settings.infill_ranges
     one = rows[row]
     start, end = sorted((one.frame_start, one.frame_end))
@@ -164,7 +170,9 @@ def own_spans(settings: bpy.types.PropertyGroup) -> List[Span]:
 
 
 def spans_to_solve(settings: bpy.types.PropertyGroup, index: int) -> List[Span]:
-    """The ranges that Infill bridges: the one in a row, or with a row below zero all that are switched on; none where the list is empty.
+    """The ranges that Infill bridges: the one in a row, or with a row below zero all that are switched on.
+
+    None where the list is empty.
 
     Raises:
         FaceSolveProblem: where there is no such row, none is switched on, or one has to be mended first.

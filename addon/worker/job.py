@@ -10,7 +10,7 @@ from typing import Callable, Dict, List, Optional
 
 from .. import protocol
 from ..problem import FaceSolveProblem
-from ..solver_state import Weights
+from ..solver_report import Weights
 from . import interpreter
 from .process import Ended, Garbage, WorkerProcess
 

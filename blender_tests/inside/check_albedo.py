@@ -1,4 +1,7 @@
-"""The skin's colour as the add-on reads it: attributes, plain colours, images; what the solver makes of images: test_textures_agree.py."""
+"""The skin's colour as the add-on reads it: attributes, plain colours, images.
+
+What the solver makes of images: test_textures_agree.py.
+"""
 
 import json
 import os
@@ -8,6 +11,18 @@ sys.path.insert(0, os.path.dirname(__file__))
 import bpy
 import harness
 from harness import close, ready_scene
+
+
+def _picture_on(face, tree, shader):
+    """The image that becomes the base colour, and the UV map that it is laid by."""
+    image = bpy.data.images.load(str(harness.plate_files("A", 1, 12)))
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = image
+    tree.links.new(node.outputs["Color"], shader.inputs["Base Color"])
+    layer = face.data.uv_layers.new(name="UV")
+    for index, corner in enumerate(layer.data):
+        corner.uv = (index / 64, 0.25)
+    return image, layer
 
 
 def check_albedo_from_attribute_image_and_plain_colour():
@@ -37,13 +52,7 @@ def check_albedo_from_attribute_image_and_plain_colour():
                 [0.4, 0.5, 0.6, 1.0],
                 5e-3 if kind == "BYTE_COLOR" else 1e-6,
             )
-    image = bpy.data.images.load(str(harness.plate_files("A", 1, 12)))
-    node = tree.nodes.new("ShaderNodeTexImage")
-    node.image = image
-    tree.links.new(node.outputs["Color"], shader.inputs["Base Color"])
-    layer = face.data.uv_layers.new(name="UV")
-    for index, corner in enumerate(layer.data):
-        corner.uv = (index / 64, 0.25)
+    image, layer = _picture_on(face, tree, shader)
     found = read(face, folder)
     (texture,) = found.textures
     assert os.path.samefile(texture["path"], bpy.path.abspath(image.filepath))

@@ -1,4 +1,4 @@
-"""The camera's intrinsics and extrinsics against Blender's own projection, and the frame map against Blender's own rule."""
+"""The camera's intrinsics and extrinsics against Blender's own projection, the frame map against Blender's own rule."""
 
 import os
 import random

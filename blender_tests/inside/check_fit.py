@@ -62,7 +62,7 @@ def check_values_are_set_once_and_nothing_is_animated():
 def check_a_follower_that_is_an_empty_by_now_is_left_out():
     found, face, _camera = _scene()
     harness.make_face("Teeth", ("identity_nose", "clench")).parent = face
-    session, fitting = harness.module("session"), harness.module("fitting")
+    current, fitting = harness.module("runs.current"), harness.module("runs.fit")
     find_actors = fitting.find_actors
 
     def replaced(plan):
@@ -75,7 +75,7 @@ def check_a_follower_that_is_an_empty_by_now_is_left_out():
         bpy.ops.face_solve.fit_rig()
     finally:
         fitting.find_actors = find_actors
-    assert session.running() is None
+    assert current.running() is None
     close(_values(face)["identity_nose"], 0.25, 1e-6)
 
 

@@ -1,4 +1,7 @@
-"""Infill ranges: found ones and the artist's own, mended, solved alone or together; and which frames are the artist's."""
+"""Infill ranges: found ones and the artist's own, mended, solved alone or together.
+
+And which frames are the artist's.
+"""
 
 import json
 import os
@@ -155,9 +158,8 @@ def check_ranges_come_from_the_timeline():
     with environment(FACE_SOLVE_FAULT="bad_frames"):
         bpy.ops.face_solve.solve_shot()
     assert [row[:3] for row in _listed(settings) if row[2]] == [(2, 3, True), (7, 7, True), (10, 10, True)]
-    add(
-        frame_start=2, frame_end=4
-    )  # the artist's own takes the place of the found one inside it, and grows with its neighbour
+    # The artist's own takes the place of the found one inside it, and grows with its neighbour.
+    add(frame_start=2, frame_end=4)
     assert _listed(settings)[0] == (2, 6, False, True), _listed(settings)
 
 

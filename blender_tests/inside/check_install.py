@@ -1,4 +1,7 @@
-"""Install Solver inside Blender: the wheel that travels in the add-on, an environment beside the user's data, and the preferences."""
+"""Install Solver inside Blender.
+
+The wheel that travels in the add-on, an environment beside the user's data, and the preferences.
+"""
 
 import contextlib
 import os
@@ -12,36 +15,34 @@ from harness import environment, refused
 
 
 def _preferences():
-    return harness.module("preferences").preferences(bpy.context)
+    return harness.module("solver_choice").preferences(bpy.context)
 
 
 def check_the_environment_and_the_bundled_solver_are_installed():
-    installation = harness.module("installation")
+    install = harness.module("runs.install")
     data = harness.FOLDER / "data"
     with environment(XDG_DATA_HOME=str(data)):
         refused(bpy.ops.face_solve.remove_solver, "No solver is installed")
-        bare = installation.bundled_wheel(Path(installation.__file__).parent)
+        bare = install.bundled_wheel(Path(install.__file__).parents[1])
         assert bare.exists()
         online = bpy.app.version < (4, 2, 0) or bpy.app.online_access
         if not online:
             refused(bpy.ops.face_solve.install_solver, "not allowed to go online")
             bpy.context.preferences.system.use_online_access = True
-        steps = installation.plan("", "cpu", "")
+        steps = install.plan("", "cpu", "")
         assert not any("blender" in os.path.basename(step.command[0]).lower() for step in steps)
         assert len(steps) == 5
         _preferences().interpreter = ""
-        installation.start(
-            steps[:2], "cpu"
-        )  # the rest fetches gigabytes: its commands are checked in test_installer.py
+        install.start(steps[:2], "cpu")  # the rest fetches gigabytes: its commands are checked in test_installer.py
         refused(bpy.ops.face_solve.install_solver, "running already")
         refused(bpy.ops.face_solve.remove_solver, "installation is running")
-        installation.run_to_end()
+        install.run_to_end()
         python = data / "face_solve" / "solver" / "bin" / "python"
         assert _preferences().interpreter == str(python), _preferences().interpreter
         assert python.exists()
         assert list(data.glob("face_solve/solver/lib/python3*/site-packages/solver_core/protocol.py"))
-        assert "installed" in installation.verdict()
-        assert len(installation.plan("", "cpu", "")) == 4  # taken up where it was
+        assert "installed" in install.verdict()
+        assert len(install.plan("", "cpu", "")) == 4  # taken up where it was
         with environment(FACE_SOLVE_PYTHON=None):  # the environment is used, and what it lacks is said
             refused(bpy.ops.face_solve.check_solver, "incomplete", "No module named", "Install Solver")
         bpy.ops.face_solve.remove_solver()
@@ -50,21 +51,21 @@ def check_the_environment_and_the_bundled_solver_are_installed():
 
 
 def check_a_stopped_installation_leaves_the_preferences_alone():
-    installation = harness.module("installation")
+    install = harness.module("runs.install")
     step = harness.module("worker.installer").Step
     with environment(XDG_DATA_HOME=str(harness.FOLDER / "stopped")):
         _preferences().interpreter = "/somewhere/python"
         refused(bpy.ops.face_solve.cancel_install, "No installation is running")
-        installation.start([step("Long", ["sleep", "60"], 1.0)], "cuda")
-        installation.running().poll()
+        install.start([step("Long", ["sleep", "60"], 1.0)], "cuda")
+        install.running().poll()
         bpy.ops.face_solve.cancel_install()
-        assert installation.running() is None
-        assert "stopped" in installation.verdict()
+        assert install.running() is None
+        assert "stopped" in install.verdict()
         assert (_preferences().interpreter, _preferences().device) == ("/somewhere/python", "cpu")
-        installation.start([step("Wrong", ["false"], 1.0)], "cuda")
+        install.start([step("Wrong", ["false"], 1.0)], "cuda")
         with contextlib.suppress(harness.module("problem").FaceSolveProblem):
-            installation.run_to_end()
-        assert "Wrong failed" in installation.last_problem().message
+            install.run_to_end()
+        assert "Wrong failed" in install.last_problem().message
         assert _preferences().interpreter == "/somewhere/python"
         _preferences().interpreter = ""
 

@@ -93,11 +93,11 @@ def check_the_real_solver():
     real = {"FACE_SOLVE_PYTHON": os.environ["REAL_SOLVER_PYTHON"], "FACE_SOLVE_CACHE": os.environ["REAL_SOLVER_CACHE"]}
     with _opened_there(**real):
         bpy.ops.face_solve.check_solver()
-        said = " ".join(harness.module("solver_state").lines())
+        said = " ".join(harness.module("solver_report").lines())
         assert "PyTorch" in said, said
         with contextlib.suppress(RuntimeError):  # there is no face in grey plates
             bpy.ops.face_solve.solve_shot()
-        problem = harness.module("session").last_problem()
+        problem = harness.module("runs.current").last_problem()
         assert problem is None or "instal" not in problem.message, problem
 
 
@@ -106,25 +106,25 @@ def check_an_installation():
     _delivered()
     if bpy.app.version >= (4, 2, 0):
         bpy.context.preferences.system.use_online_access = True
-    installation = harness.module("installation")
-    preferences = harness.module("preferences").preferences(bpy.context)
+    install = harness.module("runs.install")
+    preferences = harness.module("solver_choice").preferences(bpy.context)
     offline = {"PIP_NO_INDEX": "1", "PIP_RETRIES": "0", "XDG_DATA_HOME": str(FOLDER / "data")}
     with _opened_there(**offline):
-        steps = installation.plan("", "cpu", "", ["fan"])
+        steps = install.plan("", "cpu", "", ["fan"])
         assert str(HERE) not in steps[0].command[0], steps[0].command
         for index, step in enumerate(steps):
-            installation.start([step], "cpu")
+            install.start([step], "cpu")
             with contextlib.suppress(harness.module("problem").FaceSolveProblem):
-                installation.run_to_end()
-            assert index > 1 or installation.last_problem() is None, installation.last_problem()
-        assert len(installation.plan("", "cpu", "")) == 4  # the environment was looked at, and is taken
+                install.run_to_end()
+            assert index > 1 or install.last_problem() is None, install.last_problem()
+        assert len(install.plan("", "cpu", "")) == 4  # the environment was looked at, and is taken
     preferences.interpreter = ""
 
 
 def check_a_python_named_from_the_blend_is_written_out():
     """What Blender's file browser gives is the artist's choice once, not a name that every .blend fills anew."""
     _delivered()
-    preferences = harness.module("preferences").preferences(bpy.context)
+    preferences = harness.module("solver_choice").preferences(bpy.context)
     with _opened_there(FACE_SOLVE_PYTHON=None):
         for name in ("interpreter", "install_with"):
             setattr(preferences, name, "//../elsewhere/python3")
@@ -157,9 +157,9 @@ def check_where_the_solver_starts():
         if sys.platform == "linux":
             assert os.readlink(f"/proc/{running.job.process.pid}/cwd") == str(own)
         deadline = time.monotonic() + 60.0
-        while harness.module("session").running() is not None:
+        while harness.module("runs.current").running() is not None:
             assert time.monotonic() < deadline
-            harness.module("session")._tick()
+            harness.module("runs.current").tick()
     with environment(XDG_DATA_HOME="here"):
         assert folders.user_data() == Path.home() / ".local" / "share" / "face_solve"
 

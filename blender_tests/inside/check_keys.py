@@ -7,7 +7,7 @@ import time
 sys.path.insert(0, os.path.dirname(__file__))
 import bpy
 import harness
-from harness import close, environment, known_motion, ready_scene, refused
+from harness import close, environment, known_motion, ready_scene, refused, start_without_waiting
 
 
 def _curves(face):
@@ -258,29 +258,28 @@ def check_an_action_shared_by_two_heads_keeps_them_apart():
 def check_deleted_face_while_running():
     _scene, _face, _camera = ready_scene()
     writer = harness.module("scene.keys.writer")
-    write_frames = harness.module("solving").write_frames
+    write_frames = harness.module("runs.solve").write_frames
 
     def deleted(*arguments):
         if "Head" in bpy.data.objects:
             bpy.data.objects.remove(bpy.data.objects["Head"])
         return writer.write_frames(*arguments)
 
-    harness.module("solving").write_frames = deleted
+    harness.module("runs.solve").write_frames = deleted
     try:
         refused(bpy.ops.face_solve.solve_shot, "Head is gone")
     finally:
-        harness.module("solving").write_frames = write_frames
-    assert harness.module("session").running() is None
+        harness.module("runs.solve").write_frames = write_frames
+    assert harness.module("runs.current").running() is None
 
 
 def check_a_second_solve_is_refused():
-    ready_scene()
-    session = harness.module("session")
-    session._current.session = object()
-    try:
-        refused(bpy.ops.face_solve.solve_shot, "running already")
-    finally:
-        session._current.session = None
+    _scene, face, _camera = ready_scene()
+    start_without_waiting()
+    refused(bpy.ops.face_solve.solve_shot, "running already")
+    harness.module("runs.current").stop()
+    assert harness.module("compat").find_curve(face, "location", 0) is None
+    bpy.ops.face_solve.solve_shot()
 
 
 def check_turning_the_addon_off_and_on():

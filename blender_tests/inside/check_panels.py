@@ -1,4 +1,7 @@
-"""What the panels say and offer, drawn without a window: every button has its operator, every setting is there, and every state has its words."""
+"""What the panels say and offer, drawn without a window.
+
+Every button has its operator, every setting is there, and every state has its words.
+"""
 
 import os
 import sys
@@ -235,7 +238,7 @@ def check_what_a_script_chose_wrongly_is_said():
 
 def check_a_failure_is_said_as_of_the_past_and_goes():
     scene, _face, _camera = ready_scene()
-    settings, preferences = scene.face_solve, harness.module("preferences").preferences(bpy.context)
+    settings, preferences = scene.face_solve, harness.module("solver_choice").preferences(bpy.context)
     lost = "The landmark network's weights are not there."
 
     def fail(operator):
@@ -260,14 +263,15 @@ def check_a_failure_is_said_as_of_the_past_and_goes():
     assert lost not in text(drawn("main"))
     assert lost not in text(drawn("solve"))
     fail(bpy.ops.face_solve.solve_shot)
-    harness.module("session")._on_undo()  # there is no undo without a window
+    for handler in bpy.app.handlers.undo_post:  # there is no undo without a window
+        handler(bpy.context.scene)
     assert lost not in text(drawn("main"))
 
 
 def check_another_python_is_not_judged_by_what_the_last_one_said():
     ready_scene()
     bpy.ops.face_solve.check_solver()
-    state, preferences = harness.module("solver_state"), harness.module("preferences").preferences(bpy.context)
+    state, preferences = harness.module("solver_report"), harness.module("solver_choice").preferences(bpy.context)
     assert state.weights()
     preferences.interpreter = preferences.interpreter
     assert not state.weights()
@@ -298,8 +302,8 @@ def check_frames_of_the_artist_are_kept_and_not_failures():
 
 
 def check_progress_is_said_in_the_panels_words():
-    solving, job = harness.module("solving"), harness.module("worker.job")
-    running = solving.Session(SimpleNamespace(state=job.State.RUNNING, progress=None), None, "Solve Shot")
+    solving, job = harness.module("runs.solve"), harness.module("worker.job")
+    running = solving.SolveRun(SimpleNamespace(state=job.State.RUNNING, progress=None), None, "Solve Shot")
     for stage, said in (
         ("dense", "Solve Shot: Dense Alignment, 19%, 29 s left"),
         ("grade of a studio", "Solve Shot: grade of a studio, 19%, 29 s left"),

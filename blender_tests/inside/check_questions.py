@@ -1,4 +1,7 @@
-"""Questions to the solver inside Blender: its check, the list of weights, downloads, and choices whose networks are not there."""
+"""Questions to the solver inside Blender.
+
+Its check, the list of weights, downloads, and choices whose networks are not there.
+"""
 
 import os
 import sys
@@ -10,7 +13,7 @@ from harness import environment, ready_scene, refused
 
 
 def _state():
-    return harness.module("solver_state")
+    return harness.module("solver_report")
 
 
 def _online(value):
@@ -51,7 +54,7 @@ def check_a_download_through_the_solver():
 def check_choices_whose_networks_are_known_not_to_be_there():
     scene, _face, _camera = ready_scene()
     state, settings = _state(), scene.face_solve
-    problems = harness.module("panels.main").FACE_SOLVE_PT_main._problems
+    problems = harness.module("panels.main").problems_before_a_solve
     state.forget()
     settings.landmarks = "FAN"
     assert problems(bpy.context) == []  # nobody has asked yet
@@ -74,13 +77,13 @@ def check_choices_whose_networks_are_known_not_to_be_there():
 
 
 def check_extras_of_the_installation():
-    preferences = harness.module("preferences").preferences(bpy.context)
-    installation = harness.module("installation")
+    preferences = harness.module("solver_choice").preferences(bpy.context)
+    install = harness.module("runs.install")
     _online(True)
     assert preferences.extras == []
     preferences.install_fan = preferences.install_dlib = True
     with environment(XDG_DATA_HOME=str(harness.FOLDER / "data")):
-        steps = installation.plan("", "cpu", "", preferences.extras)
+        steps = install.plan("", "cpu", "", preferences.extras)
     assert [step.title for step in steps if step.online] == [
         "Installing what the solver needs",
         "Installing 3D-FAN",

@@ -92,7 +92,10 @@ def check_setup_again_keeps_what_the_artist_chose():
 
 
 def check_a_head_without_shape_keys_is_placed():
-    """A scan without any, and one that has a Basis alone: set up, solved by each stage, fixed, exported and imported."""
+    """A scan without any, and one that has a Basis alone.
+
+    Set up, solved by each stage, fixed, exported and imported.
+    """
     for keys in (None, "Basis"):
         scene = harness.empty_scene()
         face, _camera = harness.make_face("Scan", keys=()), harness.make_camera()

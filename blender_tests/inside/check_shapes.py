@@ -1,4 +1,7 @@
-"""Groups of shape keys and presets inside Blender: moving, mending, searching, saving and loading through the operators."""
+"""Groups of shape keys and presets inside Blender.
+
+Moving, mending, searching, saving and loading through the operators.
+"""
 
 import json
 import os

@@ -103,10 +103,8 @@ def check_rotations_do_not_jump():
         values = [[curve.evaluate(frame) for curve in curves] for frame in range(1, 121)]
         # The head turns by 0.13 radians a frame, several times round.
         worst = max(max(abs(b - a) for a, b in zip(*pair, strict=True)) for pair in itertools.pairwise(values))
-        assert worst < (0.2 if mode != "XYZ" else 0.6), (
-            mode,
-            worst,
-        )  # Euler angles run faster near their pole; a jump is 3 or 6
+        # Euler angles run faster near their pole; a jump is 3 or 6.
+        assert worst < (0.2 if mode != "XYZ" else 0.6), (mode, worst)
         for frame in (1, 60, 120):
             scene.frame_set(frame)
             wanted = Quaternion((0.6, 0.0, 0.8), 0.13 * frame).to_matrix()

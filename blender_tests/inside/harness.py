@@ -1,4 +1,7 @@
-"""Runs inside Blender: installs the built add-on, makes small scenes, runs checks and writes their report. Standard library and bpy alone."""
+"""Runs inside Blender: installs the built add-on, makes small scenes, runs checks and writes their report.
+
+Standard library and bpy alone.
+"""
 
 import json
 import math
@@ -218,14 +221,14 @@ def values_at(keys, frame):
 
 
 def start_without_waiting(operator=None):
-    """Start Solve Shot, or another solve, and come back at once, as with an interface; answers with the running session."""
+    """Start Solve Shot, or another solve, and come back at once, as with an interface; answers with the run."""
     operators = module("operators.solve")
     go_on, operators.go_on = operators.go_on, lambda _operator, _started: {"FINISHED"}
     try:
         (operator or bpy.ops.face_solve.solve_shot)()
     finally:
         operators.go_on = go_on
-    return module("session").running()
+    return module("runs.current").running()
 
 
 def until(condition, seconds=20.0):

@@ -1,4 +1,7 @@
-"""A head with shape keys and a camera with its plate, inside Blender, from files that the outside wrote: Debian's Blender has no NumPy."""
+"""A head with shape keys and a camera with its plate, inside Blender, from files that the outside wrote.
+
+Debian's Blender has no NumPy.
+"""
 
 import operator
 from array import array
@@ -9,7 +12,7 @@ from mathutils import Matrix
 
 
 def make_head(path, name="Head"):
-    """The head of a .npz: neutral [V,3], names [K], deltas [K,V,3] (float32), faces as corners [C] and sizes [F] (int32)."""
+    """The head of a .npz: neutral [V,3], names [K], deltas [K,V,3]; faces as corners [C] and sizes [F]."""
     arrays = harness.module("scene.shot.npz").read_npz(path)
     neutral, deltas = arrays["neutral"].values, arrays["deltas"].values
     corners, sizes = arrays["corners"].values, arrays["sizes"].values

@@ -1,4 +1,7 @@
-"""The built add-on and the real solver together, on four frames of the demo's shot: a solve, a fix that stays, and a cancel."""
+"""The built add-on and the real solver together, on four frames of the demo's shot.
+
+A solve, a fix that stays, and a cancel.
+"""
 
 import math
 import os
@@ -69,17 +72,17 @@ def check_a_solve_cancelled_while_it_looks_for_faces_changes_no_key_and_no_statu
     settings = scene.face_solve
     scene.frame_end = settings.frame_end = shot.START + shot.FRAMES - 1  # time enough to be stopped in
     before, told = keys_to_the_bit(settings.face), _told(scene)
-    running, session = start_without_waiting(), harness.module("session")
+    running, current = start_without_waiting(), harness.module("runs.current")
 
     def looking():
-        session._tick()
-        assert session.running() is not None, session.last_problem()
+        current.tick()
+        assert current.running() is not None, current.last_problem()
         return running.job.progress.stage == "detection"
 
     until(looking, 60.0)
     bpy.ops.face_solve.cancel()
-    until(lambda: session._tick() is None)
-    assert session.last_problem() is None, session.last_problem()
+    until(lambda: current.tick() is None)
+    assert current.last_problem() is None, current.last_problem()
     assert "Stopped after" in settings.last_result, settings.last_result
     assert keys_to_the_bit(settings.face) == before
     assert {frame: _told(scene)[frame] for frame in told} == told

@@ -1,4 +1,4 @@
-"""Runs inside Blender: shots with each of the movie clip's lenses, and where Blender's compositor undistorts a ramp from."""
+"""Runs inside Blender: shots with each of a clip's lenses, and where Blender's compositor undistorts a ramp from."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Runs inside Blender: shots of heads whose jaw is a bone, rigged in many ways, as they stand and with a solution's keys."""
+"""Runs inside Blender: heads whose jaw is a bone, rigged in many ways, as they stand and with a solution's keys."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Runs inside Blender: the green channel of chosen frames of movies, rendered from an image texture that fills the view."""
+"""Runs inside Blender: the green channel of chosen frames of movies, rendered from a texture that fills the view."""
 
 import json
 import sys

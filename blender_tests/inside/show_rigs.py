@@ -1,4 +1,7 @@
-"""Runs inside Blender: shots of heads rigged in many ways, and Blender's own evaluated vertices before and after keys are written."""
+"""Runs inside Blender: shots of heads rigged in many ways.
+
+Beside each Blender's own evaluated vertices, before and after keys are written.
+"""
 
 import os
 import sys
@@ -121,7 +124,7 @@ def driven_by_a_sum(head):
 
 
 def driven_without_an_expression(head):
-    """The sum of its variables, bent by the driver's own curve into a line of another slope, seen through the object."""
+    """Its variables' sum, bent by the driver's own curve into a line of another slope, seen through the object."""
     drive(
         head,
         "browUp",

@@ -1,4 +1,7 @@
-"""A plate that is a movie with a rotation flag: the solver is told what this Blender makes of it, and sees a picture of Blender's size."""
+"""A plate that is a movie with a rotation flag.
+
+The solver is told what this Blender makes of it, and sees a picture of Blender's size.
+"""
 
 import json
 import os

@@ -1,4 +1,7 @@
-"""The overlays in a real Blender 3.4 window: each is drawn where its data is, a switch takes it away, and redraws rebuild nothing."""
+"""The overlays in a real Blender 3.4 window.
+
+Each is drawn where its data is, a switch takes it away, and redraws rebuild nothing.
+"""
 
 import os
 import sys
@@ -17,6 +20,7 @@ WIDTH, HEIGHT = 320, 240
 SPOTS = [(60, 40), (250, 60), (80, 200), (160, 120), (270, 190)]  # plate pixels with a blue square around them
 PLATE, RENDER, LINE, WIRE, FLOW = (0, 1, 0), (1, 0.3, 0), (1, 1, 0), (0, 1, 1), (1, 0, 1)
 GREY, BLUE = 110, (0, 0, 255)
+BEHIND = (GREY / 255,) * 3  # the plate, where nothing is drawn over it
 
 
 def round_head():
@@ -69,7 +73,10 @@ def plated_camera():
 
 
 def write_sidecar(path):
-    """Landmarks at SPOTS, the render's 12 pixels to the right of the plate's, for frame 1 alone; flow over a square of 40 pixels."""
+    """Landmarks at SPOTS, the render's 12 pixels to the right of the plate's, for frame 1 alone.
+
+    Flow over a square of 40 pixels.
+    """
     npz = harness.module("scene.shot.npz")
     on_plate = array("f", [value for x, y in SPOTS for value in (x + 0.5, y + 0.5)])
     on_render = array("f", [value for x, y in SPOTS for value in (x + 12.5, y + 0.5)])
@@ -133,7 +140,10 @@ def redraw(times=1):
 
 
 def check_places():
-    """A plate pixel is where Blender shows the 3D points that the camera sees there, for every lens, format and zoom of the view."""
+    """A plate pixel is where Blender shows the 3D points that the camera sees there.
+
+    For every lens, format and zoom of the view.
+    """
     scene, camera = bpy.context.scene, bpy.data.objects["Cam"]
     sampling, plates = harness.module("scene.shot.sampling"), harness.module("scene.camera.plate")
     model = harness.module("scene.camera.camera_model")
@@ -167,8 +177,23 @@ def check_places():
     space.region_3d.view_camera_zoom, space.region_3d.view_camera_offset = 10.0, (0.0, 0.0)
 
 
-def story():
-    overlay = harness.module("overlay.plate_overlay")
+def _overlays():
+    return bpy.context.scene.face_solve.overlays
+
+
+def _box_of_the_head():
+    """(x, y, width, height) in the window of what holds the head."""
+    face = bpy.data.objects["Head"]
+    corners = [
+        location_3d_to_region_2d(region(), viewport().spaces.active.region_3d, face.matrix_world @ Vector(corner))
+        for corner in face.bound_box
+    ]
+    low = [min(corner[axis] for corner in corners) for axis in (0, 1)]
+    high = [max(corner[axis] for corner in corners) for axis in (0, 1)]
+    return (region().x + low[0] - 1, region().y + low[1] - 1, high[0] - low[0] + 2, high[1] - low[1] + 2)
+
+
+def _set_up():
     window_tools.show_sidebar()
     yield
     window_tools.click_tab()
@@ -177,14 +202,14 @@ def story():
     scene = bpy.context.scene
     for one in list(bpy.data.objects):
         bpy.data.objects.remove(one)
-    face, camera = round_head(), plated_camera()
+    face = round_head()
+    plated_camera()
     scene.frame_start, scene.frame_end = 1, 2
     scene.frame_set(1)
     scene.render.resolution_x, scene.render.resolution_y = WIDTH, HEIGHT
     with in_window():
         bpy.ops.face_solve.setup_from_scene()
-    settings = scene.face_solve
-    overlays = settings.overlays
+    overlays = _overlays()
     write_sidecar(harness.FOLDER / "overlay.npz")
     overlays.file = str(harness.FOLDER / "overlay.npz")
     overlays.plate_color, overlays.render_color = (*PLATE, 1), (*RENDER, 1)
@@ -192,6 +217,9 @@ def story():
     overlays.opacity, overlays.shaded_color = 1.0, (0.9, 0.1, 0.1, 1)
     overlays.hide_head = True
     assert face.hide_get()
+
+
+def _look_through_the_camera():
     bpy.ops.object.select_all(action="DESELECT")  # the selected camera's frame is orange
     bpy.context.view_layer.objects.active = None
     viewport().spaces.active.region_3d.view_perspective = "CAMERA"
@@ -209,14 +237,21 @@ def story():
     check_places()
     REPORT["a plate's pixel is where Blender shows what the camera sees there"] = ""
 
+
+def _switched_off():
+    """What the viewport shows without overlays; then they are switched on."""
     shot("overlay-off")
     plain = whole("overlay-off")
     for color in (PLATE, RENDER, LINE, WIRE, FLOW):
         assert count(plain, color) == 0, color
     for x, y in SPOTS:  # the plate itself is where its pixels are said to be
         assert count(around("overlay-off", x + 0.5, y + 0.5, 4), (0, 0, 1)) > 40
-    overlays.show = True
+    _overlays().show = True
+    return plain
 
+
+def _landmarks():
+    overlays = _overlays()
     only(overlays, "landmarks")
     shot("overlay-landmarks")
     for x, y in SPOTS:
@@ -231,6 +266,9 @@ def story():
         assert count(around("overlay-regions", x + 0.5, y + 0.5, 2), colors[name]) >= 6, name
     REPORT["landmarks are drawn at their plate pixels"] = ""
 
+
+def _flow():
+    overlays = _overlays()
     only(overlays, "flow")
     shot("overlay-flow")
     inside = around("overlay-flow", 200, 60, 12)
@@ -245,35 +283,34 @@ def story():
     overlays.opacity = 1.0
     REPORT["flow is drawn on its crop, as strong as the opacity says"] = ""
 
+
+def _head():
+    overlays = _overlays()
     only(overlays, "wireframe")
     shot("overlay-wireframe")
-    corners = [
-        location_3d_to_region_2d(region(), viewport().spaces.active.region_3d, face.matrix_world @ Vector(corner))
-        for corner in face.bound_box
-    ]
-    low = [min(corner[axis] for corner in corners) for axis in (0, 1)]
-    high = [max(corner[axis] for corner in corners) for axis in (0, 1)]
-    box = (region().x + low[0] - 1, region().y + low[1] - 1, high[0] - low[0] + 2, high[1] - low[1] + 2)
+    box = _box_of_the_head()
     wires = count(pixels("overlay-wireframe", box), WIRE, 0.4)
     assert wires > 300, wires
     assert count(whole("overlay-wireframe"), WIRE, 0.4) == wires
     only(overlays, "shaded")
     shot("overlay-shaded")
     middle = pixels("overlay-shaded", (box[0] + 0.4 * box[2], box[1] + 0.4 * box[3], 0.2 * box[2], 0.2 * box[3]))
-    grey = [(GREY / 255,) * 3]
-    assert count(middle, grey[0], 0.05) == 0
+    assert count(middle, BEHIND, 0.05) == 0
     corner = pixels("overlay-shaded", (box[0], box[1], 0.1 * box[2], 0.1 * box[3]))  # the ball does not reach there
-    assert count(corner, grey[0], 0.05) == len(corner)
+    assert count(corner, BEHIND, 0.05) == len(corner)
     REPORT["head and wireframe are drawn where the head is"] = ""
 
+
+def _wipe():
+    overlays, box = _overlays(), _box_of_the_head()
     only(overlays, "shaded", "wireframe", "flow", "wipe")
     overlays.wipe_position = 0.5
     shot("overlay-wipe")
     x, _y = on_screen(WIDTH / 2, 0)
     left = pixels("overlay-wipe", (box[0], box[1], x - 5 - box[0], box[3]))
     right = pixels("overlay-wipe", (x + 5, box[1] + 0.4 * box[3], 20, 0.2 * box[3]))
-    assert count(left, grey[0], 0.05) + count(left, (0, 0, 1)) > 0.97 * len(left)
-    assert count(right, grey[0], 0.05) == 0
+    assert count(left, BEHIND, 0.05) + count(left, (0, 0, 1)) > 0.97 * len(left)
+    assert count(right, BEHIND, 0.05) == 0
     assert count(around("overlay-wipe", 200, 60, 4), FLOW) == 64
     line = pixels("overlay-wipe", (x - 1, box[1] - 20, 2, 10))
     assert count(line, (1, 1, 1), 0.3) >= 10, line[:4]
@@ -282,6 +319,10 @@ def story():
     assert count(around("overlay-wipe-right", 200, 60, 4), FLOW) == 0
     assert overlays.wipe
     REPORT["the wipe splits plate and render"] = ""
+
+
+def _wipe_is_dragged():
+    overlays = _overlays()
     for last, expected in ((("LEFTMOUSE", "PRESS"), 0.25), (("ESC", "PRESS"), 0.7)):
         overlays.wipe_position = 0.7
         with in_window(), bpy.context.temp_override(region=region()):
@@ -298,6 +339,10 @@ def story():
     window_tools.window().event_simulate(type="LEFTMOUSE", value="RELEASE", x=x, y=y)
     REPORT["the wipe's line is dragged, and put back"] = ""
 
+
+def _nothing_is_rebuilt():
+    overlay, overlays, scene = harness.module("overlay.plate_overlay"), _overlays(), bpy.context.scene
+    face, camera = bpy.data.objects["Head"], bpy.data.objects["Cam"]
     only(overlays, "shaded", "wireframe", "landmarks", "flow", "wipe")
     redraw()
     before = overlay.builds()
@@ -326,6 +371,9 @@ def story():
     assert (now["landmarks"], now["flow"]) == (before["landmarks"] + 1, before["flow"] + 1)
     REPORT["nothing is rebuilt when nothing changed"] = ""
 
+
+def _nothing_is_left(plain):
+    overlays, scene = _overlays(), bpy.context.scene
     only(overlays, "landmarks", "flow")
     shot("overlay-no-data")
     assert count(whole("overlay-no-data"), PLATE) == count(whole("overlay-no-data"), FLOW) == 0
@@ -342,6 +390,9 @@ def story():
     viewport().spaces.active.region_3d.view_perspective = "CAMERA"
     REPORT["switched off, or not through the camera, nothing is left"] = ""
 
+
+def _another_scene():
+    scene = bpy.context.scene
     second = bpy.data.scenes.new("Second")
     window_tools.window().scene = second
     yield
@@ -351,25 +402,41 @@ def story():
     redraw()
     bpy.data.scenes.remove(second)
     viewport().spaces.active.region_3d.view_perspective = "CAMERA"  # a scene without a camera had ended it
-    only(overlays, "wireframe")
+    only(_overlays(), "wireframe")
     shot("overlay-first-scene")
     assert count(whole("overlay-first-scene"), WIRE, 0.4) > 300
     REPORT["another scene and back"] = ""
 
+
+def _without_its_head():
     bpy.ops.ed.undo_push(message="before")
-    overlays.hide_head = False
+    _overlays().hide_head = False
     bpy.ops.ed.undo_push(message="after")
     with in_window():
         bpy.ops.ed.undo()
     redraw(2)
     bpy.data.objects.remove(bpy.data.objects["Head"])
-    overlays = bpy.context.scene.face_solve.overlays
-    only(overlays, "shaded", "wireframe", "landmarks")
+    only(_overlays(), "shaded", "wireframe", "landmarks")
     shot("overlay-no-head")
     where_it_was = around("overlay-no-head", 140, 100, 8)
-    assert count(where_it_was, grey[0], 0.05) == len(where_it_was)
+    assert count(where_it_was, BEHIND, 0.05) == len(where_it_was)
     assert count(whole("overlay-no-head"), PLATE) > 20
     REPORT["without its head the rest is drawn"] = ""
+
+
+def story():
+    yield from _set_up()
+    yield from _look_through_the_camera()
+    plain = _switched_off()
+    _landmarks()
+    _flow()
+    _head()
+    _wipe()
+    yield from _wipe_is_dragged()
+    _nothing_is_rebuilt()
+    _nothing_is_left(plain)
+    yield from _another_scene()
+    _without_its_head()
 
 
 window_tools.tell(story)

@@ -1,4 +1,7 @@
-"""An artist's session in a real Blender 3.4 window: every panel, the error curve, its keys and clicks, a fix, a range solved again, undo and reload."""
+"""An artist's session in a real Blender 3.4 window.
+
+Every panel, the error curve, its keys and clicks, a fix, a range solved again, undo and reload.
+"""
 
 import os
 import sys
@@ -24,10 +27,20 @@ from window_tools import (
 )
 
 
-def story():
-    session, curve = harness.module("session"), harness.module("overlay.error_curve")
-    colors = harness.module("overlay.curve_layout").COLORS
-    results = harness.module("scene.results.verdicts")
+def _place():
+    """Where the curve is drawn in the viewport."""
+    curve = harness.module("overlay.error_curve")
+    with in_window(), bpy.context.temp_override(region=region()):
+        return curve.strip(bpy.context, curve.read_bars(bpy.context.scene.face_solve))
+
+
+def _locations():
+    """Keyed values of the head's first location channel, by frame."""
+    found = harness.module("compat").find_curve(bpy.data.objects["Head"], "location", 0)
+    return {round(point.co.x): point.co.y for point in found.keyframe_points}
+
+
+def _set_up():
     window_tools.show_sidebar()
     yield
     window_tools.click_tab()
@@ -45,10 +58,13 @@ def story():
     yield from picture("panel-setup")
     REPORT["setup is drawn"] = ""
 
+
+def _stages():
+    current = harness.module("runs.current")
     os.environ["FACE_SOLVE_FAULT"] = "bad_frames"
     with in_window():
         bpy.ops.face_solve.solve_shot()
-    yield from wait(lambda: session.running() is None)
+    yield from wait(lambda: current.running() is None)
     yield from wait(lambda: True)
     show_only("FACE_SOLVE_PT_rigid", "FACE_SOLVE_PT_expression")
     yield from picture("panel-stages")
@@ -56,6 +72,8 @@ def story():
     yield from picture("panel-infill")
     REPORT["stages are drawn"] = ""
 
+
+def _step_through_bad_frames():
     # Without the review N is Blender's own: it hides the sidebar.
     scene = bpy.context.scene
     scene.frame_set(1)
@@ -79,9 +97,9 @@ def story():
     assert viewport().spaces.active.show_region_ui
     REPORT["N and Shift N step through the bad frames, and only in review"] = ""
 
-    with in_window(), bpy.context.temp_override(region=region()):
-        bars = curve.read_bars(scene.face_solve)
-        place = curve.strip(bpy.context, bars)
+
+def _click_a_bar():
+    scene, place = bpy.context.scene, _place()
     x, width = place.column(7)
     click(region().x + x + 0.5 * width, region().y + place.y + 20.0)
     yield from wait(lambda: scene.frame_current == 7)
@@ -91,12 +109,16 @@ def story():
     assert scene.frame_current == 7
     REPORT["a click on a bar goes to its frame"] = ""
 
+
+def _curve_is_drawn():
+    curve, place = harness.module("overlay.error_curve"), _place()
+    colors = harness.module("overlay.curve_layout").COLORS
     yield from picture("review")
-    builds = curve._drawn.builds
+    builds = curve.builds()
     for _ in range(3):
         bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
         yield
-    assert curve._drawn.builds == builds, "rebuilt though nothing changed"
+    assert curve.builds() == builds, "rebuilt though nothing changed"
     left, bottom = region().x, region().y
     for frame, status in ((1, "solved"), (2, "failed"), (5, "solved"), (6, "failed")):
         x, width = place.column(frame)
@@ -110,10 +132,14 @@ def story():
     assert count(pixels("review", low), colors["solved"]) == 0  # and a good one is not
     REPORT["the curve is drawn where the data is"] = ""
 
+
+def _fix_and_solve_again():
+    current = harness.module("runs.current")
+    scene = bpy.context.scene
     # Fix the worst frame by hand, lock another, solve the range again.
     face = bpy.data.objects["Head"]
     settings = scene.face_solve
-    settings.result_index = results.worst_first(settings)[-1]
+    settings.result_index = harness.module("scene.results.verdicts").worst_first(settings)[-1]
     fixed = scene.frame_current
     assert fixed in (3, 7, 11), fixed
     face.location = (0.5, 0.25, 0.125)
@@ -122,19 +148,13 @@ def story():
         scene.frame_set(5)
         bpy.ops.face_solve.lock_frame()
     bpy.ops.ed.undo_push(message="fixed")
-    locations = harness.module("compat").find_curve(face, "location", 0)
-    before = {round(point.co.x): point.co.y for point in locations.keyframe_points}
+    before = _locations()
     os.environ["FACE_SOLVE_FAULT"] = "spin"
     with in_window():
         bpy.ops.face_solve.solve_range(frame_start=2, frame_end=fixed)
-    yield from wait(lambda: session.running() is None)
+    yield from wait(lambda: current.running() is None)
     yield from wait(lambda: True)
-
-    def now():
-        found = harness.module("compat").find_curve(bpy.data.objects["Head"], "location", 0)
-        return {round(point.co.x): point.co.y for point in found.keyframe_points}
-
-    after = now()
+    after = _locations()
     assert after[fixed] == 0.5
     assert after[5] == before[5]
     assert after[4] == 0.0 != before[4]  # the test's other motion stays at the origin
@@ -142,44 +162,58 @@ def story():
     scene.frame_set(5)
     yield from picture("review-fixed")
     REPORT["a fix and a locked frame outlast a range solved again"] = ""
+    return before
 
+
+def _undo_and_reload(before):
+    after = _locations()
     with in_window():
         bpy.ops.ed.undo()
     yield
-    assert now() == before
+    assert _locations() == before
     with in_window():
         bpy.ops.ed.redo()
     yield
-    assert now() == after
+    assert _locations() == after
     path = os.path.join(tempfile.mkdtemp(dir=harness.FOLDER), "shot.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
     with in_window():
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False)
     yield
-    assert now() == after
+    assert _locations() == after
     assert keyed(bpy.data.objects["Head"]) == len(after)
     assert [item.frame for item in bpy.context.scene.face_solve.locked_frames] == [5]
     REPORT["undo, redo, save and reload"] = ""
 
+
+def _installation():
     os.environ.pop("FACE_SOLVE_PYTHON", None)
     with in_window():
         bpy.ops.face_solve.preferences()
     yield
     preferences = next(one for one in bpy.context.window_manager.windows if one.screen.areas[0].type == "PREFERENCES")
     step = harness.module("worker.installer").Step
-    installation = harness.module("installation")
+    install = harness.module("runs.install")
     os.environ["XDG_DATA_HOME"] = str(harness.FOLDER)
     chatter = "import time\nfor i in range(25): print('Collecting package', i, flush=True)\ntime.sleep(30)"
-    installation.start([step("Installing what the solver needs", ["python3", "-c", chatter], 1.0, online=True)], "cpu")
-    installation.run_in_timer()
-    yield from wait(lambda: installation.running().fraction > 0.5)
+    install.start([step("Installing what the solver needs", ["python3", "-c", chatter], 1.0, online=True)], "cpu")
+    install.run_in_timer()
+    yield from wait(lambda: install.running().fraction > 0.5)
     yield from picture("preferences-installing", preferences)
     with in_window():
         bpy.ops.face_solve.cancel_install()
-    yield from wait(lambda: not bpy.app.timers.is_registered(installation._tick))
+    yield from wait(lambda: not bpy.app.timers.is_registered(install.tick))
     yield from picture("preferences", preferences)
-    assert "stopped" in installation.verdict()
+    assert "stopped" in install.verdict()
     REPORT["the installation runs in the background and is stopped"] = ""
+
+
+def story():
+    for step in (_set_up, _stages, _step_through_bad_frames, _click_a_bar, _curve_is_drawn):
+        yield from step()
+    before = yield from _fix_and_solve_again()
+    yield from _undo_and_reload(before)
+    yield from _installation()
 
 
 window_tools.tell(story)

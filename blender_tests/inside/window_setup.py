@@ -1,4 +1,7 @@
-"""What surrounds the solve, in a real Blender 3.4 window: the menu of presets, the shape keys' search, weights with their licence, and the check."""
+"""What surrounds the solve, in a real Blender 3.4 window.
+
+The menu of presets, the shape keys' search, weights with their licence, and the check.
+"""
 
 import os
 import sys
@@ -24,8 +27,7 @@ def _accept():
         window_tools.window().event_simulate(type="RET", value=value, **place)
 
 
-def story():
-    session, state = harness.module("session"), harness.module("solver_state")
+def _set_up():
     os.environ["XDG_DATA_HOME"] = str(harness.FOLDER / "data")
     show_only()
     window_tools.show_sidebar()
@@ -37,8 +39,10 @@ def story():
     bpy.context.scene.frame_start, bpy.context.scene.frame_end = 1, 12
     with in_window():
         bpy.ops.face_solve.setup_from_scene()
-    settings = bpy.context.scene.face_solve
 
+
+def _preset_menu():
+    settings = bpy.context.scene.face_solve
     # A preset saved into the offered folder is the menu's first entry; Return chooses it.
     settings.shape_groups["jaw"].strength = 0.25
     folder = harness.module("scene.shot.folders").preset_folder()
@@ -52,6 +56,9 @@ def story():
     yield from wait(lambda: settings.shape_groups["jaw"].strength == 0.25)
     REPORT["a preset is chosen from the menu"] = ""
 
+
+def _key_menu():
+    settings = bpy.context.scene.face_solve
     settings.key_of_group, settings.key_search = False, "left"
     settings.shape_groups["brows"].keys.add().name = "jawOpen"
     settings.key_index = 5
@@ -66,12 +73,15 @@ def story():
     assert "eyeBlinkRight" in settings.shape_groups["jaw"].keys
     REPORT["a shape key is moved from the menu, with its other side"] = ""
 
+
+def _check():
+    current, state = harness.module("runs.current"), harness.module("solver_report")
     with in_window():
         bpy.ops.face_solve.preferences()
     yield
     with in_window():
         bpy.ops.face_solve.check_solver()
-    yield from wait(lambda: session.running() is None)
+    yield from wait(lambda: current.running() is None)
     assert state.lines()
     page = _preferences().screen.areas[0]
     for _ in range(9):  # down to the check and the weights
@@ -80,25 +90,36 @@ def story():
         yield
     yield from picture("preferences-weights", _preferences())
 
+
+def _fetch():
+    current, state = harness.module("runs.current"), harness.module("solver_report")
     os.environ["FACE_SOLVE_PACE"] = "0.4"
     with in_window():
         bpy.ops.face_solve.fetch_weights("INVOKE_DEFAULT", name="dlib_cnn")
     yield from picture("licence")
-    assert session.running() is None  # nothing is fetched before the licence has been seen
+    assert current.running() is None  # nothing is fetched before the licence has been seen
     _accept()
-    yield from wait(lambda: session.running() is not None and session.running().job.progress.fraction > 0.3)
-    yield from wait(lambda: session.running() is None)
+    yield from wait(lambda: current.running() is not None and current.running().job.progress.fraction > 0.3)
+    yield from wait(lambda: current.running() is None)
     assert state.find("dlib_cnn").ready
     REPORT["weights are fetched after their licence has been shown"] = ""
 
+
+def _stop_fetching():
+    current, state = harness.module("runs.current"), harness.module("solver_report")
     with in_window():
         bpy.ops.face_solve.fetch_weights(name="short_range")
-    yield from wait(lambda: session.running() is not None and session.running().job.progress.fraction > 0.1)
+    yield from wait(lambda: current.running() is not None and current.running().job.progress.fraction > 0.1)
     press("ESC")
-    yield from wait(lambda: session.running() is None)
-    assert session.last_problem() is None
+    yield from wait(lambda: current.running() is None)
+    assert current.last_problem() is None
     assert not state.find("short_range").ready
     REPORT["Esc stops a download"] = ""
+
+
+def story():
+    for step in (_set_up, _preset_menu, _key_menu, _check, _fetch, _stop_fetching):
+        yield from step()
 
 
 window_tools.tell(story)

@@ -1,4 +1,7 @@
-"""What the stories in a real window share: mouse, keys, waiting, pictures, and the way that a story is told step by step."""
+"""What the stories in a real window share.
+
+Mouse, keys, waiting, pictures, and the way that a story is told step by step.
+"""
 
 import json
 import os
@@ -125,7 +128,7 @@ def wait(condition, seconds=20.0):
 
 
 def tell(story):
-    """Install the add-on, run the story (a generator: every yield lets Blender go on), write its report and end Blender."""
+    """Install the add-on, run the story, write its report and end Blender; every `yield` of it lets Blender go on."""
     steps = story()
 
     def tick():

@@ -1,4 +1,7 @@
-"""The work after a solve in a real Blender 3.4 window: fixes and ranges in their colours, what the mouse is over, and what an artist does meanwhile."""
+"""The work after a solve in a real Blender 3.4 window.
+
+Fixes and ranges in their colours, what the mouse is over, and what an artist does meanwhile.
+"""
 
 import os
 import sys
@@ -20,8 +23,8 @@ def _solve(operator=None, **environment):
     yield
 
 
-def _ended(session):
-    yield from wait(lambda: session.running() is None)
+def _ended(current):
+    yield from wait(lambda: current.running() is None)
     yield from wait(lambda: True)
 
 
@@ -35,12 +38,12 @@ def _timeline():
     return area
 
 
-def _look(session, curve, colors):
+def _look(current, curve, colors):
     """Every status and both kinds of range in their colours, in the viewport and in the timeline."""
     scene = bpy.context.scene
     settings = scene.face_solve
     yield from _solve(FACE_SOLVE_FAULT="bad_frames")
-    yield from _ended(session)
+    yield from _ended(current)
     face = bpy.data.objects["Head"]
     for item, status in ((settings.results[12], "infilled"), (settings.results[13], "interpolated")):
         item.status = status  # the test's solver has no such stage
@@ -84,7 +87,7 @@ def _look(session, curve, colors):
     for frame in (20, 33):
         x, width = place.column(frame)
         move(left + x + 0.5 * width, bottom + place.y + 30.0)
-        yield from wait(lambda frame=frame: curve._drawn.hovered[1] == frame)
+        yield from wait(lambda frame=frame: curve.hovered_frame() == frame)
     x, width = place.column(20)
     move(left + x + 0.5 * width, bottom + place.y + 30.0)
     yield from picture("workflow-hover")
@@ -92,28 +95,28 @@ def _look(session, curve, colors):
     assert count(pixels("workflow-hover", box), (1, 1, 1), 0.3) > 20 > count(pixels("workflow", box), (1, 1, 1), 0.3)
     assert scene.frame_current == 9
     move(left + x, bottom + place.y + place.height + 120.0)
-    yield from wait(lambda: curve._drawn.hovered[1] is None)
+    yield from wait(lambda: curve.hovered_frame() is None)
     REPORT["the frame under the mouse is named, and nothing else happens"] = ""
 
 
-def _meanwhile(session):
+def _meanwhile(current):
     """Frame changes, another scene, saving, undo and redo while a solve runs."""
     first = bpy.context.scene
     yield from _solve(FACE_SOLVE_PACE="0.2")
-    yield from wait(lambda: session.running().results)
-    while session.running() is not None and len(session.running().results) < FRAMES // 4:
+    yield from wait(lambda: current.running().results)
+    while current.running() is not None and len(current.running().results) < FRAMES // 4:
         first.frame_set(1 + first.frame_current % FRAMES)
         yield
-    assert session.running() is not None
+    assert current.running() is not None
     other = bpy.data.scenes.new("Other")
     window_tools.window().scene = other
     with in_window():
         harness.refused(bpy.ops.face_solve.solve_shot, "running already")
     path = os.path.join(tempfile.mkdtemp(dir=harness.FOLDER), "meanwhile.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
-    assert session.running() is not None
+    assert current.running() is not None
     yield from picture("workflow-other-scene")
-    yield from _ended(session)
+    yield from _ended(current)
     assert bpy.context.scene == other
     assert keyed(bpy.data.objects["Head"]) == FRAMES, keyed(bpy.data.objects["Head"])
     assert not other.face_solve.results
@@ -123,20 +126,23 @@ def _meanwhile(session):
     REPORT["another scene and a save while solving"] = ""
 
 
-def _stopped(session):
-    """Esc ends a slow solve and keeps what is done; Cancel ends a solver that does not listen. How fast: benchmarks/live.py."""
+def _stopped(current):
+    """Esc ends a slow solve and keeps what is done; Cancel ends a solver that does not listen.
+
+    How fast: benchmarks/live.py.
+    """
     scene = bpy.context.scene
     yield from _solve(FACE_SOLVE_PACE="1.0")
-    yield from wait(lambda: len(session.running().results) >= 2)
-    pid = session.running().job.process.pid
+    yield from wait(lambda: len(current.running().results) >= 2)
+    pid = current.running().job.process.pid
     with in_window():
         bpy.ops.screen.animation_play()
     yield from wait(lambda: window_tools.window().screen.is_animation_playing)
     press("ESC")  # stops what is played, as everywhere in Blender
     yield from wait(lambda: not window_tools.window().screen.is_animation_playing)
-    assert session.running().job.state.name == "RUNNING", session.running().job.state
+    assert current.running().job.state.name == "RUNNING", current.running().job.state
     press("ESC")
-    yield from wait(lambda: session.running() is None)
+    yield from wait(lambda: current.running() is None)
     done = {item.frame for item in scene.face_solve.results if item.error_px == 0.5}
     assert "Stopped after" in scene.face_solve.last_result, scene.face_solve.last_result
     assert {1, 2} <= done
@@ -144,51 +150,51 @@ def _stopped(session):
     assert 0 < share < 100, scene.face_solve.last_result
     yield from wait(lambda: not os.path.exists(f"/proc/{pid}"))
     yield from _solve(FACE_SOLVE_FAULT="hang")
-    yield from wait(lambda: len(session.running().results) >= FRAMES // 2 - 3)
-    pid = session.running().job.process.pid
+    yield from wait(lambda: len(current.running().results) >= FRAMES // 2 - 3)
+    pid = current.running().job.process.pid
     with in_window():
         bpy.ops.face_solve.cancel()
-    yield from wait(lambda: session.running() is None)
+    yield from wait(lambda: current.running() is None)
     yield from wait(lambda: not os.path.exists(f"/proc/{pid}"))
     assert "Stopped after" in scene.face_solve.last_result, scene.face_solve.last_result
     REPORT["Esc and Cancel stop a solve"] = ""
 
 
-def _ended_by_others(session):
+def _ended_by_others(current):
     """A defect in Blender's own timer, and another file, end the solve and its solver; the next solve runs."""
 
     def broken(*_arguments):
         raise ZeroDivisionError("nobody thought of it")
 
     bpy.ops.wm.save_mainfile()
-    solving = harness.module("solving")
+    solving = harness.module("runs.solve")
     write_frames, solving.write_frames = solving.write_frames, broken
     yield from _solve(FACE_SOLVE_PACE="1.0")
-    pid = session.running().job.process.pid
-    yield from _ended(session)
+    pid = current.running().job.process.pid
+    yield from _ended(current)
     solving.write_frames = write_frames
-    assert "nobody thought of it" in session.last_problem().message
+    assert "nobody thought of it" in current.last_problem().message
     yield from wait(lambda: not os.path.exists(f"/proc/{pid}"))
     press("ESC")  # the report's popup
     for _ in range(3):  # before Esc could stop the next solve
         yield
     yield from _solve(FACE_SOLVE_PACE="1.0")
-    yield from wait(lambda: session.running().results)
-    pid = session.running().job.process.pid
+    yield from wait(lambda: current.running().results)
+    pid = current.running().job.process.pid
     with in_window():
         bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath, load_ui=False)
     yield
-    assert session.running() is None
+    assert current.running() is None
     yield from wait(lambda: not os.path.exists(f"/proc/{pid}"))
     yield from _solve()
-    yield from _ended(session)
-    assert session.last_problem() is None, session.last_problem()
+    yield from _ended(current)
+    assert current.last_problem() is None, current.last_problem()
     assert "Solved" in bpy.context.scene.face_solve.last_result
     REPORT["a defect and another file end a solve, and the next one runs"] = ""
 
 
 def story():
-    session, curve = harness.module("session"), harness.module("overlay.error_curve")
+    current, curve = harness.module("runs.current"), harness.module("overlay.error_curve")
     colors = harness.module("overlay.curve_layout").COLORS
     window_tools.show_sidebar()
     window_tools.show_only("FACE_SOLVE_PT_infill")
@@ -201,10 +207,10 @@ def story():
     bpy.context.scene.frame_start, bpy.context.scene.frame_end = 1, FRAMES
     with in_window():
         bpy.ops.face_solve.setup_from_scene()
-    yield from _look(session, curve, colors)
-    yield from _meanwhile(session)
-    yield from _stopped(session)
-    yield from _ended_by_others(session)
+    yield from _look(current, curve, colors)
+    yield from _meanwhile(current)
+    yield from _stopped(current)
+    yield from _ended_by_others(current)
 
 
 window_tools.tell(story)

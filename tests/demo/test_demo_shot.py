@@ -157,6 +157,15 @@ def test_missing_blender_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         run.check_ready()
 
 
+def test_the_newest_blender_is_taken(tmp_path: Path) -> None:
+    assert run.newest_blender(tmp_path).parts[-3] == ".venv-bpy-4.5"
+    for name in ("4.5", "10.0", "5.3"):
+        (tmp_path / f".venv-bpy-{name}").mkdir()
+        if name != "10.0":  # which an interrupted installation has left behind
+            (tmp_path / f".venv-bpy-{name}" / ".installed").touch()
+    assert run.newest_blender(tmp_path).parts[-3] == ".venv-bpy-5.3"
+
+
 def test_a_failing_step_says_what_its_program_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(run, "OUT", tmp_path)
     (tmp_path / "blender").write_text(
@@ -166,7 +175,7 @@ def test_a_failing_step_says_what_its_program_said(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(run, "BLENDER", tmp_path / "blender")
     shown: list[tuple[str, int]] = []
     with pytest.raises(FaceSolveError, match=r"The plate is missing\.") as caught:
-        run.solve(tmp_path / "a.zip", tmp_path / "s.blend", lambda stage, percent: shown.append((stage, percent)))
+        run.solve(tmp_path / "a.zip", lambda stage, percent: shown.append((stage, percent)))
     assert shown == [("rigid", 40)]
     assert "solve.log" in caught.value.remedy
 
@@ -176,4 +185,4 @@ def test_a_solve_without_a_result_is_said(monkeypatch: pytest.MonkeyPatch, tmp_p
     (tmp_path / "trace.npz").write_bytes(b"an older run's")
     monkeypatch.setattr(run, "BLENDER", Path("/bin/true"))
     with pytest.raises(FaceSolveError, match="without a result"):
-        run.solve(tmp_path / "a.zip", tmp_path / "s.blend", lambda *_: None)
+        run.solve(tmp_path / "a.zip", lambda *_: None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -66,8 +68,7 @@ def test_every_size_has_its_flow(network, shape):
 
 
 def test_it_is_differentiable_by_the_second_picture(network):
-    flow = TorchFlow("own", Own(), FACTOR, FACTOR, CPU)
-    flow._network.double().load_state_dict(network.state_dict())
+    flow = TorchFlow("own", copy.deepcopy(network).double(), FACTOR, FACTOR, CPU)
     generator = torch.Generator().manual_seed(1)
     first, second, turn = (torch.rand(1, 3, 48, 48, generator=generator, dtype=torch.float64) for _ in range(3))
     turn = turn - 0.5

@@ -80,8 +80,8 @@ def plate_placement(lens: Lens, frame: FrameFormat, backdrop: Backdrop) -> Tuple
     """Where the plate lies in the camera's frame.
 
     Returns:
-        (width, height, x, y): the plate's size as fractions of the frame's width and height, and its centre's distance from the
-        frame's centre (right and up positive) in the same units.
+        (width, height, x, y): the plate's size as fractions of the frame's width and height, and its centre's distance
+        from the frame's centre (right and up positive) in the same units.
 
     Raises:
         FaceSolveProblem: where the plate is rotated.
@@ -110,8 +110,8 @@ def plate_placement(lens: Lens, frame: FrameFormat, backdrop: Backdrop) -> Tuple
 def intrinsics(lens: Lens, frame: FrameFormat, backdrop: Backdrop) -> Row:
     """[fx, fy, cx, cy] in plate pixels, origin at the top left corner of the plate.
 
-    A camera-space point (X, Y, Z) is seen at `u = cx + fx * X / -Z`, `v = cy - fy * Y / -Z`. A flipped plate has a negative
-    focal length.
+    A camera-space point (X, Y, Z) is seen at `u = cx + fx * X / -Z`, `v = cy - fy * Y / -Z`. A flipped plate has a
+    negative focal length.
 
     Raises:
         FaceSolveProblem: where the plate is rotated or has no size.

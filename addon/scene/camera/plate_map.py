@@ -19,7 +19,8 @@ class ImageTiming:
     def plate_frame(self, scene_frame: int) -> Optional[int]:
         """The file number of a sequence, or a movie's frame counted from 1; None outside the plate.
 
-        Outside its range Blender holds a movie's or sequence's last frame; no footage of the actor stands there, hence None.
+        Outside its range Blender holds a movie's or sequence's last frame; no footage of the actor stands there, hence
+        None.
         """
         if self.frame_duration <= 0:
             return None

@@ -1,4 +1,7 @@
-"""Whether the plates' files are there, for the panel: asked again every few seconds at most, and a sample of the files where all is well."""
+"""Whether the plates' files are there, for the panel.
+
+Asked again every few seconds at most, and a sample of the files where all is well.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the solver left for drawing over the plate (docs/shot_format.md): landmarks and flow, read a frame at a time; no bpy."""
+"""What the solver left for drawing over the plate (docs/shot_format.md): landmarks and flow, read a frame at a time.
+
+No bpy.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +96,9 @@ def _read_member(path: Path, member: zipfile.ZipInfo) -> bytes:
 
 
 def keep(new: Path, kept: Path) -> bool:
-    """Add a solve's overlay file to the shot's own: its frames replace those of earlier solves. False where there is none.
+    """Add a solve's overlay file to the shot's own: its frames replace those of earlier solves.
+
+    False where there is none.
 
     Raises:
         FaceSolveProblem: where it cannot be written.

@@ -12,7 +12,10 @@ from .status import FIXED
 
 
 def shown_status(settings: bpy.types.PropertyGroup) -> Dict[int, str]:
-    """What stands behind every solved frame, as of now: the artist may have locked, unlocked or changed it since it was solved."""
+    """What stands behind every solved frame, as of now.
+
+    The artist may have locked, unlocked or changed it since it was solved.
+    """
     shown = {
         item.frame: protocol.SOLVED if item.status == protocol.LOCKED else item.status for item in settings.results
     }
@@ -22,7 +25,10 @@ def shown_status(settings: bpy.types.PropertyGroup) -> Dict[int, str]:
 
 
 def bad_frames(settings: bpy.types.PropertyGroup) -> List[int]:
-    """Frames that failed or whose error is above the artist's limit, ascending; frames that the artist locked or fixed are never bad."""
+    """Frames that failed or whose error is above the artist's limit, ascending.
+
+    Frames that the artist locked or fixed are never bad.
+    """
     own = artists_frames(settings)
     return sorted(
         item.frame for item in settings.results if item.frame not in own and is_bad(item, settings.bad_error_px)

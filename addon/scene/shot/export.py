@@ -32,7 +32,10 @@ from .sampling import Samples, current_frame_kept, sample_scene
 
 @dataclass
 class Plan:
-    """A shot that has been written, and what its solution needs on the way back. Holds names, no data-blocks: undo frees those."""
+    """A shot that has been written, and what its solution needs on the way back.
+
+    Holds names, no data-blocks: undo frees those.
+    """
 
     scene: str
     face: str
@@ -45,7 +48,8 @@ class Plan:
     scale: List[float]
     warnings: List[str] = field(default_factory=list)
     followers: List[str] = field(default_factory=list)
-    # Frames that carry keys of the artist and are solved all the same; frames that the solver sees beside those, never written.
+    # Frames that carry keys of the artist and are solved all the same; frames that the solver sees beside those, never
+    # written.
     partly: Set[int] = field(default_factory=set)
     neighbours: Set[int] = field(default_factory=set)
     kept: int = 0  # how many of the frames that were asked for are the artist's own
@@ -66,7 +70,9 @@ AROUND_INFILL = 12
 def posed_neighbours(
     settings: bpy.types.PropertyGroup, wanted: List[int], around: range, *, bridging: bool
 ) -> Set[int]:
-    """Frames of the shot in `around`, not wanted, that have a pose: solved before, or the artist's own, and their plates are there.
+    """Frames of the shot in `around`, not wanted, that have a pose.
+
+    Solved before, or the artist's own, and their plates are there.
 
     Where nothing has been solved or fixed yet, a bridge is built between the poses that the timeline has.
     """
@@ -112,7 +118,8 @@ def write_shot(
         stages: the stages to run, None for Solve Shot's own list.
         first: where the part to solve begins; None for the range's start.
         last: where it ends; None for the range's end.
-        infill: the ranges to bridge and nothing else; None for a solve of all frames, which bridges the artist's own ranges.
+        infill: the ranges to bridge and nothing else; None for a solve of all frames, which bridges the artist's own
+            ranges.
         device: `cpu` or `cuda`.
 
     Raises:
@@ -160,7 +167,8 @@ def write_shot(
         rig, samples.weights = with_driven(rig, samples.weights, driven)
     if partly:
         warnings.append(
-            f"Some channels carry your keys at {ranges(sorted(partly))}: those are kept. Lock the frame to keep it whole."
+            f"Some channels carry your keys at {ranges(sorted(partly))}: those are kept. "
+            "Lock the frame to keep it whole."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

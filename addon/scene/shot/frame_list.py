@@ -1,4 +1,7 @@
-"""Frames that the artist writes as a list such as `1001, 1010-1012`: those surest for the light, those to fit the rig on."""
+"""Frames that the artist writes as a list such as `1001, 1010-1012`.
+
+Those surest for the light, those to fit the rig on.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ import bpy
 
 from ...problem import FaceSolveProblem
 
-# A dash between two numbers makes a range, with spaces on both sides too; one that stands right before a number after a space is its sign.
+# A dash between two numbers makes a range, with spaces on both sides too; one that stands right before a number after a
+# space is its sign.
 _DASH = re.compile(r"(?<=\d)\s*-\s+(?=-?\d)")
 _PART = re.compile(r"(-?\d{1,9})(?:-(-?\d{1,9}))?")
 

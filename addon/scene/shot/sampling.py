@@ -109,10 +109,11 @@ def _sample_jaw(jaw: Jaw, graph: bpy.types.Depsgraph, samples: Samples) -> None:
     rest = rest_in_head(jaw, graph)
     samples.jaw_rest = samples.jaw_rest or rest
     if not near(rest, samples.jaw_rest):
+        moving = jaw.face if carrier_of(jaw.face, jaw) != jaw.face else jaw.armature
         raise FaceSolveProblem(
             f"{jaw.face.name} and {jaw.armature.name} move against each other (frame {graph.scene.frame_current}): "
             "the jaw bone would stay behind.",
-            f"Delete the keys of location and rotation of {jaw.face.name if carrier_of(jaw.face, jaw) != jaw.face else jaw.armature.name}.",
+            f"Delete the keys of location and rotation of {moving.name}.",
         )
     samples.jaw.append(read_motion(jaw, graph))
 
@@ -126,8 +127,9 @@ def _sample_camera(
 ) -> None:
     data = evaluated.data
     if data.type != "PERSP":
+        kind = {"ORTHO": "orthographic", "PANO": "panoramic"}.get(data.type, data.type.lower())
         raise FaceSolveProblem(
-            f"The camera {camera.name} is {data.type.lower().replace('ortho', 'orthographic').replace('pano', 'panoramic')}.",
+            f"The camera {camera.name} is {kind}.",
             "Only perspective cameras can be solved with; change its type.",
         )
     lens, frame = read_lens(data), read_format(scene)

@@ -1,4 +1,6 @@
-"""Reads a shot folder, sends a motion that the tests know, writes a real SOLUTION.npz; FACE_SOLVE_FAULT says what goes wrong.
+"""Reads a shot folder, sends a motion that the tests know, writes a real SOLUTION.npz.
+
+FACE_SOLVE_FAULT says what goes wrong.
 
 It runs on any Python 3.8 or later without packages. It is no solver: it looks at no plate.
 """

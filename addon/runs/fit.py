@@ -6,23 +6,24 @@ from typing import Dict, List, Optional
 
 import bpy
 
-from . import compat
-from .problem import FaceSolveProblem
-from .scene.keys.record import Channel, weight_channels
-from .scene.keys.writer import find_actors, followers_left
-from .scene.rig.mesh import excluded_keys, identity_keys
-from .scene.setup.prechecks import enabled_cameras
-from .scene.shot.export import Plan
-from .solving import Session
-from .worker.job import Job, State
+from .. import compat
+from ..problem import FaceSolveProblem
+from ..scene.keys.record import Channel, weight_channels
+from ..scene.keys.writer import find_actors, followers_left
+from ..scene.rig.mesh import excluded_keys, identity_keys
+from ..scene.setup.prechecks import enabled_cameras
+from ..scene.shot.export import Plan
+from ..worker.job import Job, State
+from .solve import SolveRun
 
 
-class FitSession(Session):
+class FitRun(SolveRun):
     """A job that ends with one set of values for the whole shot.
 
     Args:
-        job, plan, title: as a `Session` has them.
-        lenses: focal length in millimetres by camera, as they were when the shot was written; empty where they are not fitted.
+        job, plan, title: as a `SolveRun` has them.
+        lenses: focal length in millimetres by camera, as they were when the shot was written; empty where they are not
+            fitted.
     """
 
     def __init__(self, job: Job, plan: Optional[Plan], title: str, lenses: Dict[str, float]) -> None:
@@ -86,7 +87,9 @@ def fittable(settings: bpy.types.PropertyGroup) -> Dict[str, Channel]:
 
 
 def check_fit(settings: bpy.types.PropertyGroup, *, focal: bool) -> Dict[str, float]:
-    """Refuse what cannot be fitted; answers with the focal lengths in millimetres by camera, empty where they are not asked for.
+    """Refuse what cannot be fitted.
+
+    Answers with the focal lengths in millimetres by camera, empty where they are not asked for.
 
     Raises:
         FaceSolveProblem: no identity keys, or keys and lenses that are animated and cannot hold one value.

@@ -13,10 +13,11 @@ from typing import List, Optional, Sequence
 
 import bpy
 
-from . import compat, session, solver_state
-from .problem import FaceSolveProblem
-from .scene.shot.folders import solver_folder, user_data
-from .worker.installer import (
+from .. import compat, solver_report
+from ..problem import FaceSolveProblem
+from ..scene.shot.folders import solver_folder, user_data
+from ..solver_choice import preferences
+from ..worker.installer import (
     Installation,
     Step,
     bundled_wheel,
@@ -25,21 +26,22 @@ from .worker.installer import (
     is_complete,
     plan_steps,
 )
-from .worker.interpreter import solver_environment
+from ..worker.interpreter import solver_environment
+from . import current
 
 TICK_SECONDS = 0.25
 _OFFLINE = "Turn on Allow Online Access in Preferences > System, or choose a Python that has the solver."
 
 
 @dataclass
-class _Current:
+class _State:
     installation: Optional[Installation] = None
     device: str = "cpu"
     verdict: str = ""
     problem: Optional[FaceSolveProblem] = None
 
 
-_current = _Current()
+_state = _State()
 
 
 def place() -> Path:
@@ -54,17 +56,17 @@ def log_file() -> Path:
 
 def running() -> Optional[Installation]:
     """The installation that runs, or None."""
-    return _current.installation
+    return _state.installation
 
 
 def last_problem() -> Optional[FaceSolveProblem]:
     """Why the last one failed; None where it did not."""
-    return _current.problem
+    return _state.problem
 
 
 def verdict() -> str:
     """How the last one ended; empty where it failed or none has run."""
-    return _current.verdict
+    return _state.verdict
 
 
 def plan(chosen: str, device: str, index: str, extras: Sequence[str] = ()) -> List[Step]:
@@ -84,7 +86,7 @@ def plan(chosen: str, device: str, index: str, extras: Sequence[str] = ()) -> Li
             "Blender is not allowed to go online, and the solver's packages must be fetched.", _OFFLINE
         )
     environment = solver_environment(os.environ)
-    wheel = bundled_wheel(Path(__file__).parent)
+    wheel = bundled_wheel(Path(__file__).parents[1])
     exists = not chosen and is_complete(place(), environment)
     python = "" if exists else find_python(chosen, sys.executable, environment)
     return plan_steps(place(), python, wheel, device=device, index=index, exists=exists, extras=extras)
@@ -96,17 +98,17 @@ def start(steps: Sequence[Step], device: str) -> Installation:
     Raises:
         FaceSolveProblem: where one runs already.
     """
-    if _current.installation is not None:
+    if _state.installation is not None:
         raise FaceSolveProblem("An installation is running already.", "Wait for it, or cancel it.")
-    _current.installation = Installation(steps, log_file(), solver_environment(os.environ), solver_folder())
-    _current.device, _current.verdict, _current.problem = device, "", None
-    return _current.installation
+    _state.installation = Installation(steps, log_file(), solver_environment(os.environ), solver_folder())
+    _state.device, _state.verdict, _state.problem = device, "", None
+    return _state.installation
 
 
 def run_in_timer() -> None:
     """Let it go on while Blender does."""
-    if not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, first_interval=TICK_SECONDS, persistent=True)
+    if not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, first_interval=TICK_SECONDS, persistent=True)
 
 
 def run_to_end() -> None:
@@ -117,24 +119,24 @@ def run_to_end() -> None:
     """
     shown = ""
     try:
-        while _current.installation is not None:
-            if _current.installation.title != shown:
-                shown = _current.installation.title
+        while _state.installation is not None:
+            if _state.installation.title != shown:
+                shown = _state.installation.title
                 print(f"Face Solve: {shown}", flush=True)
-            _advance(_current.installation)
+            _advance(_state.installation)
             time.sleep(0.05)
     finally:
         stop()
-    if _current.problem is not None:
-        raise _current.problem
+    if _state.problem is not None:
+        raise _state.problem
 
 
 def stop() -> None:
     """End a running installation; what it has done is kept."""
-    installation, _current.installation = _current.installation, None
+    installation, _state.installation = _state.installation, None
     if installation is not None:
         installation.cancel()
-        _current.verdict = "The installation was stopped; Install Solver takes it up again."
+        _state.verdict = "The installation was stopped; Install Solver takes it up again."
 
 
 def remove() -> None:
@@ -143,9 +145,7 @@ def remove() -> None:
     Raises:
         FaceSolveProblem: while an installation runs, where there is none, or where its files cannot be deleted.
     """
-    from .preferences import preferences
-
-    if _current.installation is not None:
+    if _state.installation is not None:
         raise FaceSolveProblem("An installation is running.", "Cancel it first.")
     if not place().exists():
         raise FaceSolveProblem("No solver is installed here.", "")
@@ -158,31 +158,30 @@ def remove() -> None:
     chosen = preferences(bpy.context)
     if chosen.interpreter == str(environment_python(place())):
         chosen.interpreter = ""
-    solver_state.forget()
-    _current.verdict, _current.problem = "The solver was removed.", None
+    solver_report.forget()
+    _state.verdict, _state.problem = "The solver was removed.", None
 
 
-def _tick() -> Optional[float]:
-    if _current.installation is not None:
-        _advance(_current.installation)
+def tick() -> Optional[float]:
+    """One turn of the timer: seconds until the next, None when the installation is over."""
+    if _state.installation is not None:
+        _advance(_state.installation)
     compat.redraw_preferences(bpy.context)
-    return TICK_SECONDS if _current.installation is not None else None
+    return TICK_SECONDS if _state.installation is not None else None
 
 
 def _advance(installation: Installation) -> None:
-    from .preferences import preferences
-
     installation.poll()
     if not installation.over:
         return
-    _current.installation = None
-    _current.problem = installation.problem
-    solver_state.forget()
-    session.forget_failure()
+    _state.installation = None
+    _state.problem = installation.problem
+    solver_report.forget()
+    current.forget_failure()
     if installation.succeeded:
         chosen = preferences(bpy.context)
-        chosen.interpreter, chosen.device = str(environment_python(place())), _current.device
-        _current.verdict = "The solver is installed."
+        chosen.interpreter, chosen.device = str(environment_python(place())), _state.device
+        _state.verdict = "The solver is installed."
 
 
 def register() -> None:
@@ -193,6 +192,6 @@ def register() -> None:
 def unregister() -> None:
     """Let go of it."""
     stop()
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
     atexit.unregister(stop)

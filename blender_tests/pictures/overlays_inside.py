@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "blender_tests" / "inside"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "inside"))
 import bpy
 import harness
 import head_scene
@@ -24,7 +24,10 @@ def show(overlays, *layers, **values):
 
 
 def fill(space, covered=0):
-    """Look through the camera, its frame as large as the region's free part; `covered` pixels on the right are not free."""
+    """Look through the camera, its frame as large as the region's free part.
+
+    `covered` pixels on the right are not free.
+    """
     region = next(one for one in viewport().regions if one.type == "WINDOW")
     view, view_of = space.region_3d, harness.module("overlay.view").view_of
     view.view_perspective = "CAMERA"

@@ -1,7 +1,9 @@
-"""The documents' pictures of the tool at work, of the demo's solved shot: python -m demo.window_pictures SHOT_DIR --out DIR.
+"""The documents' pictures of the tool at work, of the demo's solved shot.
 
-SHOT_DIR holds shot.json, SOLUTION.npz and SOLUTION.overlay.npz of the demo's shot (`make demo` leaves it below demo/out/face_solve).
-Needs Blender 3.4 and Xvfb.
+Usage: python -m blender_tests.pictures.overlays SHOT_DIR --out DIR
+
+SHOT_DIR holds shot.json, SOLUTION.npz and SOLUTION.overlay.npz of the demo's shot (`make demo` leaves it below
+demo/out/face_solve). Needs Blender 3.4 and Xvfb.
 """
 
 from __future__ import annotations
@@ -18,11 +20,10 @@ import numpy as np
 
 import build_addon
 from blender_tests.windowed import tell
+from demo.head import build
 
-from .head import build
-
-ROOT = Path(__file__).resolve().parents[1]
-STORY = ROOT / "demo" / "window_pictures_in_blender.py"
+ROOT = Path(__file__).resolve().parents[2]
+STORY = Path(__file__).resolve().with_name("overlays_inside.py")
 
 
 def write_head(path: Path) -> None:

@@ -18,6 +18,19 @@ from harness import (
 )
 
 
+def _fix_by_hand(scene, face, fixed, good, locked):
+    """The artist poses one frame, marks another as good and locks a third."""
+    face.location.z += 0.25
+    face.keyframe_insert("location", frame=fixed)
+    block = face.data.shape_keys.key_blocks["jawOpen"]
+    block.value = 0.875
+    block.keyframe_insert("value", frame=fixed)
+    scene.frame_set(good)
+    bpy.ops.face_solve.mark_frame(mark="GOOD")
+    scene.frame_set(locked)
+    bpy.ops.face_solve.lock_frame()
+
+
 def check_a_whole_session():
     scene, face, _camera = ready_scene(saved="session")
     settings = scene.face_solve
@@ -33,17 +46,8 @@ def check_a_whole_session():
     settings.result_index = results.worst_first(settings)[3]  # a click in the list
     fixed = scene.frame_current
     assert fixed == worst[3]
-    # The artist poses that frame by hand, marks another as good and locks a third.
-    face.location.z += 0.25
-    face.keyframe_insert("location", frame=fixed)
-    block = face.data.shape_keys.key_blocks["jawOpen"]
-    block.value = 0.875
-    block.keyframe_insert("value", frame=fixed)
-    scene.frame_set(7)
-    bpy.ops.face_solve.mark_frame(mark="GOOD")
+    _fix_by_hand(scene, face, fixed, good=7, locked=5)
     assert 7 not in results.bad_frames(settings)
-    scene.frame_set(5)
-    bpy.ops.face_solve.lock_frame()
     before = keys_to_the_bit(face)
     with environment(FACE_SOLVE_FAULT="spin"):  # another motion, so that whatever is written shows
         bpy.ops.face_solve.solve_range(frame_start=2, frame_end=8)
@@ -169,7 +173,7 @@ def check_what_is_wrong_names_the_operator_that_mends_it():
 
 def check_deleting_the_scene_ends_the_solve_in_words():
     ready_scene()
-    session, solving, writer = (harness.module(name) for name in ("session", "solving", "scene.writer"))
+    current, solving, writer = (harness.module(name) for name in ("runs.current", "runs.solve", "scene.keys.writer"))
     write_frames = solving.write_frames
 
     def deleted(plan, *arguments):
@@ -183,13 +187,13 @@ def check_deleting_the_scene_ends_the_solve_in_words():
         refused(bpy.ops.face_solve.solve_shot, "The scene Scene is gone", "what was keyed is kept")
     finally:
         solving.write_frames = write_frames
-    assert session.running() is None
+    assert current.running() is None
     assert [one.name for one in bpy.data.scenes] == ["Other"]
 
 
 def check_a_defect_ends_the_solve_and_the_next_one_starts():
     scene, face, _camera = ready_scene()
-    session, solving = harness.module("session"), harness.module("solving")
+    current, solving = harness.module("runs.current"), harness.module("runs.solve")
     with environment(FACE_SOLVE_PACE="0.5"):
         pid = start_without_waiting().job.process.pid
 
@@ -197,7 +201,7 @@ def check_a_defect_ends_the_solve_and_the_next_one_starts():
         raise ZeroDivisionError("nobody thought of it")
 
     def ticked():
-        session._tick()
+        current.tick()
         return False
 
     write_frames, solving.write_frames = solving.write_frames, broken
@@ -207,8 +211,8 @@ def check_a_defect_ends_the_solve_and_the_next_one_starts():
         pass
     finally:
         solving.write_frames = write_frames
-    assert session.running() is None
-    assert "ZeroDivisionError: nobody thought of it" in session.last_problem().message
+    assert current.running() is None
+    assert "ZeroDivisionError: nobody thought of it" in current.last_problem().message
     assert scene.face_solve.runs["Solve Shot"].failed
     until(lambda: not os.path.exists(f"/proc/{pid}"))
     bpy.ops.face_solve.solve_shot()
@@ -224,7 +228,7 @@ def check_a_follower_that_is_replaced_by_an_empty_is_left_out():
     bpy.data.objects.remove(teeth)
     empty = bpy.data.objects.new("Teeth", None)
     scene.collection.objects.link(empty)
-    harness.module("session").run_to_end(running)
+    harness.module("runs.current").run_to_end(running)
     scene.frame_set(9)
     harness.close(face.location, known_motion(9)[1], 1e-6)
     assert empty.animation_data is None

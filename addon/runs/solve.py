@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import Dict, List, Optional, Set
 
-from . import protocol
-from .problem import FaceSolveProblem
-from .scene.keys.writer import find_actors, store_results, write_frames
-from .scene.setup.prechecks import ranges
-from .scene.shot.export import Plan
-from .worker.job import FrameResult, Job, State
+from .. import protocol
+from ..problem import FaceSolveProblem
+from ..scene.keys.writer import find_actors, store_results, write_frames
+from ..scene.setup.prechecks import ranges
+from ..scene.shot.export import Plan
+from ..worker.job import FrameResult, Job, State
 
 # The solver's stages as the panels call them; what is not here is said as the solver says it.
 _IN_WORDS = {
@@ -25,7 +25,7 @@ _IN_WORDS = {
 FLUSH_SECONDS = 0.4  # frames are keyed in batches: one merge of the curves for all that arrived
 
 
-class Session:
+class SolveRun:
     """A job whose frames are keyed as they arrive.
 
     Args:
@@ -55,7 +55,7 @@ class Session:
         """Move on. An error ends the job: nobody would take its frames any more.
 
         Raises:
-            Exception: a defect, after the session has ended because of it; what the artist can mend is kept in `problem`.
+            Exception: a defect, after the run has ended because of it; what the artist can mend is kept in `problem`.
         """
         try:
             self._advance()
@@ -122,7 +122,10 @@ class Session:
         return None
 
     def _failed(self) -> List[int]:
-        """Frames that could not be solved; the artist's own are not asked for, whether the solver tells of them or not."""
+        """Frames that could not be solved.
+
+        The artist's own are not asked for, whether the solver tells of them or not.
+        """
         assert self.plan is not None
         return [
             frame

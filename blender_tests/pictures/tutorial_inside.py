@@ -1,9 +1,10 @@
-"""Makes the pictures of docs/tutorial.md in a real Blender window, with the real solver on the demo's shot (demo/tutorial.py starts it)."""
+"""Inside a Blender window: makes the pictures of docs/tutorial.md, with the real solver on the demo's shot."""
 
 import os
 import sys
+from pathlib import Path
 
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "inside"))
 import bpy
 import harness
 import window_tools
@@ -32,8 +33,23 @@ def _panels(*names):
     show_only(*(f"FACE_SOLVE_PT_{name}" for name in names))
 
 
+def _preferences(current):
+    _press("preferences")
+    yield
+    window = next(one for one in bpy.context.window_manager.windows if one.screen.areas[0].type == "PREFERENCES")
+    with in_window():
+        bpy.ops.face_solve.check_solver()
+    yield from wait(lambda: current.running() is None, PATIENCE)
+    os.environ.pop("FACE_SOLVE_PYTHON")  # a path of this machine, which the page would show
+    area = window.screen.areas[0]
+    for _ in range(9):
+        window.event_simulate(type="WHEELDOWNMOUSE", value="PRESS", x=area.width * 3 // 4, y=area.height // 2)
+        yield
+    yield from picture("preferences-check", window)
+
+
 def story():
-    session = harness.module("session")
+    current = harness.module("runs.current")
     with in_window():
         bpy.ops.wm.open_mainfile(filepath=os.environ["FACE_SOLVE_SCENE"], load_ui=False)
     yield
@@ -52,11 +68,11 @@ def story():
 
     _panels("main")
     _press("solve_shot")
-    yield from wait(lambda: session.running() is None or session.running().job.progress.fraction > 0.45, PATIENCE)
+    yield from wait(lambda: current.running() is None or current.running().job.progress.fraction > 0.45, PATIENCE)
     scene.frame_set(scene.frame_start + 20)
     yield from picture("tutorial-solving")
-    yield from wait(lambda: session.running() is None, PATIENCE)
-    assert session.last_problem() is None, session.last_problem()
+    yield from wait(lambda: current.running() is None, PATIENCE)
+    assert current.last_problem() is None, current.last_problem()
     settings.overlays.show = True
     settings.overlays.wireframe = True
     scene.frame_set(scene.frame_start + 30)
@@ -75,24 +91,12 @@ def story():
     _press("lock_frame")
     yield from picture("tutorial-locked")
     _press("solve_range", frame_start=bad - 3, frame_end=bad + 3)
-    yield from wait(lambda: session.running() is None, PATIENCE)
-    assert session.last_problem() is None, session.last_problem()
+    yield from wait(lambda: current.running() is None, PATIENCE)
+    assert current.last_problem() is None, current.last_problem()
     _panels("main", "review", "solve")
     yield from picture("tutorial-fixed")
-    bpy.ops.wm.save_as_mainfile(filepath=os.environ["FACE_SOLVE_SCENE"].replace(".blend", "-solved.blend"))
-
-    _press("preferences")
-    yield
-    window = next(one for one in bpy.context.window_manager.windows if one.screen.areas[0].type == "PREFERENCES")
-    with in_window():
-        bpy.ops.face_solve.check_solver()
-    yield from wait(lambda: session.running() is None, PATIENCE)
-    os.environ.pop("FACE_SOLVE_PYTHON")  # a path of this machine, which the page would show
-    area = window.screen.areas[0]
-    for _ in range(9):
-        window.event_simulate(type="WHEELDOWNMOUSE", value="PRESS", x=area.width * 3 // 4, y=area.height // 2)
-        yield
-    yield from picture("preferences-check", window)
+    bpy.ops.wm.save_as_mainfile(filepath=str(harness.FOLDER / "solved.blend"))
+    yield from _preferences(current)
 
 
 window_tools.tell(story)
