@@ -30,7 +30,7 @@ def scanned(context):
 def test_a_blink_is_found_and_open_eyes_stay_open(scanned, context):
     here, _, lids = scanned
     np.testing.assert_allclose(here.pose.weights[:, lids], context.pose.weights[:, lids], atol=0.15)
-    assert here.pose.weights[6, lids].min() > 0.7
+    assert here.pose.weights[6, lids].min() > 0.75
 
 
 def test_nothing_but_the_scanned_keys_moves(scanned):
@@ -47,7 +47,7 @@ def test_held_frames_stay(context):
     here.pose.weights[:, lids] = 0.5
     list(scan(here, Scan(keys=(EYELIDS,))))
     np.testing.assert_array_equal(here.pose.weights[1:, lids], 0.5)
-    assert here.pose.weights[0, lids].max() < 0.15
+    assert here.pose.weights[0, lids].max() < 0.01
 
 
 def test_both_eyes_are_tried_at_once_and_keys_of_one_place_after_another(context):

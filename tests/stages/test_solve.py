@@ -97,7 +97,7 @@ def test_what_is_found_is_allowed(little_shot, solved):
     )
     assert np.all(np.linalg.det(pose.rotation) > 0)
     assert np.all((pose.weights >= little_shot.rig.minimum) & (pose.weights <= little_shot.rig.maximum))
-    assert solved[0].error_px[SEEN].max() < 2.0
+    assert solved[0].error_px[SEEN].max() < 1.3
 
 
 def test_the_file_holds_what_was_returned(solved):
