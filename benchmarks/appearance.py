@@ -42,7 +42,7 @@ def bias(context: Context, *, colors: str, light: bool, behind: bool) -> np.ndar
     """[N] RMS distance of the landmarks at the context's poses, plate pixels."""
     appearance = context.appearance
     appearance.albedo = albedo_of(context.rig if colors == COLORS else replace(context.rig, colors=None))
-    appearance.parts = head_parts(context.rig, context.tie, context.layout) if colors == PARTS else None
+    appearance.parts = head_parts(context.rig, context.embedding, context.layout) if colors == PARTS else None
     appearance.lights = [START for _ in context.views]
     if light:
         estimate_lights(context)

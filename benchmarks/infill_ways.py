@@ -42,7 +42,7 @@ def main() -> None:
         truth = known.at(shot.frames, tuple(shot.rig.names))
         context = prepare_context(replace(shot, initial=truth), lambda _done, _total: True)
     fill = (shot.frames >= first) & (shot.frames <= last)
-    vertices = context.tie.face
+    vertices = context.embedding.face
     aim = shot.rig.world(truth[fill])
     print("| way | vertex_mm | worst frame | s a filled frame |")
     print("| --- " * 4 + "|")

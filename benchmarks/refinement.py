@@ -43,17 +43,18 @@ class Quiet:
 
 def opening(context: Context, pose: Pose) -> np.ndarray:
     """[N] millimetres between the lips."""
-    rig, tie = context.rig, context.tie
+    rig, embedding = context.rig, context.embedding
     count = (len(pose), 2)
     points = rig.sample(
-        np.broadcast_to(tie.triangle[list(LIPS)], count), np.broadcast_to(tie.barycentric[list(LIPS)], (*count, 3))
+        np.broadcast_to(embedding.triangle[list(LIPS)], count),
+        np.broadcast_to(embedding.barycentric[list(LIPS)], (*count, 3)),
     )
     upper, lower = points.local(pose.weights, pose.jaw).swapaxes(0, 1)
     return 1e3 * np.linalg.norm(upper - lower, axis=1)
 
 
 def row(name: str, context: Context, pose: Pose, truth: Pose, rig: Rig, seconds: float) -> str:
-    face = face_of(rig, context.tie.face)
+    face = face_of(rig, context.embedding.face)
     errors = measure(pose, truth, face)
     lids = [i for i, key in enumerate(rig.names) if CLOSES_EYE.search(key)]
     blinks = truth.weights[:, lids] > 0.8

@@ -35,7 +35,7 @@ def scores(shared: Path, name: str, scratch: Path, every: int) -> dict[str, list
     """The medians of every variant."""
     shot, truth = exported(shared, name, scratch, every)
     context = prepare_context(shot, lambda _done, _total: True)
-    answer, face = truth.at(shot.frames, shot.rig.names), face_of(shot.rig, context.tie.face)
+    answer, face = truth.at(shot.frames, shot.rig.names), face_of(shot.rig, context.embedding.face)
     found = {}
     for variant, (stages, weights) in VARIANTS.items():
         context.pose = shot.start()

@@ -16,7 +16,7 @@ from solver_core.common.arrays import Floats, Ints, spread
 from solver_core.common.errors import FaceSolveError
 from solver_core.common.files import replacing
 from solver_core.documents.shot import Shot, load_shot
-from solver_core.face.landmark_embedding import tie_landmarks
+from solver_core.face.landmark_embedding import embed_landmarks
 from solver_core.flow.networks.registry import flow_network
 from solver_core.networks.registry import face_detector
 from solver_core.service.listener import Listener, Progress
@@ -128,7 +128,7 @@ def _fitted(context: Context, step: Callable[[str, int, int], bool], *, focal: b
         if not step("render", number + 1, ROUNDS):
             return None
     rig, weights = context.rig, context.pose.weights[0]
-    context.tie = tie_landmarks(rig.as_actor(weights), context.network, face_detector(shot.settings.detector))
+    context.embedding = embed_landmarks(rig.as_actor(weights), context.network, face_detector(shot.settings.detector))
     after = _run(context, STAGES["expression"][-1:])
     return FittedRig(
         tuple(rig.names[k] for k in rig.fittable),

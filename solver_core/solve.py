@@ -19,7 +19,7 @@ from solver_core.documents.overlay import Overlay, overlay_path
 from solver_core.documents.shot import Shot, load_shot
 from solver_core.documents.solution import Solution, empty_solution
 from solver_core.face.head_parts import head_parts
-from solver_core.face.landmark_embedding import tie_landmarks
+from solver_core.face.landmark_embedding import embed_landmarks
 from solver_core.flow.dis import FlowNetwork
 from solver_core.flow.networks.registry import flow_network
 from solver_core.footage.views import NOT_LOOKED_AT, View, observe
@@ -216,7 +216,7 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
     network = landmark_network(shot.settings.landmarks, shot.settings.device)
     detector = face_detector(shot.settings.detector)
     actor = shot.rig.as_actor(shot.initial.weights[0])
-    tie = tie_landmarks(actor, network, detector)
+    embedding = embed_landmarks(actor, network, detector)
     count, going = len(shot.frames), True
     views = []
 
@@ -229,14 +229,14 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
 
         views.append(observe(camera, count, network, detector, looked, shot.fps))
     plain = shot.rig.colors is None
-    appearance = Appearance(albedo_of(shot.rig), head_parts(actor, tie, network.layout) if plain else None)
+    appearance = Appearance(albedo_of(shot.rig), head_parts(actor, embedding, network.layout) if plain else None)
     shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles) if going else None
     nowhere = np.zeros(count, bool)
     context = Context(
         shot,
         network,
         network.layout,
-        tie,
+        embedding,
         views,
         Renderer(shot.rig.triangles, appearance.albedo, shadow),
         appearance,

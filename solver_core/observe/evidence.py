@@ -26,7 +26,7 @@ STEP = 3  # pixels between flow vectors
 MARGIN = 1  # pixels at the outline that are left out: the outline itself is good evidence
 FLOW_TOTAL = 400.0  # flow vectors are strongly correlated: all of them weigh as much as this many independent points
 LANDMARK_TOTAL = 10.0  # likewise one network's landmarks: where flow sees, their bias between render and plate does more harm than they help
-TIED_TOTAL = 40.0  # landmarks without a render, which nothing stands beside
+EMBEDDED_TOTAL = 40.0  # landmarks without a render, which nothing stands beside
 FLOW_TAIL, LANDMARK_TAIL = 1.0, 3.0  # reference pixels: a point that far from its place counts half
 LOOKS_ALIKE = 0.1  # display-referred difference at which a vector counts half: hair, glasses, a hand before the face
 LEAST_SHARE = 0.05  # of the points: evidence that is nearly all distrusted does not gain weight by being scaled up
@@ -97,13 +97,15 @@ def measure(context: Context, view: View, light: Floats, index: Ints, flow: Flow
     return testimonies
 
 
-def tied_landmarks(context: Context, view: View, index: int) -> Evidence:
+def embedded_landmarks(context: Context, view: View, index: int) -> Evidence:
     """The plate's landmarks against their fixed places on the rig: evidence without a render."""
     count = context.network.count
-    points = context.rig.sample(context.tie.triangle[None], context.tie.barycentric[None])
+    points = context.rig.sample(context.embedding.triangle[None], context.embedding.barycentric[None])
     root = np.broadcast_to(to_reference(view.crop(index, SIZE)), (count, 2, 2))
     camera = view.camera[np.array([index])]
-    return Evidence(camera, points, view.points[index], root, np.ones(count), np.ones(count), LANDMARK_TAIL, TIED_TOTAL)
+    return Evidence(
+        camera, points, view.points[index], root, np.ones(count), np.ones(count), LANDMARK_TAIL, EMBEDDED_TOTAL
+    )
 
 
 def landmarks_of(network: LandmarkNetwork, images: Floats) -> Floats:  # [b,S,S,3]

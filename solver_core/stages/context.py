@@ -12,7 +12,7 @@ from solver_core.camera.camera import NEAR
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.documents.shot import Shot
 from solver_core.energies.energy import Free
-from solver_core.face.landmark_embedding import Tie
+from solver_core.face.landmark_embedding import LandmarkEmbedding
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig, place
 from solver_core.footage.cuts import common_cuts
@@ -42,7 +42,7 @@ class Context:
     shot: Shot
     network: LandmarkNetwork
     layout: Layout  # the network's landmark regions
-    tie: Tie
+    embedding: LandmarkEmbedding
     views: list[View]
     renderer: Renderer
     appearance: Appearance
@@ -71,8 +71,8 @@ class Context:
 
     def leave_out_behind(self) -> None:
         """Take the face as not seen where the solve would begin with the head behind the camera, or around it: nothing leads from there."""
-        corners = self.rig.neutral[self.rig.triangles[self.tie.triangle]]  # [L,3,3]
-        face = place(self.pose, (corners * self.tie.barycentric[..., None]).sum(1) * self.rig.scale)
+        corners = self.rig.neutral[self.rig.triangles[self.embedding.triangle]]  # [L,3,3]
+        face = place(self.pose, (corners * self.embedding.barycentric[..., None]).sum(1) * self.rig.scale)
         for view in self.views:
             _, depth = view.camera.project(face)
             view.leave_out(view.seen & (depth <= NEAR).any(1), f"the head is not in front of camera {view.camera.name}")
@@ -97,13 +97,13 @@ class Context:
     @property
     def face_triangles(self) -> Bools:
         """[T] triangles of the face alone."""
-        face: Bools = np.all(self.tie.face[self.rig.triangles], axis=1)
+        face: Bools = np.all(self.embedding.face[self.rig.triangles], axis=1)
         return face
 
     @property
     def head_triangles(self) -> Bools:
         """[T] triangles of the head without neck and shoulders, which move by themselves."""
-        head: Bools = np.all(self.tie.head[self.rig.triangles], axis=1)
+        head: Bools = np.all(self.embedding.head[self.rig.triangles], axis=1)
         return head
 
     @property

@@ -47,18 +47,20 @@ def fit(context: Context, step: Fit, cancelled: Callable[[], bool] = lambda: Fal
     rms = np.full(len(context.pose), np.nan)
     for start in range(0, len(frames), PART):
         part = frames[start : start + PART]
-        points = _tied(context, len(part))
+        points = _embedded(context, len(part))
         if not cancelled():
             _fit(context, step, part, points, places, weights, cancelled)
         rms[part] = _rms_pixels(context, part, points, weights > 0)
     return rms
 
 
-def _tied(context: Context, count: int) -> SurfacePoints:
+def _embedded(context: Context, count: int) -> SurfacePoints:
     """[count,L] the landmarks' places on the rig."""
     shape = (count, context.network.count)
-    tie = context.tie
-    return context.rig.sample(np.broadcast_to(tie.triangle, shape), np.broadcast_to(tie.barycentric, (*shape, 3)))
+    embedding = context.embedding
+    return context.rig.sample(
+        np.broadcast_to(embedding.triangle, shape), np.broadcast_to(embedding.barycentric, (*shape, 3))
+    )
 
 
 def _fit(

@@ -37,14 +37,14 @@ def posed(tmp_path_factory, demo_rig):
 
 def test_brows_and_lips_come_back_from_the_plates(posed):
     """Up to the skin's tint, which the light took: where the true skin is darker, the baked one is."""
-    face = posed.tie.face
+    face = posed.embedding.face
     true, baked = posed.rig.colors[face].astype(float), bake(posed)[face]
     for channel in range(3):
         assert np.corrcoef(baked[:, channel], true[:, channel])[0, 1] > 0.6
 
 
 def test_what_no_plate_shows_keeps_the_stiff_albedo(posed):
-    behind = (posed.rig.neutral @ posed.tie.front) < np.percentile(posed.rig.neutral @ posed.tie.front, 10)
+    behind = (posed.rig.neutral @ posed.embedding.front) < np.percentile(posed.rig.neutral @ posed.embedding.front, 10)
     np.testing.assert_array_equal(bake(posed)[behind], posed.appearance.albedo[behind])
 
 
@@ -59,7 +59,7 @@ def test_one_frame_that_disagrees_is_outvoted(posed):
     view._kept.clear()
     view._kept.update(kept)
     np.testing.assert_array_equal(view.images(np.arange(COUNT), 320), still)
-    face = posed.tie.face
+    face = posed.embedding.face
     assert np.abs(after - before)[face].mean() < 0.03 * before[face].mean()
 
 

@@ -199,7 +199,7 @@ def _cells(context: Context) -> tuple[Ints, Floats]:
 
 def _face_radius(context: Context) -> float:
     """Metres: how far the face's vertices are from their middle, RMS."""
-    face = (context.rig.neutral * context.rig.scale)[context.tie.face]
+    face = (context.rig.neutral * context.rig.scale)[context.embedding.face]
     return float(np.sqrt(((face - face.mean(0)) ** 2).sum(1).mean()))
 
 

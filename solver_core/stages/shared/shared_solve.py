@@ -12,7 +12,7 @@ from solver_core.energies.prior import WeightPrior, jaw_prior
 from solver_core.energies.shared import Shared, SharedProblem, Sight, Together
 from solver_core.face.rig import Rig
 from solver_core.flow.dis import FlowNetwork
-from solver_core.observe.evidence import Evidence, measure, tied_landmarks
+from solver_core.observe.evidence import Evidence, measure, embedded_landmarks
 from solver_core.optimise.dogleg import Options, dogleg
 from solver_core.stages.catalogue import ALL
 from solver_core.stages.context import Context
@@ -37,7 +37,7 @@ class Heard:
 def hear_landmarks(context: Context) -> list[Heard]:
     """The plate's landmarks against their fixed places on the rig, every frame in every camera."""
     return [
-        Heard(int(i), camera, tied_landmarks(context, view, int(i)))
+        Heard(int(i), camera, embedded_landmarks(context, view, int(i)))
         for camera, view in enumerate(context.views)
         for i in np.flatnonzero(view.seen)
     ]
@@ -109,7 +109,7 @@ def _held(context: Context, keys: Ints) -> Floats:
     """
     rig = context.rig
     typical = TYPICAL * np.maximum(np.abs(rig.minimum[keys]), np.abs(rig.maximum[keys])) * rig.strength[keys]
-    points = (rig.neutral * rig.scale)[context.tie.face]
+    points = (rig.neutral * rig.scale)[context.embedding.face]
     spread = points - points.mean(0)
-    growth = np.einsum("vx,kvx->k", spread, rig.deltas[keys][:, context.tie.face] * rig.scale) / (spread**2).sum()
+    growth = np.einsum("vx,kvx->k", spread, rig.deltas[keys][:, context.embedding.face] * rig.scale) / (spread**2).sum()
     return np.concatenate([np.diag(1 / typical), growth[None] / SIZE_SIGMA])
