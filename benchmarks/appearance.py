@@ -19,7 +19,8 @@ from benchmarks.exported import ROOT, exported
 from solver_core.face.head_parts import head_parts
 from solver_core.look.appearance import albedo_of
 from solver_core.look.synthesis import picture
-from solver_core.observe.evidence import SIZE, landmarks_of
+from solver_core.observe.landmarks import landmarks_of
+from solver_core.observe.observer import SIZE
 from solver_core.solve import prepare_context
 from solver_core.stages.context import Context
 from solver_core.stages.shared.light import START, estimate_lights

@@ -18,7 +18,6 @@ from benchmarks.exported import ROOT, exported
 from solver_core.report.compare import face_of, measure
 from solver_core.solve import prepare_context
 from solver_core.stages.catalogue import STAGES
-from solver_core.stages.fit import fit
 
 SHOTS = ("talk", "dressed")
 SHOWN = ("rotation_deg", "depth_mm", "shape_mm")
@@ -42,7 +41,7 @@ def scores(shared: Path, name: str, scratch: Path, every: int) -> dict[str, list
         for stage in ("rigid", "expression"):
             context.begun = context.pose.copy()
             for step in STAGES[stage]:
-                fit(context, replace(step, **weights) if stage in stages else step)
+                list((replace(step, **weights) if stage in stages else step).run(context))
         measured = measure(context.pose, answer, face, shot.cameras[0].position)
         found[variant] = [float(np.median(measured[one])) for one in SHOWN]
     return found

@@ -13,7 +13,8 @@ from solver_core.face.head_parts import LIPS, SKIN, head_parts
 from solver_core.face.landmark_embedding import embed_landmarks
 from solver_core.look.appearance import LEAST_PIXELS, PLAIN, part_colors
 from solver_core.look.synthesis import picture
-from solver_core.observe.evidence import SIZE, landmarks_of
+from solver_core.observe.landmarks import landmarks_of
+from solver_core.observe.observer import SIZE
 from solver_core.render.renderer import Renderer
 from solver_core.solve import prepare_context
 from solver_core.stages.shared.light import estimate_lights

@@ -7,15 +7,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from little_shot import camera, performance, write_shot
+from little_shot import START, camera, performance, write_shot
 from scipy.spatial.transform import Rotation
 
 from solver_core.documents.shot import load_shot
 from solver_core.face.pose import Pose
 from solver_core.solve import prepare_context
-from solver_core.stages.catalogue import EYELIDS
-from solver_core.stages.context import CLOSES_EYE
-from solver_core.stages.deep import hold_mean
+from solver_core.stages.key_names import CLOSES_EYE, EYELIDS
+from solver_core.stages.kinds.deep import hold_mean
 from solver_core.stages.shared.light import estimate_lights
 from solver_core.stages.shared.skin import bake
 
@@ -51,14 +50,15 @@ def test_what_no_plate_shows_keeps_the_stiff_albedo(posed):
 def test_one_frame_that_disagrees_is_outvoted(posed):
     before = bake(posed)
     view = posed.views[0]
-    still = view.images(np.arange(COUNT), 320)
-    covered = {(2, 320): np.zeros((320, 320, 3), np.uint8)}
-    kept = dict(view._kept)
-    view._kept.update(covered)
-    after = bake(posed)
-    view._kept.clear()
-    view._kept.update(kept)
-    np.testing.assert_array_equal(view.images(np.arange(COUNT), 320), still)
+    shown = view.plate
+
+    class Covered:
+        size = shown.size
+
+        def read_display(self, number):
+            return shown.read_display(number) * (number != START + 2)
+
+    after = bake(replace(posed, views=[replace(view.at(np.arange(COUNT)), plate=Covered())]))
     face = posed.embedding.face
     assert np.abs(after - before)[face].mean() < 0.03 * before[face].mean()
 
