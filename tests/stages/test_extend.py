@@ -25,6 +25,7 @@ from solver_core.stages.judging import landmark_error
 from solver_core.stages.kinds.deep import Deep
 from solver_core.stages.kinds.step import Step, WrongSettingError
 from solver_core.stages.shared.light import estimate_lights
+from solver_core.stages.shared.observing import observe
 from solver_core.stages.stage_file import read_stages, write_stages
 
 
@@ -187,7 +188,7 @@ def walled(demo_rig, tmp_path_factory):
         file = str(made.folder / "A" / f"{frame}.png")
         world = demo_rig.world(truth[np.array([i])])
         pixels, depth = made.cameras[0][np.array([i])].project(world)
-        mask = rasterise(pixels, depth, demo_rig.triangles, made.cameras[0].width, made.cameras[0].height).mask[0]
+        mask = rasterise(pixels, depth, demo_rig.triangles, made.cameras[0].height, made.cameras[0].width).mask[0]
         image = cv2.imread(file)
         image[~mask] = 250
         cv2.imwrite(file, image)
@@ -208,14 +209,21 @@ def test_an_observer_from_outside_leads_a_step(walled, outline, tmp_path):
     context = prepare_context(shot, lambda _done, _total: True)
     context.known = context.seen
     context.pose.translation += [0.008, 0.0, 0.006]
+    view, index = context.views[0], np.array([0, 1])
 
-    def away():
-        return np.linalg.norm((context.pose.translation - truth.translation)[:, [0, 2]], axis=1).max()
+    def errors():
+        """Of the outline in plate pixels, and of the head across the line of sight in metres."""
+        estimate_lights(context)
+        seen = observe(context, view, context.appearance.lights[0], index, step.observers)
+        across = (context.pose.translation - truth.translation)[:, [0, 2]]
+        return max(one["outline"].error_px for one in seen), np.linalg.norm(across, axis=1).max()
 
-    before = away()
+    before = errors()
     assert np.concatenate(list(step.run(context))).tolist() == [0, 1] * 6
-    assert before > 0.009
-    assert away() < 0.25 * before
+    after = errors()
+    assert before[0] > 2.0
+    assert after[0] < 0.25 * before[0]
+    assert after[1] < 0.6 * before[1]
 
 
 def test_what_it_shows_is_drawn_beside_the_landmarks(walled, outline, tmp_path):
