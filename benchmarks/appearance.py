@@ -22,7 +22,8 @@ from benchmarks.exported import ROOT, exported
 from solver_core.face.head_parts import head_parts
 from solver_core.look.appearance import albedo_of
 from solver_core.look.synthesis import picture
-from solver_core.observe.evidence import SIZE, landmarks_of
+from solver_core.observe.landmarks import landmarks_of
+from solver_core.observe.observer import SIZE
 from solver_core.solve import prepare_context
 from solver_core.stages.context import Context
 from solver_core.stages.shared.light import START, estimate_lights
@@ -45,7 +46,7 @@ def bias(context: Context, *, colors: str, light: bool, behind: bool) -> np.ndar
     """[N] RMS distance of the landmarks at the context's poses, plate pixels."""
     appearance = context.appearance
     appearance.albedo = albedo_of(context.rig if colors == COLORS else replace(context.rig, colors=None))
-    appearance.parts = head_parts(context.rig, context.tie, context.layout) if colors == PARTS else None
+    appearance.parts = head_parts(context.rig, context.embedding, context.layout) if colors == PARTS else None
     appearance.lights = [START for _ in context.views]
     if light:
         estimate_lights(context)

@@ -23,7 +23,7 @@ from solver_core.flow.networks.network import TorchFlow
 from solver_core.flow.networks.own import FACTOR, Own
 from solver_core.flow.networks.registry import flow_network
 from solver_core.look.synthesis import picture
-from solver_core.observe.evidence import SIZE
+from solver_core.observe.observer import SIZE
 from solver_core.report.compare import load_truth
 from solver_core.solve import prepare_context
 from solver_core.stages.shared.light import estimate_lights

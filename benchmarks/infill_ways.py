@@ -19,11 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.exported import ROOT, exported
-from solver_core.flow.dis import DisFlow
 from solver_core.solve import prepare_context
-from solver_core.stages.catalogue import STAGES, Fill
-from solver_core.stages.infill import infill, interpolated
+from solver_core.stages.catalogue import STAGES
 from solver_core.stages.shared.gaps import gaps_of
+from solver_core.stages.shared.interpolation import interpolated
 
 AROUND = 4  # known frames on both sides of the range
 
@@ -45,7 +44,7 @@ def main() -> None:
         truth = known.at(shot.frames, tuple(shot.rig.names))
         context = prepare_context(replace(shot, initial=truth), lambda _done, _total: True)
     fill = (shot.frames >= first) & (shot.frames <= last)
-    vertices = context.tie.face
+    vertices = context.embedding.face
     aim = shot.rig.world(truth[fill])
     print("| way | vertex_mm | worst frame | s a filled frame |")
     print("| --- " * 4 + "|")
@@ -56,8 +55,7 @@ def main() -> None:
             here.pose.assign(gap.frames, interpolated(here, gap))
         if renders is not None:
             (step,) = STAGES["infill"]
-            assert isinstance(step, Fill)
-            list(infill(here, replace(step, renders=renders), DisFlow()))
+            list(replace(step, renders=renders).run(here))
         seconds = (time.perf_counter() - began) / fill.sum()
         apart = 1e3 * np.linalg.norm((shot.rig.world(here.pose[fill]) - aim)[:, vertices], axis=2).mean(1)
         print(f"| {name} | {apart.mean():.2f} | {apart.max():.2f} | {seconds:.1f} |", flush=True)

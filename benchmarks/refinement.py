@@ -21,13 +21,12 @@ import numpy as np
 from benchmarks.exported import ROOT, exported
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
-from solver_core.flow.dis import DisFlow
 from solver_core.report.compare import face_of, jitter, measure
 from solver_core.solve import prepare_context, solve
-from solver_core.stages.catalogue import ALL, STAGES, Refine, Smooth
-from solver_core.stages.context import CLOSES_EYE, Context
-from solver_core.stages.refine import refine
-from solver_core.stages.smooth import smooth
+from solver_core.stages.catalogue import STAGES
+from solver_core.stages.context import Context
+from solver_core.stages.key_names import ALL, CLOSES_EYE
+from solver_core.stages.kinds.smooth import Smooth
 
 AMOUNTS = 0.25, 0.5, 1.0
 LIPS = 13, 14  # FaceMesh's landmarks in the middle of the upper and the lower lip, inside
@@ -46,17 +45,18 @@ class Quiet:
 
 def opening(context: Context, pose: Pose) -> np.ndarray:
     """[N] millimetres between the lips."""
-    rig, tie = context.rig, context.tie
+    rig, embedding = context.rig, context.embedding
     count = (len(pose), 2)
     points = rig.sample(
-        np.broadcast_to(tie.triangle[list(LIPS)], count), np.broadcast_to(tie.barycentric[list(LIPS)], (*count, 3))
+        np.broadcast_to(embedding.triangle[list(LIPS)], count),
+        np.broadcast_to(embedding.barycentric[list(LIPS)], (*count, 3)),
     )
     upper, lower = points.local(pose.weights, pose.jaw).swapaxes(0, 1)
     return 1e3 * np.linalg.norm(upper - lower, axis=1)
 
 
 def row(name: str, context: Context, pose: Pose, truth: Pose, rig: Rig, seconds: float) -> str:
-    face = face_of(rig, context.tie.face)
+    face = face_of(rig, context.embedding.face)
     errors = measure(pose, truth, face)
     lids = [i for i, key in enumerate(rig.names) if CLOSES_EYE.search(key)]
     blinks = truth.weights[:, lids] > 0.8
@@ -78,7 +78,6 @@ def main() -> None:
     parser.add_argument("--grey", action="store_true", help="without the rig's colours")
     arguments = parser.parse_args()
     (step,) = STAGES["refinement"]
-    assert isinstance(step, Refine)
     with tempfile.TemporaryDirectory() as scratch:
         shot, known = exported(arguments.shared, arguments.shot, Path(scratch))
         if arguments.grey:
@@ -95,10 +94,7 @@ def main() -> None:
             settings = replace(shot.settings, refinement=amount)
             here = replace(context, pose=solved.copy(), shot=replace(shot, settings=settings))
             began = time.perf_counter()
-            if splines:
-                smooth(here, Smooth(keys=(ALL,)))
-            else:
-                list(refine(here, step, DisFlow()))
+            list((Smooth(keys=(ALL,)) if splines else step).run(here))
             seconds = (time.perf_counter() - began) / len(shot.frames)
             name = f"{amount:g}, splines alone" if splines else f"{amount:g}"
             print(row(name, context, here.pose, truth, shot.rig, seconds), flush=True)

@@ -20,7 +20,6 @@ from benchmarks.exported import ROOT, exported
 from solver_core.report.compare import face_of, measure
 from solver_core.solve import prepare_context
 from solver_core.stages.catalogue import STAGES
-from solver_core.stages.fit import fit
 
 SHOTS = ("talk", "dressed")
 SHOWN = ("rotation_deg", "depth_mm", "shape_mm")
@@ -37,14 +36,14 @@ def scores(shared: Path, name: str, scratch: Path, every: int) -> dict[str, list
     """The medians of every variant."""
     shot, truth = exported(shared, name, scratch, every)
     context = prepare_context(shot, lambda _done, _total: True)
-    answer, face = truth.at(shot.frames, shot.rig.names), face_of(shot.rig, context.tie.face)
+    answer, face = truth.at(shot.frames, shot.rig.names), face_of(shot.rig, context.embedding.face)
     found = {}
     for variant, (stages, weights) in VARIANTS.items():
         context.pose = shot.start()
         for stage in ("rigid", "expression"):
             context.begun = context.pose.copy()
             for step in STAGES[stage]:
-                fit(context, replace(step, **weights) if stage in stages else step)
+                list((replace(step, **weights) if stage in stages else step).run(context))
         measured = measure(context.pose, answer, face, shot.cameras[0].position)
         found[variant] = [float(np.median(measured[one])) for one in SHOWN]
     return found

@@ -16,15 +16,14 @@ from solver_core.common.arrays import Floats, Ints, spread
 from solver_core.common.errors import FaceSolveError
 from solver_core.common.files import replacing
 from solver_core.documents.shot import Shot, load_shot
-from solver_core.face.landmark_embedding import tie_landmarks
-from solver_core.flow.networks.registry import flow_network
+from solver_core.face.landmark_embedding import embed_landmarks
 from solver_core.networks.registry import face_detector
 from solver_core.service.listener import Listener, Progress
 from solver_core.solve import no_face, prepare_context
-from solver_core.stages.catalogue import STAGES, Fit, Step
+from solver_core.stages.catalogue import STAGES
 from solver_core.stages.context import Context
-from solver_core.stages.fit import fit
-from solver_core.stages.shared.shared_solve import at_rest, hear_landmarks, hear_render, solve_together
+from solver_core.stages.kinds.step import Step
+from solver_core.stages.shared.shared_solve import at_rest, observe_landmarks, observe_render, solve_shared
 
 LOOKED_AT, CHOSEN, MOST = 24, 8, 32  # frames: looked at over the shot, taken of those, and allowed to an artist
 TURN = np.radians(10.0)  # of the head, that makes two frames as different as the first and the last one of the shot
@@ -119,16 +118,15 @@ def _fitted(context: Context, step: Callable[[str, int, int], bool], *, focal: b
     _run(context, STAGES["rigid"])
     context = context.at(context.solvable if given else choose(context))
     before = _run(context, STAGES["expression"])
-    zoom = solve_together(context, hear_landmarks(context), np.zeros(len(context.views)), HOLD_LANDMARKS, focal=focal)
+    zoom = solve_shared(context, observe_landmarks(context), np.zeros(len(context.views)), HOLD_LANDMARKS, focal=focal)
     if not step("landmarks", 1, 1):
         return None
-    flow = flow_network(shot.settings.flow, shot.settings.device)
     for number in range(ROUNDS):
-        zoom = solve_together(context, hear_render(context, flow), zoom, HOLD, focal=focal)
+        zoom = solve_shared(context, observe_render(context), zoom, HOLD, focal=focal)
         if not step("render", number + 1, ROUNDS):
             return None
     rig, weights = context.rig, context.pose.weights[0]
-    context.tie = tie_landmarks(rig.as_actor(weights), context.network, face_detector(shot.settings.detector))
+    context.embedding = embed_landmarks(rig.as_actor(weights), context.network, face_detector(shot.settings.detector))
     after = _run(context, STAGES["expression"][-1:])
     return FittedRig(
         tuple(rig.names[k] for k in rig.fittable),
@@ -187,8 +185,7 @@ def _without_identity(shot: Shot) -> Shot:
 
 def _run(context: Context, steps: Sequence[Step]) -> Floats:
     """Landmark steps of the ordinary solve; the last one's [N] errors in plate pixels."""
-    error: Floats = np.zeros(0)
     for one in steps:
-        assert isinstance(one, Fit)
-        error = fit(context, one)
-    return error
+        for _ in one.run(context):
+            pass
+    return context.error_px

@@ -1,56 +1,42 @@
-"""Solve a shot: see the face, run the stages, tell the listener, write the solution."""
+"""Solve a shot: see the face, run the stages, report every frame, write the solution."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from solver_core import protocol
-from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.common.arrays import Bools, Ints
 from solver_core.common.errors import FaceSolveError
 from solver_core.documents.journal import Journal
 from solver_core.documents.overlay import Overlay, overlay_path
 from solver_core.documents.shot import Shot, load_shot
 from solver_core.documents.solution import Solution, empty_solution
 from solver_core.face.head_parts import head_parts
-from solver_core.face.landmark_embedding import tie_landmarks
-from solver_core.flow.dis import FlowNetwork
+from solver_core.face.landmark_embedding import embed_landmarks
 from solver_core.flow.networks.registry import flow_network
-from solver_core.footage.views import NOT_LOOKED_AT, View, observe
+from solver_core.footage.views import NOT_LOOKED_AT, View, find_faces
 from solver_core.look.appearance import Appearance, albedo_of
 from solver_core.networks.registry import face_detector, landmark_layout, landmark_network
+from solver_core.observe.observer import Networks
+from solver_core.observe.registry import load_observers
 from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import shadow_transfer
 from solver_core.service.listener import FrameResult, Listener, Progress
-from solver_core.stages.catalogue import SOLVE_SHOT, Deep, Fill, Fit, Refine, Scan, Smooth, Step, chosen
+from solver_core.stages.catalogue import SOLVE_SHOT, chosen
 from solver_core.stages.context import CHUNK, Context
-from solver_core.stages.deep import deep_round, landmark_error
-from solver_core.stages.fit import fit
-from solver_core.stages.infill import infill
-from solver_core.stages.refine import refine, refined_frames
-from solver_core.stages.scan import scan
-from solver_core.stages.shared.gaps import mark
+from solver_core.stages.judging import landmark_error, observers_of
+from solver_core.stages.kinds.step import Step
 from solver_core.stages.shared.joins import join
 from solver_core.stages.shared.light import estimate_lights
-from solver_core.stages.smooth import smooth
 from solver_core.stages.stage_file import read_stages, unknown_keys
 
-# expected seconds a frame, for the time left
-SEEING, JUDGING = 0.15, 0.1
-SECONDS: dict[type[Step], float] = {
-    Fit: 0.05,
-    Deep: 0.3,
-    Scan: 0.2,
-    Fill: 0.9,
-    Refine: 0.3,
-    Smooth: 0.001,
-}  # a step, or a round of it
+SEEING, JUDGING = 0.15, 0.1  # expected seconds a frame, for the time left
 
 
 @dataclass(frozen=True)
@@ -73,8 +59,8 @@ def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrid
     """
     overrides = overrides or Overrides()
     shot = load_shot(folder)
-    said = {name: getattr(overrides, name) for name in ("landmarks", "flow", "device")}
-    shot = replace(shot, settings=replace(shot.settings, **{name: value for name, value in said.items() if value}))
+    named = {name: getattr(overrides, name) for name in ("landmarks", "flow", "device")}
+    shot = replace(shot, settings=replace(shot.settings, **{name: value for name, value in named.items() if value}))
     if overrides.stages is not None:
         shot = replace(shot, stages=overrides.stages)
     if overrides.stage_file is not None:
@@ -125,7 +111,7 @@ def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
 def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Solution:
     """Solve a shot.
 
-    A cancelled solve returns what is done; nothing is told of frames that it did not come to. Frames where no camera sees the face are
+    A cancelled solve returns what is done; frames that it did not come to are not reported. Frames where no camera sees the face are
     marked failed with the reason. What is to be drawn over the plate is added to the overlay.
 
     Raises:
@@ -137,7 +123,6 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
             "There is no frame to solve: all are locked, or neighbours of the part to solve.",
             "Unlock some, or take a longer range.",
         )
-    flow = flow_network(shot.settings.flow, shot.settings.device)
     for sentence in [*shot.notes, *(unknown_keys(stages, shot.rig) if shot.stage_file else [])]:
         listener.warning(sentence)
     solution = empty_solution(shot.frames, shot.start(), shot.rig.names)
@@ -156,11 +141,12 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
 
     if listener.cancelled():
         return solution
-    with contextlib.closing(prepare_context(shot, seeing)) as context:
+    asked = observers_of(step for steps in stages.values() for step in steps)
+    with contextlib.closing(prepare_context(shot, seeing, asked)) as context:
         if not listener.cancelled():  # else while faces were looked for: nothing is known of any frame
             for sentence in _notes(context):
                 listener.warning(sentence)
-            _Run(context, solution, listener, progress, flow, np.full(len(shot.frames), math.nan)).run(stages, overlay)
+            _Run(context, solution, listener, progress).run(stages, overlay)
     return solution
 
 
@@ -186,37 +172,30 @@ def _notes(context: Context) -> Iterator[str]:
         yield f"The light is not taken from the reference frame {', '.join(blind)}: no camera sees the face there."
 
 
-def measures_flow(stages: dict[str, tuple[Step, ...]]) -> bool:
-    """Whether any step asks for optical flow."""
-    return any(isinstance(step, Deep) and step.flow for steps in stages.values() for step in steps)
-
-
 def _shares(stages: dict[str, tuple[Step, ...]]) -> dict[str, float]:
     shares = {"detection": SEEING}
     for name, steps in stages.items():
-        shares[name] = sum(_passes(step) * SECONDS[type(step)] for step in steps)
+        shares[name] = sum(step.passes * step.seconds for step in steps)
     return {**shares, "judging": JUDGING}
 
 
-def _passes(step: Step) -> int:
-    """How often a step says of each of its frames that it is done."""
-    return step.rounds if isinstance(step, Deep) else 1
-
-
-def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
+def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Iterable[str] = ()) -> Context:
     """See the face in every plate, and find the landmarks on the rig; nothing is solved.
 
     Args:
         shot: whose frames are looked at.
         step: told how many plates of how many are done; false stops, and what is left out by that is no context to solve with.
+        observers: that will be asked; what they need is loaded before any plate is looked at.
 
     Raises:
         FaceSolveError: weights absent, an unknown network, no face in the rig.
     """
+    flow = flow_network(shot.settings.flow, shot.settings.device)
     network = landmark_network(shot.settings.landmarks, shot.settings.device)
+    ready = load_observers(observers, Networks(network, flow, shot.settings.device))
     detector = face_detector(shot.settings.detector)
     actor = shot.rig.as_actor(shot.initial.weights[0])
-    tie = tie_landmarks(actor, network, detector)
+    embedding = embed_landmarks(actor, network, detector)
     count, going = len(shot.frames), True
     views = []
 
@@ -227,22 +206,25 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
             going = going and step(before + done, count * len(shot.cameras))
             return going
 
-        views.append(observe(camera, count, network, detector, looked, shot.fps))
+        views.append(find_faces(camera, count, network, detector, looked, shot.fps))
     plain = shot.rig.colors is None
-    appearance = Appearance(albedo_of(shot.rig), head_parts(actor, tie, network.layout) if plain else None)
+    appearance = Appearance(albedo_of(shot.rig), head_parts(actor, embedding, network.layout) if plain else None)
     shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles) if going else None
     nowhere = np.zeros(count, bool)
     context = Context(
         shot,
         network,
+        flow,
         network.layout,
-        tie,
+        embedding,
         views,
         Renderer(shot.rig.triangles, appearance.albedo, shadow),
         appearance,
         shot.start(),
         fill=nowhere,
         known=nowhere,
+        error_px=np.full(count, math.nan),
+        observers=ready,
     )
     context.leave_out_behind()
     return context
@@ -265,42 +247,36 @@ class _Run:
     solution: Solution
     listener: Listener
     progress: Progress
-    flow: FlowNetwork
-    errors: Floats  # [N] landmark distances of the last fit, pixels
     solving: bool = True  # whether frames are solved one by one; else what is known stays as it is
     joined: bool = False
-    told: set[int] = field(default_factory=set)  # indices of the frames that the listener has heard of
+    reported: set[int] = field(default_factory=set)  # indices of the frames that the listener knows of
 
     def run(self, stages: dict[str, tuple[Step, ...]], overlay: Overlay | None) -> None:
         """All of it, until the artist stops it."""
-        self.mark_frames(stages)
+        every = [step for steps in stages.values() for step in steps]
+        self.prepare(every)
         self.refuse_unseen()
         for name, steps in stages.items():
             # what is carried over from solved frames, or smooths them, begins when they lead to the frames that stay
-            if not self.listener.cancelled() and any(isinstance(step, Fill | Refine | Smooth) for step in steps):
-                self.join(stages)
+            if not self.listener.cancelled() and not all(step.solves for step in steps):
+                self.join(every)
             if not self.listener.cancelled():
                 self.stage(name, steps)
         if not self.listener.cancelled():
-            self.join(stages)
-        self.judge(overlay, measures_flow(stages))
+            self.join(every)
+        self.judge(overlay, observers_of(every))
 
-    def mark_frames(self, stages: dict[str, tuple[Step, ...]]) -> None:
-        """Say which frames infill is to fill; a run that only fills keeps the others as they are, and does not tell of them."""
+    def prepare(self, steps: Sequence[Step]) -> None:
+        """Say which frames are whose; a run that solves nothing keeps what is known as it is, and does not report it."""
         context, shot = self.context, self.context.shot
-        steps = [step for several in stages.values() for step in several]
-        self.solving = any(isinstance(step, Fit | Deep | Scan) for step in steps)
-        if any(isinstance(step, Fill) for step in steps):
-            marks = mark(shot, context.seen, context.cuts, solving=self.solving)
-            context.fill, context.known = marks.fill, marks.known
-            for note in marks.notes:
-                self.listener.warning(note)
-        elif self.solving:
+        self.solving = any(step.solves for step in steps)
+        if self.solving:
             context.known = context.seen | shot.held_mask
         else:
             context.take_up()
-        if any(isinstance(step, Refine | Smooth) for step in steps) and not shot.settings.refinement:
-            self.listener.warning("The amount of temporal refinement is 0: it changes nothing.")
+        notes = [note for step in steps for note in step.prepare(context, solving=self.solving)]
+        for note in dict.fromkeys(notes):
+            self.listener.warning(note)
         if not self.solving:
             keep(self.solution, shot, context.known)
             for i, filled in context.filled.items():
@@ -310,100 +286,76 @@ class _Run:
         """Mark frames without a face, with the first camera's reason; say so if there is none at all."""
         context = self.context
         for i in np.flatnonzero(context.shot.locked_mask) if self.solving else []:
-            self._tell(int(i), protocol.LOCKED, math.nan, "detection")
+            self.report_frame(int(i), protocol.LOCKED, math.nan, "detection")
         for i in np.flatnonzero(~context.known & ~context.fill) if self.solving else []:
             reason = next(view.reasons[i] for view in context.views)
-            self._tell(int(i), protocol.FRAME_FAILED, math.nan, "detection", reason)
+            self.report_frame(int(i), protocol.FRAME_FAILED, math.nan, "detection", reason)
         if not context.known.any():
             raise no_face(context.views)
 
     def stage(self, name: str, steps: tuple[Step, ...]) -> None:
-        """Run a stage's steps in order and tell its results; of a stage that was stopped, those that it has come to."""
-        begun = self.context.begun = self.context.pose.copy()
-        done, total = 0, sum(len(self._frames(step)) * _passes(step) for step in steps)
+        """Run a stage's steps in order and report its results; of a stage that was stopped, those that it has come to."""
+        context = self.context
+        begun = context.begun = context.pose.copy()
+        done, total = 0, sum(len(step.frames(context)) * step.passes for step in steps)
         if not total:
             return
-        for moved in self._moves(name, steps):
+        for step, moved in self.moves(steps):
+            for i in moved if step.reports_moves else ():
+                self.report_frame(int(i), protocol.SOLVED, context.error_px[i], name)
             done += len(moved)
             self.progress.step(name, done, total)
             if self.listener.cancelled():
                 break
-        frames = np.unique(np.concatenate([self._frames(step) for step in steps]))
+        frames = np.unique(np.concatenate([step.frames(context) for step in steps]))
         if self.listener.cancelled():
-            frames = frames[self.context.pose[frames].differs(begun[frames])]
+            frames = frames[context.pose[frames].differs(begun[frames])]
         for i in frames:
-            filled = self.context.filled.get(int(i))
+            filled = context.filled.get(int(i))
             if filled is not None:
-                self._tell(int(i), filled.status, math.nan, name, filled.reason)
-            elif not self.context.fill[i]:  # else it was not reached before the artist stopped
-                self._tell(int(i), protocol.SOLVED, self.errors[i], name)
+                self.report_frame(int(i), filled.status, math.nan, name, filled.reason)
+            elif not context.fill[i]:  # else it was not reached before the artist stopped
+                self.report_frame(int(i), protocol.SOLVED, context.error_px[i], name)
 
-    def _frames(self, step: Step) -> Ints:
-        """Indices of the frames that a step changes."""
-        if isinstance(step, Fill):
-            return np.flatnonzero(self.context.fill)
-        if isinstance(step, Refine | Smooth):
-            return refined_frames(self.context)
-        return self.context.solvable
-
-    def _moves(self, name: str, steps: tuple[Step, ...]) -> Iterator[Ints]:
-        """Run the steps; yields the indices of frames as they have been moved."""
+    def moves(self, steps: tuple[Step, ...]) -> Iterator[tuple[Step, Ints]]:
+        """Run the steps that have frames; yields each with the indices of frames as it has moved them."""
         for step in steps:
-            if not len(self._frames(step)):
-                continue
-            if isinstance(step, Fit):
-                self.errors = fit(self.context, step, self.listener.cancelled)
-                yield self.context.solvable
-            elif isinstance(step, Fill):
-                yield from infill(self.context, step, self.flow, self.listener.cancelled)
-            elif isinstance(step, Refine):
-                yield from refine(self.context, step, self.flow)
-            elif isinstance(step, Smooth):
-                smooth(self.context, step)
-                yield self._frames(step)
-            elif isinstance(step, Scan):
-                yield from scan(self.context, step)
-            else:
-                for _ in range(step.rounds):
-                    for moved in deep_round(self.context, step, self.flow):
-                        for i in moved:  # frames appear, and a solve that is killed keeps them
-                            self._tell(int(i), protocol.SOLVED, self.errors[i], name)
-                        yield moved
+            if len(step.frames(self.context)):
+                for moved in step.run(self.context, self.listener.cancelled):
+                    yield step, moved
 
-    def join(self, stages: dict[str, tuple[Step, ...]]) -> None:
+    def join(self, steps: Sequence[Step]) -> None:
         """Let the solved frames lead to those that stay as they are, once."""
         if self.solving and not self.joined and len(self.context.solvable):
-            join(
-                self.context, [step for steps in stages.values() for step in steps], self.flow, self.listener.cancelled
-            )
+            join(self.context, steps, self.listener.cancelled)
             self.joined = True
 
-    def judge(self, overlay: Overlay | None, with_flow: bool) -> None:
-        """Measure every frame's landmark error on a last render (Section 9.1's E1 as RMS pixels), and keep what it shows.
+    def judge(self, overlay: Overlay | None, observers: tuple[str, ...]) -> None:
+        """Measure every frame's landmark error on a last render, and keep what it shows to the observers.
 
-        Stopped, it leaves the other frames with the error that their last stage told.
+        Stopped, it leaves the other frames with the error that their last stage reported.
         """
         if self.listener.cancelled():
             return
         context = self.context
-        flow = self.flow if overlay is not None and with_flow else None
-        witness = None if overlay is None else partial(overlay.add, context)
         if not context.appearance.lights:
             estimate_lights(context)
         wanted = np.array(
-            [i for i in sorted(self.told) if context.seen[i] and self.solution.status[i] != protocol.FRAME_FAILED], int
+            [i for i in sorted(self.reported) if context.seen[i] and self.solution.status[i] != protocol.FRAME_FAILED],
+            int,
         )
         for start in range(0, len(wanted), CHUNK):
             index = wanted[start : start + CHUNK]
-            errors = landmark_error(context, index, flow, witness)
+            errors = landmark_error(context, index, overlay, observers)
             for i, error in zip(index, errors, strict=True):
-                self._tell(int(i), self.solution.status[i], float(error), "judging", self.solution.reason[i])
+                self.report_frame(int(i), self.solution.status[i], float(error), "judging", self.solution.reason[i])
             self.progress.step("judging", min(start + CHUNK, len(wanted)), len(wanted))
             if self.listener.cancelled():
                 return
 
-    def _tell(self, i: int, status: str, error: float, stage: str, reason: str = "") -> None:
-        self.told.add(i)
+    def report_frame(self, i: int, status: str, error: float, stage: str, reason: str = "") -> None:
+        """Put a frame's latest result into the solution, and let the listener know."""
+        self.reported.add(i)
         solution, pose = self.solution, self.context.pose[np.array([i])]
         solution.status[i], solution.error_px[i], solution.reason[i] = status, error, reason
         solution.pose.assign(np.array([i]), pose)

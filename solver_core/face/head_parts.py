@@ -8,7 +8,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import Delaunay, QhullError
 
 from solver_core.common.arrays import Bools, Floats, Ints
-from solver_core.face.landmark_embedding import Tie
+from solver_core.face.landmark_embedding import LandmarkEmbedding
 from solver_core.face.rig import Rig
 from solver_core.networks.regions import Layout
 
@@ -17,7 +17,7 @@ FACE_SHARE = 0.05  # of the landmarks on the face's skin: a piece of the mesh th
 SAME = 1e-6  # of the head's radius: vertices so close are one; some programs give every triangle its own corners
 
 
-def head_parts(rig: Rig, tie: Tie, layout: Layout) -> Ints:
+def head_parts(rig: Rig, embedding: LandmarkEmbedding, layout: Layout) -> Ints:
     """[V] which part each vertex belongs to: `SKIN`, `LIPS`, or from 2 on one of the mesh's other connected pieces.
 
     Pieces with equally many vertices are one part: an eye and the other.
@@ -25,20 +25,20 @@ def head_parts(rig: Rig, tie: Tie, layout: Layout) -> Ints:
     places = (rig.neutral * rig.scale).astype(float)
     piece = _pieces(places, rig)
     aside = [*layout.regions["eyes"], *layout.regions["lips"]]  # landmarks there may lie on eyeballs and teeth
-    carries = np.bincount(piece[rig.triangles[np.delete(tie.triangle, aside), 0]], minlength=piece.max() + 1)
+    carries = np.bincount(piece[rig.triangles[np.delete(embedding.triangle, aside), 0]], minlength=piece.max() + 1)
     is_skin = carries >= FACE_SHARE * carries.sum()
     _, twins = np.unique(np.bincount(piece), return_inverse=True)
     parts = np.where(is_skin[piece], SKIN, twins[piece] + 2)
-    parts[(parts == SKIN) & tie.face & _within(places, rig, tie, layout.regions["lips"])] = LIPS
+    parts[(parts == SKIN) & embedding.face & _within(places, rig, embedding, layout.regions["lips"])] = LIPS
     return parts
 
 
-def _within(places: Floats, rig: Rig, tie: Tie, landmarks: tuple[int, ...]) -> Bools:
+def _within(places: Floats, rig: Rig, embedding: LandmarkEmbedding, landmarks: tuple[int, ...]) -> Bools:
     """[V] vertices inside the outline of some landmarks, seen from in front; none where these lie on a line."""
-    towards = np.stack([np.cross(tie.up, tie.front), tie.up], 1)
-    corners = places[rig.triangles[tie.triangle[list(landmarks)]]]
+    towards = np.stack([np.cross(embedding.up, embedding.front), embedding.up], 1)
+    corners = places[rig.triangles[embedding.triangle[list(landmarks)]]]
     try:
-        outline = Delaunay(np.einsum("lc,lcx->lx", tie.barycentric[list(landmarks)], corners) @ towards)
+        outline = Delaunay(np.einsum("lc,lcx->lx", embedding.barycentric[list(landmarks)], corners) @ towards)
     except QhullError:
         return np.zeros(len(places), bool)
     inside: Bools = outline.find_simplex(places @ towards) >= 0

@@ -35,7 +35,7 @@ FRONTS = [
 
 
 @dataclass(frozen=True)
-class Tie:
+class LandmarkEmbedding:
     """L landmarks on the neutral head, and the head's own front."""
 
     triangle: Ints  # [L]
@@ -50,7 +50,7 @@ class Tie:
     picture: Floats  # [SIZE,SIZE,3] that picture, display-referred
 
 
-def tie_landmarks(rig: Rig, network: LandmarkNetwork, detector: FaceDetector) -> Tie:
+def embed_landmarks(rig: Rig, network: LandmarkNetwork, detector: FaceDetector) -> LandmarkEmbedding:
     """Find the landmarks on the neutral head.
 
     Raises:
@@ -65,7 +65,7 @@ def tie_landmarks(rig: Rig, network: LandmarkNetwork, detector: FaceDetector) ->
         triangle, barycentric = _surface_at(fragments, found.points)
         face = _face_vertices(rig, camera, fragments, found.points)
         head = _above_chin(rig, triangle, barycentric, upwards)
-        return Tie(triangle, barycentric, towards, upwards, face, head, found.points, picture)
+        return LandmarkEmbedding(triangle, barycentric, towards, upwards, face, head, found.points, picture)
     raise FaceSolveError(
         "No face is seen in the chosen mesh.",
         "Choose the head's mesh; its neutral shape must have eyes, nose and mouth.",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from solver_core.networks.landmarks import Found, LandmarkNetwork, locate
 
 REFERENCE_CROP = 256.0  # residuals are counted in pixels of a face crop of this size, so that no weight depends on the plate's resolution
 KEPT_BYTES = 96 * 2**20  # of a camera's crops, 0.3 MB each
+LINEAR_BYTES = 8 * 2**20  # of its linear crops for the light, 0.3 MB each
 NOT_LOOKED_AT = "not looked at"  # the solve was stopped before
 OUT_OF_PICTURE = 0.25  # share of the landmarks that may lie outside the plate
 
@@ -37,15 +39,22 @@ class View:
     pictured: Bools | None = None  # [N] true where the plate has a picture; None: everywhere, if there is a plate
     notes: list[str] = field(default_factory=list)  # what the artist should know of what was found, each sentence once
     _kept: dict[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
+    _derived: dict[str, dict[int, npt.NDArray[Any]]] = field(default_factory=dict)
 
     @property
     def seen(self) -> Bools:
         """[N] frames where the face was found."""
         return np.array([crop is not None for crop in self.crops])
 
+    def kept_bytes(self) -> int:
+        """What is kept in memory of the plate's crops and of what follows from them."""
+        stores: list[Mapping[Any, npt.NDArray[Any]]] = [self._kept, *self._derived.values()]
+        return sum(one.nbytes for store in stores for one in store.values())
+
     def close(self) -> None:
         """Let go of the plate's files and memory."""
         self._kept.clear()
+        self._derived.clear()
         if self.plate is not None:
             self.plate.close()
 
@@ -66,6 +75,7 @@ class View:
             cuts=cuts,
             pictured=None if self.pictured is None else self.pictured[index],
             _kept={},
+            _derived={},
         )
 
     def leave_out(self, frames: Bools, reason: str) -> None:
@@ -100,7 +110,30 @@ class View:
 
     def linear_images(self, index: Ints, size: int) -> Floats:
         """[b,size,size,3] the plate in its crops, linear Rec.709, float32."""
-        return np.stack([self.crop(i, size).sample(self._footage().read(self._number(i))) for i in index])
+
+        def sampled(unknown: Ints) -> Floats:
+            return np.stack([self.crop(i, size).sample(self._footage().read(self._number(i))) for i in unknown])
+
+        return self.derived(f"linear {size}", index, LINEAR_BYTES, sampled)
+
+    def derived(self, what: str, index: Ints, room: int, make: Callable[[Ints], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """[b,...] what follows from these frames' plate alone, made once and kept: rounds come back to every frame.
+
+        Args:
+            what: its name.
+            index: [b] frames.
+            room: bytes that all of this name may take.
+            make: makes it for the frames [u] that are not kept, all at once: [u,...].
+        """
+        store = self._derived.setdefault(what, {})
+        frames = [int(i) for i in index]
+        values = {i: store[i] for i in frames if i in store}
+        unknown = [i for i in frames if i not in values]
+        if unknown:
+            values.update(zip(unknown, make(np.array(unknown)), strict=True))
+        for i in frames:
+            remembered(store, i, lambda i=i: values[i], room, rounds=True)  # type: ignore[misc]
+        return np.stack([values[i] for i in frames])
 
     def _number(self, i: int) -> int:
         return int(self.camera.plate["frames"][i])
@@ -121,7 +154,7 @@ class View:
         return crop
 
 
-def observe(
+def find_faces(
     camera: Camera,
     count: int,
     network: LandmarkNetwork,

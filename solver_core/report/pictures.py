@@ -11,10 +11,9 @@ import numpy.typing as npt
 from solver_core.common.arrays import Bools, Floats, Ints, spread
 from solver_core.documents.solution import Solution
 from solver_core.flow.colors import key, middlebury
-from solver_core.flow.dis import FlowNetwork
 from solver_core.footage.views import View
 from solver_core.look.synthesis import picture
-from solver_core.observe.evidence import landmarks_of
+from solver_core.observe.landmarks import landmarks_of
 from solver_core.protocol import FRAME_FAILED
 from solver_core.stages.context import Context
 from solver_core.stages.shared.light import estimate_lights
@@ -61,18 +60,18 @@ def worst_frames(solution: Solution) -> Ints:
     return known[np.argsort(-solution.error_px[known], kind="stable")][:WORST]
 
 
-def show(context: Context, flow: FlowNetwork) -> list[Shown]:
+def show(context: Context) -> list[Shown]:
     """Every frame of the context in every camera that sees it; the lights are estimated from the same frames."""
     estimate_lights(context)
     found = [
-        _show(context, view, light, np.array([i]), flow)
+        _show(context, view, light, np.array([i]))
         for view, light in zip(context.views, context.appearance.lights, strict=True)
         for i in np.flatnonzero(view.seen)
     ]
     return sorted(found, key=lambda shown: shown.frame)
 
 
-def _show(context: Context, view: View, light: Floats, index: Ints, flow: FlowNetwork) -> Shown:
+def _show(context: Context, view: View, light: Floats, index: Ints) -> Shown:
     plates = view.images(index, SIZE)
     rendering = picture(context.rig, context.renderer, view, context.pose[index], index, SIZE, light, plates).rendering
     plate, render = plates[0], rendering.image[0]
@@ -83,7 +82,7 @@ def _show(context: Context, view: View, light: Floats, index: Ints, flow: FlowNe
         landmark_picture(plate, on_plate, on_render, context.layout.edges),
     ]
     scale = view.crop(int(index[0]), SIZE).scale
-    moved = flow(rendering.image, plates)[0]
+    moved = context.flow(rendering.image, plates)[0]
     head = rendering.fragments.mask[0]
     longest = max(SHORT, float(np.percentile(np.hypot(*moved[head].T), MOST))) if head.any() else SHORT
     return Shown(

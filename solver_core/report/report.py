@@ -14,7 +14,6 @@ from solver_core.common.errors import FaceSolveError
 from solver_core.documents.shot import Shot, load_shot
 from solver_core.documents.solution import Solution, load_solution
 from solver_core.face.pose import Pose
-from solver_core.flow.networks.registry import flow_network
 from solver_core.protocol import FRAME_FAILED, FRAME_STATUSES
 from solver_core.report import compare, curves, pictures
 from solver_core.report.page import Page
@@ -152,7 +151,7 @@ def _pictures(page: Page, out: Path, context: Context, solution: Solution) -> No
     )
     worst = set(solution.frames[pictures.worst_frames(solution)].tolist())
     (out / "frames").mkdir(exist_ok=True)
-    for shown in pictures.show(context, flow_network(context.shot.settings.flow)):
+    for shown in pictures.show(context):
         number = [camera.name for camera in context.shot.cameras].index(shown.camera)
         name = f"frames/{shown.frame:04d}_{number}.jpg"
         _write_picture(out / name, shown.image)
@@ -199,7 +198,7 @@ def _comparison(
         return
     rows, frames, true = truth.rows[wanted], truth.frames[wanted], truth.pose[wanted]
     take = solution.pose[rows]
-    face = None if context is None else compare.face_of(context.rig, context.tie.face)
+    face = None if context is None else compare.face_of(context.rig, context.embedding.face)
     eye = None if shot is None else shot.cameras[0].position[rows]
     measured = compare.measure(take, true, face, eye)
     curves.save(curves.comparison_curves(frames, measured, truth.hidden), out / "comparison.png")

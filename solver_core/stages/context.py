@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,19 +11,21 @@ from solver_core.camera.camera import NEAR
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.documents.shot import Shot
 from solver_core.energies.energy import Free
-from solver_core.face.landmark_embedding import Tie
+from solver_core.face.landmark_embedding import LandmarkEmbedding
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig, place
+from solver_core.flow.dis import FlowNetwork
 from solver_core.footage.cuts import common_cuts
 from solver_core.footage.views import View
 from solver_core.look.appearance import Appearance
 from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.networks.regions import Layout
+from solver_core.observe.observer import Networks, Observer
+from solver_core.observe.registry import load_observers
 from solver_core.render.renderer import Renderer
-from solver_core.stages.catalogue import ALL, EYELIDS, JAW_BONE
+from solver_core.stages.key_names import ALL, CLOSES_EYE, EYELIDS, JAW_BONE
 
 CHUNK = 2  # frames between two looks at whether the artist has stopped: about a second of one core
-CLOSES_EYE = re.compile(r"blink|(eye|lid)s?[ _.-]*clos|clos[a-z]*[ _.-]*(eye|lid)|au[ _.-]*45(?!\d)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,20 @@ class Context:
 
     shot: Shot
     network: LandmarkNetwork
+    flow: FlowNetwork
     layout: Layout  # the network's landmark regions
-    tie: Tie
+    embedding: LandmarkEmbedding
     views: list[View]
     renderer: Renderer
     appearance: Appearance
     pose: Pose  # N frames
     fill: Bools  # [N] frames that infill is to fill in: no other stage solves them
     known: Bools  # [N] the others whose poses can be trusted, once they are solved
+    error_px: Floats  # [N] landmark distances of the last fit, plate pixels; NaN where nothing was fitted
     filled: dict[int, Filled] = field(default_factory=dict)  # what infill made of its frames, by index
     begun: Pose | None = None  # the poses when the stage began
     asked: Ints | None = None  # frames to solve although they are held, and no others; None: all that are not
+    observers: dict[str, Observer] = field(default_factory=dict)  # those that are loaded, by name
 
     def close(self) -> None:
         """Let go of the plates' files and memory."""
@@ -67,12 +71,20 @@ class Context:
             pose=self.pose[index],
             fill=self.fill[index],
             known=self.known[index],
+            error_px=self.error_px[index],
         )
+
+    def observer(self, name: str) -> Observer:
+        """The observer of that name, with its network loaded once."""
+        networks = Networks(self.network, self.flow, self.shot.settings.device)
+        if name not in self.observers or self.observers[name].networks != networks:
+            self.observers.update(load_observers([name], networks))
+        return self.observers[name]
 
     def leave_out_behind(self) -> None:
         """Take the face as not seen where the solve would begin with the head behind the camera, or around it: nothing leads from there."""
-        corners = self.rig.neutral[self.rig.triangles[self.tie.triangle]]  # [L,3,3]
-        face = place(self.pose, (corners * self.tie.barycentric[..., None]).sum(1) * self.rig.scale)
+        corners = self.rig.neutral[self.rig.triangles[self.embedding.triangle]]  # [L,3,3]
+        face = place(self.pose, (corners * self.embedding.barycentric[..., None]).sum(1) * self.rig.scale)
         for view in self.views:
             _, depth = view.camera.project(face)
             view.leave_out(view.seen & (depth <= NEAR).any(1), f"the head is not in front of camera {view.camera.name}")
@@ -97,13 +109,13 @@ class Context:
     @property
     def face_triangles(self) -> Bools:
         """[T] triangles of the face alone."""
-        face: Bools = np.all(self.tie.face[self.rig.triangles], axis=1)
+        face: Bools = np.all(self.embedding.face[self.rig.triangles], axis=1)
         return face
 
     @property
     def head_triangles(self) -> Bools:
         """[T] triangles of the head without neck and shoulders, which move by themselves."""
-        head: Bools = np.all(self.tie.head[self.rig.triangles], axis=1)
+        head: Bools = np.all(self.embedding.head[self.rig.triangles], axis=1)
         return head
 
     @property

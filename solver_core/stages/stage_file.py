@@ -1,4 +1,4 @@
-"""Stages in a studio's own file: TOML in the words of catalog.py, read with errors that name the line (docs/stages.md)."""
+"""Stages in a studio's own file: TOML in the words of catalogue.py, read with errors that name the line (docs/stages.md)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tomllib
 
 from solver_core.common.errors import FaceSolveError
 from solver_core.face.rig import Rig
 from solver_core.networks.regions import Layout
-from solver_core.stages.catalogue import ALL, EYELIDS, JAW_BONE, KINDS, Deep, Fit, Step
+from solver_core.stages.catalogue import KINDS
+from solver_core.stages.key_names import ALL, EYELIDS, JAW_BONE
+from solver_core.stages.kinds.step import Step, WrongSettingError
 
 MOST = 1000  # iterations or rounds of a step: more is a slip of the finger
 RESERVED = ("loading", "detection", "judging")  # what progress calls the parts of a solve that are no stages
+WORDS = {int: "a whole number", float: "a number", bool: "true or false"}  # that stand for a value of the type
 Where = tuple[str | int, ...]  # keys and indices that lead to a setting
 
 
@@ -52,13 +54,12 @@ def read_stages(path: Path, layout: Layout) -> dict[str, tuple[Step, ...]]:
 
 def write_stages(stages: Mapping[str, tuple[Step, ...]]) -> str:
     """The stages as TOML; settings that have their default are left out. `read_stages` gives the same stages back."""
-    kinds = {kind: word for word, kind in KINDS.items()}
     lines: list[str] = []
     for name, steps in stages.items():
         lines += ["[[stage]]", f"name = {_toml(name)}", ""]
         for step in steps:
-            lines += ["[[stage.step]]", f"kind = {_toml(kinds[type(step)])}"]
-            for field in dataclasses.fields(step):
+            lines += ["[[stage.step]]", f"kind = {_toml(step.kind)}"]
+            for field in dataclasses.fields(step):  # type: ignore[arg-type]
                 value = getattr(step, field.name)
                 if value != _default(field):
                     lines.append(f"{field.name} = {_toml(value)}")
@@ -148,28 +149,33 @@ def _step(item: dict[str, Any], where: Where, layout: Layout) -> Step:
         what = f"there is no kind of step {word!r}" if "kind" in item else "the step has no kind"
         raise _WrongError((*where, "kind") if "kind" in item else where, what, f"Kinds are {', '.join(KINDS)}.")
     kind = KINDS[word]
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    types = typing.get_type_hints(kind)
-    _only(item, where, ("kind", *fields), f"setting of a {word} step")
-    given: dict[str, Any] = {}
-    for name, field in fields.items():
-        if name in item:
-            given[name] = _value(item[name], types[name], (*where, name), layout)
-        elif _default(field) is dataclasses.MISSING:
-            raise _WrongError(where, f"the {word} step has no {name}", f"Add {name} = a whole number.")
-    step: Step = kind(**given)
-    if isinstance(step, Fit):
-        _check_weights(step, where, layout)
-    if isinstance(step, Deep) and step.bundle and not (step.flow and step.skin and step.sparse):
-        raise _WrongError(
-            (*where, "bundle"), "bundle has no detail to solve", "Set flow, skin and sparse to true beside it."
-        )
+    try:
+        settings = kind.upgraded({name: value for name, value in item.items() if name != "kind"})
+        step = kind(**_settings(kind, settings, where))
+        step.check(layout)
+    except WrongSettingError as wrong:
+        raise _WrongError((*where, *wrong.setting), wrong.what, wrong.remedy) from wrong
     return step
 
 
-def _value(value: object, kind: object, where: Where, layout: Layout) -> object:
+def _settings(kind: type[Step], settings: Mapping[str, Any], where: Where) -> dict[str, Any]:
+    """The settings that are given, each of the type that its field has."""
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    types = typing.get_type_hints(kind)
+    _only(settings, where, ("kind", *fields), f"setting of a {kind.kind} step")
+    given: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in settings:
+            given[name] = _value(settings[name], types[name], field, where)
+        elif _default(field) is dataclasses.MISSING:
+            expected = WORDS.get(types[name], "its value")
+            raise _WrongError(where, f"the {kind.kind} step has no {name}", f"Add {name} = {expected}.")
+    return given
+
+
+def _value(value: object, kind: object, field: dataclasses.Field[Any], owner: Where) -> object:
     """A setting of the type that the step's field has."""
-    name = where[-1]
+    name, where = field.name, (*owner, field.name)
     if kind is bool:
         if isinstance(value, bool):
             return value
@@ -182,9 +188,10 @@ def _value(value: object, kind: object, where: Where, layout: Layout) -> object:
         return _amount(value, where)
     if kind == tuple[str, ...]:
         return _names(value, where)
-    if not isinstance(value, dict):
-        raise _WrongError(where, f"{name} is {value!r}", "Write it as { jaw = 0.0, mouth = 3.0 }.")
-    return {region: _region(region, amount, (*where, region), layout) for region, amount in value.items()}
+    if not isinstance(value, Mapping):
+        example = field.metadata.get("example", "{ name = 1.0 }")
+        raise _WrongError(where, f"{name} is {value!r}", f"Write it as {example}.")
+    return {key: _amount(amount, (*where, key)) for key, amount in value.items()}
 
 
 def _amount(value: object, where: Where) -> float:
@@ -209,33 +216,7 @@ def _names(value: object, where: Where) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _region(region: str, amount: object, where: Where, layout: Layout) -> float:
-    if region not in layout.regions:
-        raise _WrongError(
-            where, f"there is no landmark region {region}", f"Regions are {', '.join(sorted(layout.regions))}."
-        )
-    return _amount(amount, where)
-
-
-def _check_weights(step: Fit, where: Where, layout: Layout) -> None:
-    """Refuse regions that contradict each other, and weights that leave no landmark."""
-    weights = np.full(len(layout.mirror), step.elsewhere)
-    said: dict[int, str] = {}
-    for region, weight in step.regions.items():
-        for landmark in layout.regions[region]:
-            other = said.setdefault(landmark, region)
-            if step.regions[other] != weight:
-                raise _WrongError(
-                    (*where, "regions", region),
-                    f"the regions {other} and {region} share landmarks and have different weights",
-                    "Name regions that do not overlap, or give them the same weight.",
-                )
-            weights[landmark] = weight
-    if not weights.any():
-        raise _WrongError(where, "no landmark has a weight", "Give a region, or elsewhere, a weight above 0.")
-
-
-def _only(item: dict[str, Any], where: Where, allowed: tuple[str, ...], what: str) -> None:
+def _only(item: Mapping[str, Any], where: Where, allowed: tuple[str, ...], what: str) -> None:
     for name in item:
         if name not in allowed:
             raise _WrongError((*where, name), f"there is no {what} {name}", f"Allowed: {', '.join(allowed)}.")

@@ -10,10 +10,11 @@ from little_shot import camera, performance, write_shot
 
 from solver_core.documents.shot import load_shot
 from solver_core.face.head_parts import LIPS, SKIN, head_parts
-from solver_core.face.landmark_embedding import tie_landmarks
+from solver_core.face.landmark_embedding import embed_landmarks
 from solver_core.look.appearance import LEAST_PIXELS, PLAIN, part_colors
 from solver_core.look.synthesis import picture
-from solver_core.observe.evidence import SIZE, landmarks_of
+from solver_core.observe.landmarks import landmarks_of
+from solver_core.observe.observer import SIZE
 from solver_core.render.renderer import Renderer
 from solver_core.solve import prepare_context
 from solver_core.stages.shared.light import estimate_lights
@@ -22,17 +23,17 @@ COUNT = 5
 
 
 @pytest.fixture(scope="module")
-def tie(demo_rig, facemesh, face_detector):
-    return tie_landmarks(demo_rig, facemesh, face_detector)
+def embedding(demo_rig, facemesh, face_detector):
+    return embed_landmarks(demo_rig, facemesh, face_detector)
 
 
 SKIN_COLOR, LIP_COLOR, EYE_COLOR = (0.45, 0.25, 0.18), (0.4, 0.11, 0.1), (0.1, 0.2, 0.5)
 
 
 @pytest.fixture(scope="module")
-def filmed(tmp_path_factory, demo_rig, facemesh, tie):
+def filmed(tmp_path_factory, demo_rig, facemesh, embedding):
     """The face at its true poses; the plates show skin, lips and eyes of one colour each, the rig has lost them."""
-    parts = head_parts(demo_rig, tie, facemesh.layout)
+    parts = head_parts(demo_rig, embedding, facemesh.layout)
     colors = np.where((parts == SKIN)[:, None], SKIN_COLOR, np.where((parts == LIPS)[:, None], LIP_COLOR, EYE_COLOR))
     painted = replace(demo_rig, colors=colors.astype(np.float32))
     truth = performance(painted, COUNT)
@@ -60,8 +61,8 @@ def eyes_of(rig):
     return rig.colors.min(1) > 0.6
 
 
-def test_pieces_of_the_mesh_and_the_lips_are_parts(demo_rig, facemesh, tie):
-    parts = head_parts(demo_rig, tie, facemesh.layout)
+def test_pieces_of_the_mesh_and_the_lips_are_parts(demo_rig, facemesh, embedding):
+    parts = head_parts(demo_rig, embedding, facemesh.layout)
     (eyes,) = np.unique(parts[eyes_of(demo_rig)])  # both are one part
     assert eyes > LIPS
     for side in (-1, 1):
@@ -72,7 +73,7 @@ def test_pieces_of_the_mesh_and_the_lips_are_parts(demo_rig, facemesh, tie):
     assert (parts == SKIN).sum() > 0.7 * len(parts)
 
 
-def test_a_face_in_two_halves_is_skin_all_the_same(demo_rig, facemesh, tie):
+def test_a_face_in_two_halves_is_skin_all_the_same(demo_rig, facemesh, embedding):
     """As where a mask is modelled apart from the head."""
     side = demo_rig.neutral[demo_rig.triangles].mean(1)[:, 0] > 0
     count = len(demo_rig.neutral)
@@ -85,14 +86,14 @@ def test_a_face_in_two_halves_is_skin_all_the_same(demo_rig, facemesh, tie):
         deltas=np.tile(demo_rig.deltas, (1, 2, 1)),
         colors=np.tile(demo_rig.colors, (2, 1)),
     )
-    parts = head_parts(cut, replace(tie, face=np.tile(tie.face, 2)), facemesh.layout)
-    expected = head_parts(demo_rig, tie, facemesh.layout)
+    parts = head_parts(cut, replace(embedding, face=np.tile(embedding.face, 2)), facemesh.layout)
+    expected = head_parts(demo_rig, embedding, facemesh.layout)
     for half, used in ((parts[:count], halves[~side]), (parts[count:], halves[side] - count)):
         used = np.unique(used)
         np.testing.assert_array_equal(half[used] <= LIPS, expected[used] <= LIPS)
 
 
-def test_eyeballs_of_many_vertices_are_no_skin(demo_rig, facemesh, tie):
+def test_eyeballs_of_many_vertices_are_no_skin(demo_rig, facemesh, embedding):
     eyes = np.all(eyes_of(demo_rig)[demo_rig.triangles], axis=1)
     assert eyes.sum() > 100
     corners = np.concatenate([demo_rig.triangles[eyes]] * 40)
@@ -108,22 +109,24 @@ def test_eyeballs_of_many_vertices_are_no_skin(demo_rig, facemesh, tie):
         deltas=np.concatenate([demo_rig.deltas, demo_rig.deltas[:, corners].mean(2)], 1),
         colors=np.concatenate([demo_rig.colors, demo_rig.colors[corners].mean(1)]),
     )
-    face = np.concatenate([tie.face, np.ones(len(more), bool)])
-    assert face[len(tie.face) :].sum() > tie.face.sum()
-    parts = head_parts(dense, replace(tie, face=face), facemesh.layout)
-    np.testing.assert_array_equal(parts[: len(tie.face)] == SKIN, head_parts(demo_rig, tie, facemesh.layout) == SKIN)
+    face = np.concatenate([embedding.face, np.ones(len(more), bool)])
+    assert face[len(embedding.face) :].sum() > embedding.face.sum()
+    parts = head_parts(dense, replace(embedding, face=face), facemesh.layout)
+    np.testing.assert_array_equal(
+        parts[: len(embedding.face)] == SKIN, head_parts(demo_rig, embedding, facemesh.layout) == SKIN
+    )
 
 
-def test_lips_on_a_line_are_no_part(demo_rig, facemesh, tie):
+def test_lips_on_a_line_are_no_part(demo_rig, facemesh, embedding):
     """All landmarks of the mouth at one place: nothing to go by, and no reason to stop."""
     lips = list(facemesh.layout.regions["lips"])
-    triangle, barycentric = tie.triangle.copy(), tie.barycentric.copy()
+    triangle, barycentric = embedding.triangle.copy(), embedding.barycentric.copy()
     triangle[lips], barycentric[lips] = triangle[lips[0]], barycentric[lips[0]]
-    parts = head_parts(demo_rig, replace(tie, triangle=triangle, barycentric=barycentric), facemesh.layout)
+    parts = head_parts(demo_rig, replace(embedding, triangle=triangle, barycentric=barycentric), facemesh.layout)
     assert LIPS not in parts
 
 
-def test_triangles_with_corners_of_their_own_make_no_difference(demo_rig, facemesh, tie):
+def test_triangles_with_corners_of_their_own_make_no_difference(demo_rig, facemesh, embedding):
     """As some programs write them."""
     corners = demo_rig.triangles.reshape(-1)
     apart = replace(
@@ -133,8 +136,8 @@ def test_triangles_with_corners_of_their_own_make_no_difference(demo_rig, faceme
         deltas=demo_rig.deltas[:, corners],
         colors=demo_rig.colors[corners],
     )
-    parts = head_parts(apart, replace(tie, face=tie.face[corners]), facemesh.layout)
-    expected = head_parts(demo_rig, tie, facemesh.layout)[corners]
+    parts = head_parts(apart, replace(embedding, face=embedding.face[corners]), facemesh.layout)
+    expected = head_parts(demo_rig, embedding, facemesh.layout)[corners]
     assert len(np.unique(parts)) == len(np.unique(expected))
     for which in np.unique(expected):
         assert len(np.unique(parts[expected == which])) == 1

@@ -70,18 +70,10 @@ def test_a_solve_is_refused_before_it_starts(little_shot, tmp_path, monkeypatch,
     from solver_core import solve
 
     if overrides.flow:
-        monkeypatch.setattr(solve, "flow_network", _without_weights(tmp_path, monkeypatch))
-    monkeypatch.setattr(solve, "prepare_context", lambda *_: pytest.fail("work was started"))
+        monkeypatch.setenv("FACE_SOLVE_CACHE", str(tmp_path))
+    monkeypatch.setattr(solve, "find_faces", lambda *_: pytest.fail("work was started"))
     with pytest.raises(FaceSolveError, match=said):
         solve_folder(little_shot.folder, tmp_path / "out.npz", Silent(), overrides)
-
-
-def _without_weights(folder, monkeypatch):
-    def make(name, device):
-        monkeypatch.setenv("FACE_SOLVE_CACHE", str(folder))
-        return flow_network(name, device)
-
-    return make
 
 
 def test_a_network_is_told_the_pictures_in_their_order():

@@ -12,6 +12,8 @@ from solver_core.camera.crop import Crop
 from solver_core.footage import views
 from solver_core.footage.cache import remembered
 from solver_core.footage.plates import CACHE_BYTES
+from solver_core.observe import flow as flow_observer
+from solver_core.observe import landmarks
 from solver_core.stages.shared import tracking
 
 ROOM = 80  # bytes: ten numbers
@@ -80,7 +82,6 @@ def test_a_long_shot_s_pictures_and_flow_stay_within_their_bounds(monkeypatch):
     view = views.View(film, Footage(), [crop] * count, np.zeros((count, 1, 2)), [""] * count, np.zeros(count - 1, bool))
     monkeypatch.setattr(views, "KEPT_BYTES", 20 * 2**20)
     monkeypatch.setattr(tracking, "KEPT_BYTES", 30 * 2**20)
-    monkeypatch.setattr(tracking, "structure_of", lambda image: np.full((size, size, 3), image[0, 0, 0], np.float32))
 
     def flow(first, second):
         return np.broadcast_to(second[:, :1, :1, :1] - first[:, :1, :1, :1], (1, size, size, 2)).copy()
@@ -91,12 +92,13 @@ def test_a_long_shot_s_pictures_and_flow_stay_within_their_bounds(monkeypatch):
             np.testing.assert_allclose(view.images(np.array([i]), size)[0, 0, 0], i / 1000, atol=0.003)
     for i in range(0, count - 1, 9):
         np.testing.assert_allclose(tracker.between(i, i + 1)[0, 0], 0.001, atol=0.005)
-        np.testing.assert_allclose(tracker.structure(i)[0, 0], i / 1000, atol=0.003)
-    assert tracker.view._kept is view._kept
-    assert sum(one.nbytes for one in view._kept.values()) <= views.KEPT_BYTES
-    assert sum(one.nbytes for one in tracker._kept.values()) <= tracking.KEPT_BYTES
+        assert tracker.structure(i).shape == (size, size, 3)
+    kept = [view.kept_bytes(), tracker.view.kept_bytes(), tracker.kept_bytes()]
+    assert kept[0] == kept[1] <= views.KEPT_BYTES + flow_observer.STRUCTURE_BYTES
+    assert kept[2] <= tracking.KEPT_BYTES
 
 
 def test_two_cameras_of_a_long_shot_stay_within_a_gigabyte():
-    """What is kept of the footage as stored, of its crops, of flow and structures."""
-    assert 2 * (CACHE_BYTES + views.KEPT_BYTES + tracking.KEPT_BYTES) <= 2**30
+    """What is kept of the footage as stored, of its crops, of what follows from them, and of flow."""
+    derived = views.LINEAR_BYTES + landmarks.KEPT_BYTES + flow_observer.STRUCTURE_BYTES
+    assert 2 * (CACHE_BYTES + views.KEPT_BYTES + derived + tracking.KEPT_BYTES) <= 2**30

@@ -11,13 +11,13 @@ from scipy.spatial.transform import Rotation
 from solver_core.documents.shot import LockedFrame, load_shot
 from solver_core.energies.energy import FaceProblem
 from solver_core.energies.prior import WeightPrior
-from solver_core.flow.dis import DisFlow
-from solver_core.observe.evidence import Evidence
+from solver_core.observe.correspondences import Correspondences
 from solver_core.solve import prepare_context
-from solver_core.stages.catalogue import ALL, Deep
-from solver_core.stages.deep import deep_round
+from solver_core.stages.catalogue import LANDMARKS_AND_FLOW
+from solver_core.stages.key_names import ALL
+from solver_core.stages.kinds.deep import Deep
 from solver_core.stages.shared import bundle as module
-from solver_core.stages.shared.bundle import Bundle
+from solver_core.stages.shared.bundle import Bundle, face_radius, surface_cells
 
 KEYS = ("jawOpen", "mouthSmile_L")
 HELD = 300.0
@@ -36,32 +36,32 @@ def seen_from(context, index, slide, rng, noise=0.0, at=None):
     triangle = rng.choice(np.flatnonzero(context.face_triangles), 400)
     points = context.rig.sample(triangle[None], rng.dirichlet(np.ones(3), 400)[None])
     true = (context.pose if at is None else at)[np.array([index])]
-    cell, along = module._cells(context)
+    cell, along = surface_cells(context)
     camera = context.views[0].camera[np.array([index])]
     world = points.world(true)[0] + np.einsum(
         "xy,nyd,nd->nx", true.rotation[0], along[cell[triangle]], slide[cell[triangle]]
     )
     target = camera.project(world[None])[0][0] + noise * rng.normal(size=(400, 2))
     everywhere = np.ones(400)
-    return Evidence(
+    return Correspondences(
         camera, points, target, np.broadcast_to(np.eye(2), (400, 2, 2)), everywhere, everywhere, 1e6, 400.0, triangle
     )
 
 
-def models_of(context, heard):
-    """The free parameters and what each frame's evidence says in them."""
+def models_of(context, observed):
+    """The free parameters and what each frame's correspondences say in them."""
     free = context.free(KEYS)
     problem = [
-        FaceProblem([item.energy(context.pose[np.array([i])])], context.rig, free) for i, item in enumerate(heard)
+        FaceProblem([item.energy(context.pose[np.array([i])])], context.rig, free) for i, item in enumerate(observed)
     ]
     return free, [one.quadratic(context.pose[np.array([i])], np.array([0])) for i, one in enumerate(problem)]
 
 
-def bundled(context, heard, fixed=()):
-    free, models = models_of(context, heard)
+def bundled(context, observed, fixed=()):
+    free, models = models_of(context, observed)
     held = np.full(len(context.rig.names), HELD)
     gathered = Bundle(context, free, held)
-    for i, item in enumerate(heard):
+    for i, item in enumerate(observed):
         if i in fixed:
             gathered.add_fixed(i, [item])
         else:
@@ -84,16 +84,16 @@ def steps(context, free, models, held, changes):
 def test_it_answers_as_all_unknowns_solved_at_once_do(solving):
     """The slow twin: one dense least-squares problem of all poses and all places; the places' derivatives by differences."""
     rng = np.random.default_rng(0)
-    pieces = len(module._cells(solving)[1])
-    heard = [seen_from(solving, i, rng.normal(size=(pieces, 2)) * 1e-3, rng, 0.3) for i in range(4)]
-    gathered, free, models, held = bundled(solving, heard)
+    pieces = len(surface_cells(solving)[1])
+    observed = [seen_from(solving, i, rng.normal(size=(pieces, 2)) * 1e-3, rng, 0.3) for i in range(4)]
+    gathered, free, models, held = bundled(solving, observed)
     found = steps(solving, free, models, held, gathered.solve(solving.pose))
 
-    size, count = 6 + len(free.keys), len(heard)
+    size, count = 6 + len(free.keys), len(observed)
     unknown = count * size + 2 * pieces
-    cell, along = module._cells(solving)
+    cell, along = surface_cells(solving)
     rows, right = [], []
-    for i, item in enumerate(heard):
+    for i, item in enumerate(observed):
         pose = solving.pose[np.array([i])]
         energy = item.energy(pose)
         residual, jacobian = energy.linear(pose, np.array([0]), free.keys)
@@ -115,7 +115,7 @@ def test_it_answers_as_all_unknowns_solved_at_once_do(solving):
         rows.append(block)
         right.append(-prior[0][0])
     block = np.zeros((2 * pieces, unknown))
-    block[:, count * size :] = np.eye(2 * pieces) / (module.SLIDE * module._face_radius(solving))
+    block[:, count * size :] = np.eye(2 * pieces) / (module.SLIDE * face_radius(solving))
     rows.append(block)
     right.append(np.zeros(2 * pieces))
     mean = np.zeros((6, unknown))
@@ -123,7 +123,7 @@ def test_it_answers_as_all_unknowns_solved_at_once_do(solving):
         rotation = solving.pose.rotation[i]
         mean[:3, i * size : i * size + 3] = rotation.T / count
         mean[3:, i * size + 3 : i * size + 6] = rotation.T / count
-    rows.append(np.linalg.cholesky(gathered._known()).T @ mean)
+    rows.append(np.linalg.cholesky(gathered.information()).T @ mean)
     right.append(np.zeros(6))
     whole = np.linalg.lstsq(np.concatenate(rows), np.concatenate(right), rcond=None)[0]
     for i in range(count):
@@ -142,18 +142,18 @@ def test_distance_comes_out_of_how_far_detail_travels(solving, monkeypatch):
     away /= np.linalg.norm(away, axis=1, keepdims=True)
     solving.pose.translation -= 0.004 * away
     # each piece lies where the frames, standing too near, see it on average
-    pieces = len(module._cells(solving)[1])
+    pieces = len(surface_cells(solving)[1])
     seen = Bundle(solving, solving.free(KEYS), np.full(len(solving.rig.names), HELD))
     for i in range(9):
         seen.add_fixed(i, [seen_from(solving, i, np.zeros((pieces, 2)), rng, at=true)])
     used = np.diag(seen.curvature) > 0
     beside = np.zeros(2 * pieces)
     beside[used] = -np.linalg.solve(seen.curvature[np.ix_(used, used)], seen.right[used, 0])
-    heard = [seen_from(solving, i, beside.reshape(-1, 2), rng, at=true) for i in range(9)]
+    observed = [seen_from(solving, i, beside.reshape(-1, 2), rng, at=true) for i in range(9)]
 
     def too_near(believed):
         monkeypatch.setattr(module, "NEARER", believed)
-        gathered, free, models, held = bundled(solving, heard)
+        gathered, free, models, held = bundled(solving, observed)
         changes = gathered.solve(solving.pose)
         both = (steps(solving, free, models, held, given) for given in (dict.fromkeys(range(9), 0.0), changes))
         return [np.mean([0.004 - step[3:6] @ away[i] for i, step in answer.items()]) for answer in both]
@@ -168,9 +168,9 @@ def test_distance_comes_out_of_how_far_detail_travels(solving, monkeypatch):
 def test_a_given_frame_says_where_detail_lies(solving):
     """All detail a millimetre beside its place: the frames alone follow it, beside a frame that is given they do not."""
     rng = np.random.default_rng(2)
-    slide = np.tile([0.001, 0.0005], (len(module._cells(solving)[1]), 1))
-    heard = [seen_from(solving, i, slide, rng) for i in range(9)]
-    gathered, free, models, held = bundled(solving, heard, fixed=(4,))
+    slide = np.tile([0.001, 0.0005], (len(surface_cells(solving)[1]), 1))
+    observed = [seen_from(solving, i, slide, rng) for i in range(9)]
+    gathered, free, models, held = bundled(solving, observed, fixed=(4,))
     changes = gathered.solve(solving.pose)
     assert 4 not in changes
     alone = steps(solving, free, models, held, dict.fromkeys(changes, 0.0))
@@ -184,15 +184,15 @@ def test_what_all_frames_do_in_common_is_taken_back(solving):
     rng = np.random.default_rng(3)
     before = solving.pose.copy()
     solving.pose.translation += solving.pose.rotation @ [0.002, 0.0, 0.0]
-    still = np.zeros((len(module._cells(solving)[1]), 2))
-    heard = [seen_from(solving, i, still, rng) for i in range(9)]
-    gathered, free, models, held = bundled(solving, heard)
+    still = np.zeros((len(surface_cells(solving)[1]), 2))
+    observed = [seen_from(solving, i, still, rng) for i in range(9)]
+    gathered, free, models, held = bundled(solving, observed)
     back = steps(solving, free, models, held, gathered.solve(before))
     sideways = np.mean([solving.pose.rotation[i].T @ step[3:6] for i, step in back.items()], axis=0)[0]
     assert -0.002 < sideways < -0.0005
 
 
-def test_nothing_heard_changes_nothing(solving):
+def test_nothing_observed_changes_nothing(solving):
     free = solving.free(KEYS)
     assert Bundle(solving, free, np.full(len(solving.rig.names), HELD)).solve(solving.pose) == {}
 
@@ -216,8 +216,8 @@ def test_a_round_of_plates_and_networks_follows_a_given_frame_and_drifts_nowhere
     away = context.pose.translation - np.array([0.1, -0.95, 0.02])
     away /= np.linalg.norm(away, axis=1, keepdims=True)
     context.pose.translation[others] -= 0.003 * away[others]
-    step = Deep(rounds=1, keys=(ALL,), flow=True, sparse=True, skin=True, bundle=True)
-    moved = np.concatenate(list(deep_round(context, step, DisFlow())))
+    step = Deep(rounds=1, keys=(ALL,), observers=LANDMARKS_AND_FLOW, sparse=True, skin=True, bundle=True)
+    moved = np.concatenate(list(step.run(context)))
     np.testing.assert_array_equal(moved, others)
     np.testing.assert_array_equal(context.pose.translation[list(given)], true.translation[list(given)])
     near = ((true.translation - context.pose.translation) * away).sum(1)[others]

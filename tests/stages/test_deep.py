@@ -1,4 +1,4 @@
-"""The deep rounds' evidence: it cannot shout."""
+"""The deep rounds' correspondences: none of them can shout."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from solver_core.camera.camera import Camera
 from solver_core.documents.shot import load_shot
 from solver_core.face.pose import Pose
 from solver_core.face.rig import SurfacePoints
-from solver_core.flow.dis import DisFlow
-from solver_core.observe.evidence import Evidence
+from solver_core.observe.correspondences import Correspondences
 from solver_core.solve import prepare_context
-from solver_core.stages.catalogue import ALL, Deep
-from solver_core.stages.deep import FIRM, deep_round
+from solver_core.stages.key_names import ALL
+from solver_core.stages.kinds.deep import Deep
+from solver_core.stages.shared.priors import FIRM
 
 
-def evidence(trust, offset):
+def correspondences(trust, offset):
     """Points before a camera that looks along -Z, wanted `offset` pixels beside where they are."""
     count = len(trust)
     local = np.random.default_rng(0).uniform(-0.1, 0.1, (1, count, 3)).astype(np.float32)
@@ -25,31 +25,31 @@ def evidence(trust, offset):
     pose = Pose(np.eye(3)[None], np.array([[0.0, 0, -1]]), np.zeros((1, 0)))
     pixels, _ = camera.project(points.world(pose))
     root = np.broadcast_to(np.eye(2), (count, 2, 2))
-    return Evidence(camera, points, pixels[0] + offset, root, np.ones(count), trust, tail=1.0, total=50.0), pose
+    return Correspondences(camera, points, pixels[0] + offset, root, np.ones(count), trust, tail=1.0, total=50.0), pose
 
 
 def cost(item, pose):
     return float((item.energy(pose).residual(pose, np.array([0])) ** 2).sum())
 
 
-def test_evidence_weighs_the_same_however_many_points_carry_it():
-    few, pose = evidence(np.ones(40), (0.5, 0.0))
-    many, _ = evidence(np.ones(4000), (0.5, 0.0))
+def test_correspondences_weigh_the_same_however_many_points_carry_it():
+    few, pose = correspondences(np.ones(40), (0.5, 0.0))
+    many, _ = correspondences(np.ones(4000), (0.5, 0.0))
     np.testing.assert_allclose(cost(few, pose), 50.0 * 0.25, rtol=1e-4)
     np.testing.assert_allclose(cost(many, pose), cost(few, pose), rtol=1e-4)
 
 
-def test_evidence_that_is_nearly_all_distrusted_loses_weight():
-    trusted, pose = evidence(np.ones(1000), (0.5, 0.0))
-    covered, _ = evidence(np.full(1000, 1e-4), (0.5, 0.0))
+def test_where_nearly_all_are_distrusted_the_rest_loses_weight():
+    trusted, pose = correspondences(np.ones(1000), (0.5, 0.0))
+    covered, _ = correspondences(np.full(1000, 1e-4), (0.5, 0.0))
     assert cost(covered, pose) < 0.01 * cost(trusted, pose)
 
 
 def test_an_outlier_does_not_pull():
     offsets = np.zeros((100, 2))
-    clean, pose = evidence(np.ones(100), offsets)
+    clean, pose = correspondences(np.ones(100), offsets)
     offsets[0] = 40.0
-    spoiled, _ = evidence(np.ones(100), offsets)
+    spoiled, _ = correspondences(np.ones(100), offsets)
     residual = spoiled.energy(pose).residual(pose, np.array([0])).reshape(-1, 2)
     assert cost(clean, pose) < 1e-6
     # its share of the weight is that of a point 40 tails away
@@ -64,6 +64,6 @@ def test_few_frames_hold_their_keys_firmly(shot, frames, alike):
     for stiffness in (FIRM / 4, FIRM):
         context = prepare_context(few, lambda _done, _total: True)
         context.known = context.seen
-        list(deep_round(context, Deep(rounds=1, keys=(ALL,), stiffness=stiffness), DisFlow()))
+        list(Deep(rounds=1, keys=(ALL,), stiffness=stiffness).run(context))
         weights.append(context.pose.weights)
     assert np.array_equal(*weights) == alike

@@ -9,8 +9,7 @@ import pytest
 
 from solver_core.documents.shot import load_shot
 from solver_core.solve import prepare_context
-from solver_core.stages.catalogue import Fit
-from solver_core.stages.fit import fit
+from solver_core.stages.kinds.fit import Fit
 
 STEP = Fit(iterations=20)
 
@@ -29,7 +28,7 @@ def context(seen):
 def moved(context, step):
     """How far the step moves the head: metres, degrees."""
     before = context.pose.copy()
-    fit(context, step)
+    list(step.run(context))
     turn = before.rotation[0].T @ context.pose.rotation[0]
     return (
         float(np.linalg.norm(context.pose.translation - before.translation)),
@@ -48,14 +47,14 @@ def test_the_harder_the_head_is_held_the_less_it_moves(seen):
 
 def test_it_is_held_where_the_stage_began_not_where_the_step_does(context):
     context.begun = context.pose.copy()
-    fit(context, STEP)
+    list(STEP.run(context))
     assert moved(context, replace(STEP, near=1e6))[0] > 0.03
     np.testing.assert_allclose(context.pose.translation, context.begun.translation, atol=1e-4)
 
 
 def test_edges_alone_do_not_pull_the_head_along(context):
     """All landmarks moved alike: the edges see nothing, so a large weight on them leaves the pose of the landmarks alone."""
-    fit(context, STEP)
+    list(STEP.run(context))
     home = context.pose.copy()
     (view,) = context.views
     context.views = [replace(view, points=view.points + np.array([30.0, 0.0]))]
@@ -68,7 +67,7 @@ def test_edges_alone_do_not_pull_the_head_along(context):
 
 def test_edges_resist_a_landmark_that_jumps_less_than_a_face_that_grows(context):
     """A face seen a tenth larger comes nearer, and the more so the more the edges count beside landmarks that say otherwise."""
-    fit(context, STEP)
+    list(STEP.run(context))
     home = context.pose.copy()
     (view,) = context.views
     centre = view.points.mean(1, keepdims=True)
@@ -76,12 +75,12 @@ def test_edges_resist_a_landmark_that_jumps_less_than_a_face_that_grows(context)
     towards = view.camera.position[0] - home.translation[0]
     for edges in (0.0, 3.0):
         near = replace(context, pose=home.copy())
-        fit(near, replace(STEP, edges=edges))
+        list(replace(STEP, edges=edges).run(near))
         came = (near.pose.translation[0] - home.translation[0]) @ towards / (towards @ towards)
         assert came == pytest.approx(1 - 1 / 1.1, abs=0.03)
 
 
 def test_a_region_without_edges_is_no_division_by_zero(context):
     """Forehead landmarks alone lie on no drawn line."""
-    rms = fit(context, Fit(iterations=3, regions={"forehead": 1.0}, elsewhere=0.0, edges=1.0))
-    assert np.isfinite(rms).all()
+    list(Fit(iterations=3, regions={"forehead": 1.0}, elsewhere=0.0, edges=1.0).run(context))
+    assert np.isfinite(context.error_px).all()

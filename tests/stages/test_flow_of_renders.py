@@ -9,9 +9,8 @@ import pytest
 
 from solver_core.flow.dis import DisFlow
 from solver_core.stages.catalogue import STAGES
-from solver_core.stages.infill import infill, interpolated
-from solver_core.stages.refine import refine
 from solver_core.stages.shared.gaps import gaps_of
+from solver_core.stages.shared.interpolation import interpolated
 from solver_core.stages.shared.tracking import follow, trackers
 
 COUNT = 9  # frames of the shot in conftest.py
@@ -38,7 +37,7 @@ def context(context):
 
 
 def link(context, first, second, *, renders, flow=None):
-    (tracker,) = trackers(context, flow or DisFlow(), renders=renders)
+    (tracker,) = trackers(replace(context, flow=flow or context.flow), renders=renders)
     return follow(context, tracker, context.pose, first, second).link
 
 
@@ -86,7 +85,7 @@ def test_a_frame_left_to_infill_says_nothing_of_the_light(context):
     lights = []
     for off in (0.1, 0.3):
         waiting = waiting_for(context, off)
-        trackers(waiting, DisFlow(), renders=True)
+        trackers(waiting, renders=True)
         lights.append(waiting.appearance.lights[0])
     np.testing.assert_array_equal(*lights)
 
@@ -109,7 +108,7 @@ def test_infill_by_renders_finds_the_mouth(context):
     waiting = waiting_for(context)
     (gap,) = gaps_of(waiting.fill, waiting.known, waiting.cuts)
     alone = interpolated(waiting, gap)
-    list(infill(waiting, replace(STAGES["infill"][0], renders=True, rounds=2), DisFlow()))
+    list(replace(STAGES["infill"][0], renders=True, rounds=2).run(waiting))
     assert vertex_mm(context, waiting.pose[gap.frames]) < 0.6 * vertex_mm(context, alone)
 
 
@@ -118,16 +117,17 @@ def test_refinement_asks_for_renders_only_when_it_should(context, renders):
     """Each pair of plates costs two calls of the network, each pair of renders two more."""
     settings = replace(context.shot.settings, refinement=0.5)
     known = np.ones(COUNT, bool)
+    network, (step,) = ShortSighted(), STAGES["refinement"]
     here = replace(
         context,
+        flow=network,
         shot=replace(context.shot, settings=settings),
         pose=context.pose.copy(),
         fill=~known,
         known=known,
         filled={},
     )
-    network, (step,) = ShortSighted(), STAGES["refinement"]
     assert not step.renders
     assert not STAGES["infill"][0].renders
-    list(refine(here, replace(step, sweeps=2, renders=renders), network))
+    list(replace(step, sweeps=2, renders=renders).run(here))
     assert network.asked == (COUNT - 1) * (4 if renders else 2)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solver_core.common.errors import FaceSolveError
-from solver_core.stages.shared.gaps import gaps_of, in_ranges, mark
+from solver_core.stages.shared.gaps import choose_fill, gaps_of, in_ranges
 
 FRAMES = np.arange(101, 113)
 COUNT = len(FRAMES)
@@ -26,8 +26,8 @@ def shot(ranges=(), kept=()):
     return SimpleNamespace(frames=FRAMES, infill_ranges=ranges, held_mask=only(*kept))
 
 
-def frames_of(marks):
-    return FRAMES[marks.fill].tolist()
+def frames_of(choice):
+    return FRAMES[choice.fill].tolist()
 
 
 def test_ranges_may_overlap_and_reach_beyond_the_shot():
@@ -41,47 +41,47 @@ def test_ranges_may_overlap_and_reach_beyond_the_shot():
 
 def test_a_reversed_range_is_refused():
     with pytest.raises(FaceSolveError, match="105-103 ends before it starts"):
-        mark(shot([(105, 103)]), EVERYWHERE, UNCUT, solving=True)
+        choose_fill(shot([(105, 103)]), EVERYWHERE, UNCUT, solving=True)
 
 
 def test_locked_frames_inside_a_range_are_anchors():
-    marks = mark(shot([(103, 107)], kept=[105]), EVERYWHERE, UNCUT, solving=False)
-    assert frames_of(marks) == [103, 104, 106, 107]
-    gaps = gaps_of(marks.fill, marks.known, UNCUT)
+    choice = choose_fill(shot([(103, 107)], kept=[105]), EVERYWHERE, UNCUT, solving=False)
+    assert frames_of(choice) == [103, 104, 106, 107]
+    gaps = gaps_of(choice.fill, choice.known, UNCUT)
     assert [(FRAMES[g.frames].tolist(), g.anchors) for g in gaps] == [([103, 104], [1, 4]), ([106, 107], [4, 7])]
 
 
 def test_a_range_at_an_end_of_the_shot_has_one_anchor():
-    marks = mark(shot([(101, 102), (110, 112)]), EVERYWHERE, UNCUT, solving=True)
-    assert [g.anchors for g in gaps_of(marks.fill, marks.known, UNCUT)] == [[2], [8]]
+    choice = choose_fill(shot([(101, 102), (110, 112)]), EVERYWHERE, UNCUT, solving=True)
+    assert [g.anchors for g in gaps_of(choice.fill, choice.known, UNCUT)] == [[2], [8]]
 
 
 def test_a_range_over_the_whole_shot():
     """Solved like other frames in a solve; refused where there is nothing else to do."""
-    marks = mark(shot([(101, 112)]), EVERYWHERE, UNCUT, solving=True)
-    assert not marks.fill.any()
-    assert marks.known.all()
-    assert "101-112" in marks.notes[0]
+    choice = choose_fill(shot([(101, 112)]), EVERYWHERE, UNCUT, solving=True)
+    assert not choice.fill.any()
+    assert choice.known.all()
+    assert "101-112" in choice.notes[0]
     with pytest.raises(FaceSolveError, match="no frame to fill from"):
-        mark(shot([(101, 112)]), EVERYWHERE, UNCUT, solving=False)
+        choose_fill(shot([(101, 112)]), EVERYWHERE, UNCUT, solving=False)
 
 
 def test_a_failed_frame_that_touches_a_range_is_filled_with_it():
     seen = ~only(106, 107, 110)
-    marks = mark(shot([(104, 105)]), seen, UNCUT, solving=True)
-    assert frames_of(marks) == [104, 105, 106, 107]
-    assert not marks.known[FRAMES == 110].any()
+    choice = choose_fill(shot([(104, 105)]), seen, UNCUT, solving=True)
+    assert frames_of(choice) == [104, 105, 106, 107]
+    assert not choice.known[FRAMES == 110].any()
 
 
 def test_without_ranges_the_frames_without_a_face_are_found_unless_their_pose_is_given():
     seen = ~only(104, 108, 109)
-    marks = mark(shot(kept=[108]), seen, UNCUT, solving=False)
-    assert frames_of(marks) == [104, 109]
-    assert marks.known[FRAMES == 108].all()
+    choice = choose_fill(shot(kept=[108]), seen, UNCUT, solving=False)
+    assert frames_of(choice) == [104, 109]
+    assert choice.known[FRAMES == 108].all()
 
 
 def test_nothing_to_do_is_said():
-    assert mark(shot(), EVERYWHERE, UNCUT, solving=False).notes == ["No frame needs to be filled in."]
+    assert choose_fill(shot(), EVERYWHERE, UNCUT, solving=False).notes == ["No frame needs to be filled in."]
 
 
 def test_no_gap_crosses_a_cut():

@@ -12,13 +12,13 @@ from little_shot import START, changed
 
 from solver_core.common.errors import FaceSolveError
 from solver_core.documents.shot import load_shot
-from solver_core.flow.dis import DisFlow
 from solver_core.service.listener import Silent
 from solver_core.solve import Overrides, solve_folder
-from solver_core.stages import infill as module
 from solver_core.stages.catalogue import STAGES
-from solver_core.stages.infill import infill, interpolated
+from solver_core.stages.kinds import fill as module
 from solver_core.stages.shared.gaps import gaps_of
+from solver_core.stages.shared.interpolation import interpolated
+from solver_core.stages.shared.motion import smoothing
 
 COUNT = 9  # frames of the shot in conftest.py
 GAP = np.array([2, 3, 4, 5])
@@ -46,7 +46,7 @@ def gap_in(context, fill=GAP, **changes):
 
 
 def run(context):
-    list(infill(context, STAGES["infill"][0], DisFlow()))
+    list(STAGES["infill"][0].run(context))
     return context
 
 
@@ -127,7 +127,7 @@ def darkened(context, frames, value=0.3):
 
         read = read_display
 
-    return replace(context, views=[replace(view, plate=Covered(), crops=crops, reasons=reasons, _kept={})])
+    return replace(context, views=[replace(view.at(np.arange(COUNT)), plate=Covered(), crops=crops, reasons=reasons)])
 
 
 def test_where_the_plate_shows_nothing_it_interpolates_and_says_so(context):
@@ -156,7 +156,7 @@ def test_how_far_flow_reaches_and_how_steady_the_motion_is_are_times(context, mo
     at_rate = gap_in(context, np.arange(1, COUNT), shot=replace(context.shot, fps=rate))
     run(at_rate)
     assert max(abs(a - b) for a, b in asked) == farthest
-    assert {link.sigma for link in module.smoothing(at_rate, set(range(1, COUNT)), 1.0)} == {sigma}
+    assert {link.sigma for link in smoothing(at_rate, set(range(1, COUNT)), 1.0)} == {sigma}
 
 
 def test_flow_does_not_cross_a_cut(shot, context):

@@ -12,9 +12,11 @@ from little_shot import START, Rotation, camera, changed, performance, write_sho
 from solver_core import solve as solving
 from solver_core.documents.shot import load_shot
 from solver_core.face.pose import Pose
-from solver_core.flow.dis import DisFlow
 from solver_core.service.listener import Silent
-from solver_core.stages.catalogue import ALL, EYELIDS, SOLVE_SHOT, STAGES, Deep, Fit
+from solver_core.stages.catalogue import SOLVE_SHOT, STAGES
+from solver_core.stages.key_names import ALL, EYELIDS
+from solver_core.stages.kinds.deep import Deep
+from solver_core.stages.kinds.fit import Fit
 from solver_core.stages.shared.joins import beside, departure, faded, join, limited, reach_of, widest
 
 REACH = 6  # frames
@@ -162,7 +164,7 @@ def test_what_only_one_frame_shows_is_not_carried_into_its_neighbours(opening, v
     context, keys = opening
     shot = context.shot if vouched else replace(context.shot, locked=(), neighbours=(START + OPENS,))
     after = replace(context, shot=shot, pose=context.pose.copy(), known=context.seen)
-    join(after, SHIPPED, DisFlow())
+    join(after, SHIPPED)
     change = np.abs(after.pose.weights[:, keys] - context.pose.weights[:, keys])
     assert change[:, 0].max() < 0.15  # of 0.5 that stand beside each other
     assert not change[:, 1:].any()

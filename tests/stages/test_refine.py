@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from solver_core.flow.dis import DisFlow
-from solver_core.stages.catalogue import Refine
 from solver_core.stages.context import Filled
-from solver_core.stages.refine import refine
+from solver_core.stages.kinds.refine import Refine
 
 COUNT = 9  # frames of the shot in conftest.py
 STEP = Refine(sweeps=100, keys=("*",))
@@ -40,7 +38,7 @@ def run(context, value=1.0, step=STEP, kept=(), **changes):
     """Before and after."""
     before = noisy(context, kept=kept, shot=amount(context, value, kept), **changes)
     after = replace(before, pose=before.pose.copy())
-    list(refine(after, step, DisFlow()))
+    list(step.run(after))
     return before.pose, after.pose
 
 
@@ -136,7 +134,7 @@ def test_interpolated_frames_follow_their_neighbours(context):
         return context
 
     before = filled(noisy(context, shot=amount(context, 1.0)))
-    list(refine(before, STEP, DisFlow()))
+    list(STEP.run(before))
     pose = before.pose
     middle = pose[[3]].toward(pose[[5]], np.array([0.5]))
     np.testing.assert_array_equal(pose.translation[4], middle.translation[0])
@@ -147,5 +145,5 @@ def test_one_frame_alone_stays(context):
     alone = replace(noisy(context, shot=amount(context, 1.0)), known=np.arange(COUNT) == 3)
     alone.shot = replace(alone.shot, neighbours=tuple(int(f) for i, f in enumerate(alone.shot.frames) if i != 3))
     before = alone.pose.copy()
-    list(refine(alone, STEP, DisFlow()))
+    list(STEP.run(alone))
     np.testing.assert_allclose(alone.pose.translation[3], before.translation[3], atol=1e-7)

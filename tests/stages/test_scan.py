@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solver_core.stages import scan as module
-from solver_core.stages.catalogue import EYELIDS, Scan
-from solver_core.stages.scan import scan
+from solver_core.stages.key_names import EYELIDS
+from solver_core.stages.kinds import scan as module
+from solver_core.stages.kinds.scan import Scan, best_values, independent_groups
 
 VALUES = np.linspace(0, 1, module.VALUES)[:, None]
 
@@ -23,7 +23,7 @@ def scanned(context):
     lids = [here.rig.names.index(f"eyeBlink_{side}") for side in "LR"]
     here.pose.weights[:, lids] = 0
     before = here.pose.copy()
-    list(scan(here, Scan(keys=(EYELIDS,))))
+    list(Scan(keys=(EYELIDS,)).run(here))
     return here, before, lids
 
 
@@ -45,7 +45,7 @@ def test_held_frames_stay(context):
     lids = [context.rig.names.index(f"eyeBlink_{side}") for side in "LR"]
     here = replace(context, pose=context.pose.copy(), asked=np.array([0]))
     here.pose.weights[:, lids] = 0.5
-    list(scan(here, Scan(keys=(EYELIDS,))))
+    list(Scan(keys=(EYELIDS,)).run(here))
     np.testing.assert_array_equal(here.pose.weights[1:, lids], 0.5)
     assert here.pose.weights[0, lids].max() < 0.01
 
@@ -53,15 +53,15 @@ def test_held_frames_stay(context):
 def test_both_eyes_are_tried_at_once_and_keys_of_one_place_after_another(context):
     names = context.rig.names
     left, right, jaw = (names.index(name) for name in ("eyeBlink_L", "eyeBlink_R", "jawOpen"))
-    assert [list(group) for group in module._apart(context, np.array([left, right]))] == [[left, right]]
+    assert [list(group) for group in independent_groups(context, np.array([left, right]))] == [[left, right]]
     mouth = names.index("mouthFunnel")
-    assert len(module._apart(context, np.array([jaw, mouth]))) == 2
+    assert len(independent_groups(context, np.array([jaw, mouth]))) == 2
 
 
 @given(st.floats(0.0, 1.0), st.floats(0.5, 5.0), st.floats(0.0, 0.01))
 def test_the_lowest_point_of_a_parabola_is_found_exactly_unless_rest_is_as_good(place, steep, floor):
     differences = (steep * (VALUES[:, 0] - place) ** 2 + floor)[None, None]
-    found = module._best(VALUES, differences)[0, 0]
+    found = best_values(VALUES, differences)[0, 0]
     if found != 0:
         between = 0.125 <= place <= 0.875  # the least tried value is no end of the slider
         assert found == pytest.approx(place if between else round(place), abs=1e-6)
@@ -71,5 +71,5 @@ def test_the_lowest_point_of_a_parabola_is_found_exactly_unless_rest_is_as_good(
 
 def test_where_no_camera_sees_the_place_the_key_rests():
     nowhere = np.full((1, 1, module.VALUES), np.nan)
-    assert module._best(VALUES, nowhere)[0, 0] == 0
-    assert module._best(np.linspace(-1, 1, 5)[:, None], nowhere)[0, 0] == 0
+    assert best_values(VALUES, nowhere)[0, 0] == 0
+    assert best_values(np.linspace(-1, 1, 5)[:, None], nowhere)[0, 0] == 0

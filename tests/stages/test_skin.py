@@ -7,15 +7,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from little_shot import camera, performance, write_shot
+from little_shot import START, camera, performance, write_shot
 from scipy.spatial.transform import Rotation
 
 from solver_core.documents.shot import load_shot
 from solver_core.face.pose import Pose
 from solver_core.solve import prepare_context
-from solver_core.stages.catalogue import EYELIDS
-from solver_core.stages.context import CLOSES_EYE
-from solver_core.stages.deep import hold_mean
+from solver_core.stages.key_names import CLOSES_EYE, EYELIDS
+from solver_core.stages.kinds.deep import hold_mean
 from solver_core.stages.shared.light import estimate_lights
 from solver_core.stages.shared.skin import bake
 
@@ -37,29 +36,30 @@ def posed(tmp_path_factory, demo_rig):
 
 def test_brows_and_lips_come_back_from_the_plates(posed):
     """Up to the skin's tint, which the light took: where the true skin is darker, the baked one is."""
-    face = posed.tie.face
+    face = posed.embedding.face
     true, baked = posed.rig.colors[face].astype(float), bake(posed)[face]
     for channel in range(3):
         assert np.corrcoef(baked[:, channel], true[:, channel])[0, 1] > 0.6
 
 
 def test_what_no_plate_shows_keeps_the_stiff_albedo(posed):
-    behind = (posed.rig.neutral @ posed.tie.front) < np.percentile(posed.rig.neutral @ posed.tie.front, 10)
+    behind = (posed.rig.neutral @ posed.embedding.front) < np.percentile(posed.rig.neutral @ posed.embedding.front, 10)
     np.testing.assert_array_equal(bake(posed)[behind], posed.appearance.albedo[behind])
 
 
 def test_one_frame_that_disagrees_is_outvoted(posed):
     before = bake(posed)
     view = posed.views[0]
-    still = view.images(np.arange(COUNT), 320)
-    covered = {(2, 320): np.zeros((320, 320, 3), np.uint8)}
-    kept = dict(view._kept)
-    view._kept.update(covered)
-    after = bake(posed)
-    view._kept.clear()
-    view._kept.update(kept)
-    np.testing.assert_array_equal(view.images(np.arange(COUNT), 320), still)
-    face = posed.tie.face
+    shown = view.plate
+
+    class Covered:
+        size = shown.size
+
+        def read_display(self, number):
+            return shown.read_display(number) * (number != START + 2)
+
+    after = bake(replace(posed, views=[replace(view.at(np.arange(COUNT)), plate=Covered())]))
+    face = posed.embedding.face
     assert np.abs(after - before)[face].mean() < 0.0095 * before[face].mean()
 
 

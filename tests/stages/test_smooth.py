@@ -14,10 +14,9 @@ from solver_core.face.jaw import JawMotion
 from solver_core.face.pose import Pose
 from solver_core.service.listener import Silent
 from solver_core.solve import solve_folder
-from solver_core.stages.catalogue import Fit, Smooth
 from solver_core.stages.context import Filled
-from solver_core.stages.fit import fit
-from solver_core.stages.smooth import smooth
+from solver_core.stages.kinds.fit import Fit
+from solver_core.stages.kinds.smooth import Smooth
 from solver_core.stages.stage_file import write_stages
 
 COUNT = 9  # frames of the shot in conftest.py
@@ -58,7 +57,7 @@ def prepared(context, pose, *, amount=1.0, rate=24.0, kept=(), **changes):
 
 def run(context, pose, step=STEP, **changes):
     made = prepared(context, pose, **changes)
-    smooth(made, step)
+    list(step.run(made))
     return made.pose
 
 
@@ -232,15 +231,15 @@ def test_smoothed_detections_calm_a_fit_and_do_not_cross_a_cut(context):
     shaken = replace(view, points=view.points + rng.normal(size=(COUNT, 1, 2)))  # the face jumps about in the plate
     raw, calm = (prepared(context, context.pose, views=[shaken]) for _ in range(2))
     head = Fit(iterations=10, regions={"jaw": 0.0})
-    fit(raw, head)
-    fit(calm, replace(head, smooth=12.0))
+    list(head.run(raw))
+    list(replace(head, smooth=12.0).run(calm))
     assert jitter(calm.pose) < 0.5 * jitter(raw.pose)
     np.testing.assert_array_equal(calm.views[0].points, shaken.points)
     quick = prepared(context, context.pose, views=[shaken], rate=48.0)
-    fit(quick, replace(head, smooth=6.0))  # frames of film: half as long at twice the rate
+    list(replace(head, smooth=6.0).run(quick))  # frames of film: half as long at twice the rate
     same(quick.pose, calm.pose)
     cut = replace(shaken, cuts=EVERY[:-1] == 4)
     few = prepared(context, context.pose, views=[cut])
-    fit(few, replace(head, smooth=12.0))
+    list(replace(head, smooth=12.0).run(few))
     np.testing.assert_allclose(few.pose.translation[5:], raw.pose.translation[5:], atol=1e-9)  # four frames, left alone
     assert np.abs(few.pose.translation[:5] - raw.pose.translation[:5]).max() > 1e-5

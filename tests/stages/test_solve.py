@@ -22,6 +22,7 @@ from solver_core.report.compare import face_of, measure
 from solver_core.service.listener import Silent
 from solver_core.solve import Overrides, solve_folder
 from solver_core.stages.context import CHUNK
+from solver_core.stages.kinds.fit import Fit
 
 LANDMARKS = ("rigid", "expression")
 
@@ -287,12 +288,13 @@ def test_a_stop_while_judging_leaves_the_rest_of_it(little_shot, tmp_path):
 def test_of_a_stage_that_was_stopped_only_what_it_moved_is_told(little_shot, tmp_path, monkeypatch):
     ear = Impatient("moved", 0)
 
-    def moves_one(context, _step, _cancelled):
+    def moves_one(_step, context, _cancelled):
         context.pose.translation[1] += 0.01
+        context.error_px[:] = 3.0
         ear.heard.append(("moved", 0))
-        return np.full(len(context.pose), 3.0)
+        yield np.array([1])
 
-    monkeypatch.setattr(solving, "fit", moves_one)
+    monkeypatch.setattr(Fit, "run", moves_one)
     solution = solve_folder(little_shot.folder, tmp_path / "out.npz", ear, Overrides(stages=LANDMARKS))
     assert solution.status == ["failed", "solved", "failed", "failed", "failed"]
     assert {frame for stage, frame in ear.heard if stage in LANDMARKS and frame > 5} == {START + 1}

@@ -18,7 +18,11 @@ from solver_core.networks.registry import LAYOUTS
 from solver_core.service.cli import main
 from solver_core.service.listener import Silent
 from solver_core.solve import Overrides, solve_folder
-from solver_core.stages.catalogue import KINDS, STAGES, Deep, Fit, Scan, Smooth
+from solver_core.stages.catalogue import KINDS, LANDMARKS_AND_FLOW, STAGES
+from solver_core.stages.kinds.deep import Deep
+from solver_core.stages.kinds.fit import Fit
+from solver_core.stages.kinds.scan import Scan
+from solver_core.stages.kinds.smooth import Smooth
 from solver_core.stages.stage_file import line_of, read_stages, unknown_keys, write_stages
 
 LAYOUT = LAYOUTS["facemesh"]
@@ -38,7 +42,8 @@ fits = st.builds(
     near=amounts,
     smooth=amounts,
 )
-deeps = st.builds(Deep, rounds=st.integers(1, 1000), keys=keys, flow=st.booleans(), sparse=st.booleans())
+observers = st.dictionaries(st.sampled_from(["landmarks", "flow"]), st.floats(0.001, 1e6), min_size=1)
+deeps = st.builds(Deep, rounds=st.integers(1, 1000), keys=keys, observers=observers, sparse=st.booleans())
 smooths = st.builds(Smooth, keys=keys, head=st.booleans())
 scans = st.builds(Scan, keys=keys)
 names = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True).filter(
@@ -100,7 +105,7 @@ def test_a_wrong_setting_is_named_with_its_line(tmp_path_factory, stages, data):
     begins = [
         i
         for i, line in enumerate(lines)
-        if re.match(r"(iterations|rounds|keys|elsewhere|flow|rotation|regions) = ", line)
+        if re.match(r"(iterations|rounds|keys|elsewhere|observers|rotation|regions) = ", line)
     ]
     assume(begins)  # where all settings have their defaults none is written
     wrong = data.draw(st.sampled_from(begins))
@@ -117,6 +122,7 @@ def json_string(text):
 
 HEAD = '[[stage]]\nname = "own"\n\n'
 STEP = '[[stage.step]]\nkind = "fit"\niterations = 5\n'
+DEEP = STEP.replace("fit", "deep").replace("iterations", "rounds")
 WRONG = {
     "no TOML": ("[[stage]\n", "line 1", "line 1", "Mend"),
     "no TOML further down": (HEAD + "[[stage.step]]\nkind = fit\n", "line 5", "no TOML", "Mend"),
@@ -146,6 +152,27 @@ WRONG = {
         "no detail",
         "sparse",
     ),
+    "a word for the old flow": (HEAD + DEEP + "flow = 'yes'\n", "line 7", "flow is 'yes'", "true or false"),
+    "the old flow beside observers": (
+        HEAD + DEEP + "flow = true\nobservers = { flow = 1 }\n",
+        "line 7",
+        "flow stands beside observers",
+        "Leave flow out",
+    ),
+    "an unknown observer": (
+        HEAD + DEEP + "[stage.step.observers]\nlandmarks = 1\n\nears = 1\n",
+        "line 10",
+        "no observer ears",
+        "landmarks, flow",
+    ),
+    "no observer": (HEAD + DEEP + "observers = {}\n", "line 7", "no observer has a weight", "above 0"),
+    "observers without a weight": (
+        HEAD + DEEP + "observers = { landmarks = 0 }\n",
+        "line 7",
+        "no observer has a weight",
+        "above 0",
+    ),
+    "a list of observers": (HEAD + DEEP + "observers = ['flow']\n", "line 7", "['flow']", "{ landmarks = 10.0"),
     "a word for a number": (HEAD + STEP.replace("5", "'many'"), "line 6", "'many'", "whole number"),
     "true for a number": (HEAD + STEP.replace("5", "true"), "line 6", "True", "whole number"),
     "a number for a switch": (HEAD + STEP + "rotation = 1\n", "line 7", "rotation is 1", "true or false"),
@@ -181,6 +208,13 @@ def test_what_is_wrong_is_said_with_file_line_and_remedy(tmp_path, what):
     for words in expected:
         assert words in problem.message
     assert remedy in problem.remedy
+
+
+@pytest.mark.parametrize(("flow", "observers"), [("true", LANDMARKS_AND_FLOW), ("false", {"landmarks": 10.0})])
+def test_a_file_of_an_earlier_version_is_read(tmp_path, flow, observers):
+    """Where `flow` was a switch."""
+    (step,) = read(tmp_path, HEAD + DEEP + f"flow = {flow}\n")["own"]
+    assert step == Deep(rounds=5, observers=observers)
 
 
 def test_a_file_that_cannot_be_read_is_said(tmp_path):

@@ -17,7 +17,7 @@ from solver_core.footage.plates.movie import Movie
 
 __all__ = ["Plate", "PlateFrameError", "open_plate"]
 
-CACHE_BYTES = 256 * 2**20
+CACHE_BYTES = 192 * 2**20
 
 
 def open_plate(

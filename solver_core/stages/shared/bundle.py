@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from solver_core.common.arrays import Floats, Ints
 from solver_core.energies.energy import FaceProblem, Free
 from solver_core.face.pose import RIGID, Pose
-from solver_core.observe.evidence import Evidence
+from solver_core.observe.correspondences import Correspondences
 from solver_core.optimise.box import box_minimum
 from solver_core.optimise.dogleg import Quadratic
 from solver_core.render.shading import vertex_normals
@@ -35,7 +35,7 @@ class Frame:
 
     detail: Ints  # [q] columns of the detail that it sees
     across: Floats  # [P,q] curvature between its parameters and them
-    rigid: Floats  # [6,q+1+6] how its rigid parameters answer to them, to its own evidence, and to a pull on each of the six
+    rigid: Floats  # [6,q+1+6] how its rigid parameters answer to them, to its own correspondences, and to a pull on each of the six
     turn: Floats  # [6,6] the head's axes to the world's, for rotation and translation
 
 
@@ -50,18 +50,18 @@ class Bundle:
 
     def __init__(self, context: Context, free: Free, held: Floats) -> None:
         self.context, self.free, self.held = context, free, held
-        self.cell, self.along = _cells(context)
+        self.cell, self.along = surface_cells(context)
         count = 2 * len(self.along)
         self.curvature = np.zeros((count, count))
         self.right = np.zeros((count, 1 + RIGID))
         self.frames: dict[int, Frame] = {}
-        # by camera: [6,6] what the frames' evidence says of the head, in its own axes, and [6] a step away from it by the distance
+        # by camera: [6,6] what the frames' correspondences say of the head, in its own axes, and [6] a step away from it by the distance
         self.rigid: dict[str, Floats] = {}
         self.away: dict[str, Floats] = {}
         self.fixed = False  # whether a frame that does not move has been seen
 
-    def add(self, index: int, evidence: list[Evidence], model: Quadratic) -> None:
-        """A frame that is solved. `model` is what its evidence says in its parameters, [1,P] and [1,P,P]."""
+    def add(self, index: int, found: list[Correspondences], model: Quadratic) -> None:
+        """A frame that is solved. `model` is what its correspondences say in its parameters, [1,P] and [1,P,P]."""
         pose, rig = self.context.pose[np.array([index])], self.context.rig
         problem = FaceProblem([], rig, self.free)
         with_keys = held_at_zero(model, pose, self.free, self.held)
@@ -73,7 +73,7 @@ class Bundle:
         bound = ((step <= low) & (slope > 0)) | ((step >= high) & (slope < 0)) | (np.diag(hessian) <= 0)
         turn = block_diag(pose.rotation[0], pose.rotation[0])
 
-        detail, across = self._hear(pose, evidence, turn)
+        detail, across = self._gather(pose, found, turn)
         moving = ~bound
         pull = np.zeros((len(gradient), RIGID))
         pull[:RIGID] = turn
@@ -86,23 +86,23 @@ class Bundle:
         rigid[moving[:RIGID]] = answer[: moving[:RIGID].sum()]
         self.frames[index] = Frame(detail, across.astype(np.float32), rigid, turn)
 
-    def add_fixed(self, index: int, evidence: list[Evidence]) -> None:
+    def add_fixed(self, index: int, found: list[Correspondences]) -> None:
         """A frame whose pose is given: it says where the detail lies."""
         pose = self.context.pose[np.array([index])]
-        self._hear(pose, evidence, None)
+        self._gather(pose, found, None)
         self.fixed = True
 
     def solve(self, before: Pose) -> dict[int, Floats]:
         """[P] by frame: what the gradient of its model changes by, the detail at its place and the shot as a whole held.
 
         Args:
-            before: the poses when the round began. The mean of the shot is known from them as well as one frame's evidence would show it with colours
+            before: the poses when the round began. The mean of the shot is known from them as well as one frame's correspondences would show it with colours
                 that are true; its distance by NEARER at best.
         """
         used = np.flatnonzero(np.diag(self.curvature) != 0)
         if not self.frames or not len(used):
             return {}
-        reach = SLIDE * _face_radius(self.context)
+        reach = SLIDE * face_radius(self.context)
         curvature = self.curvature[np.ix_(used, used)] + np.eye(len(used)) / reach**2
         slide = np.zeros_like(self.right)
         slide[used] = np.linalg.solve(curvature, self.right[used])
@@ -116,16 +116,16 @@ class Bundle:
             mean = share * np.sum([self.frames[i].turn.T @ answer for i, answer in answers.items()], axis=0)
             moved = mean[:, 0] + self._moved(before)
             # a pull on the mean is a share of one on each frame
-            gain = -np.linalg.solve(share * mean[:, 1:] + np.linalg.inv(self._known()), moved)
+            gain = -np.linalg.solve(share * mean[:, 1:] + np.linalg.inv(self.information()), moved)
         places = slide[:, 0] + share * slide[:, 1:] @ gain
         return {i: self._change(frame, places, share * gain) for i, frame in self.frames.items()}
 
-    def _hear(self, pose: Pose, evidence: list[Evidence], turn: Floats | None) -> tuple[Ints, Floats]:
-        """The detail [q] that the evidence sees and its curvature with the frame's parameters [P,q]; what is the detail's alone is added up."""
+    def _gather(self, pose: Pose, found: list[Correspondences], turn: Floats | None) -> tuple[Ints, Floats]:
+        """The detail [q] that the correspondences see and its curvature with the frame's parameters [P,q]; what is the detail's alone is added up."""
         count = len(self.along)
         across = np.zeros((count, 2, RIGID + len(self.free.keys)))
         own, pull = np.zeros((count, 2, 2)), np.zeros((count, 2))
-        for item in evidence:
+        for item in found:
             energy = item.energy(pose)
             residual, jacobian = (
                 part[0].astype(np.float64) for part in energy.linear(pose, np.array([0]), self.free.keys)
@@ -148,8 +148,8 @@ class Bundle:
         self.right[columns, 0] -= pull[seen]
         return columns.ravel(), across[seen].reshape(2 * len(seen), -1).T
 
-    def _count(self, item: Evidence, pose: Pose, turn: Floats, jacobian: Floats) -> None:
-        """Add up by camera what the evidence would say of the head, were the colours true."""
+    def _count(self, item: Correspondences, pose: Pose, turn: Floats, jacobian: Floats) -> None:
+        """Add up by camera what the correspondences would say of the head, were the colours true."""
         matrix = item.camera.world_to_camera[0]
         eye = -matrix[:, :3].T @ matrix[:, 3]
         away = np.concatenate([np.zeros(3), pose.rotation[0].T @ (pose.translation[0] - eye)])
@@ -158,7 +158,7 @@ class Bundle:
         self.rigid[name] = self.rigid.get(name, np.zeros((RIGID, RIGID))) + own.T @ own
         self.away[name] = self.away.get(name, np.zeros(RIGID)) + away
 
-    def _known(self) -> Floats:
+    def information(self) -> Floats:
         """[6,6] information about the shot's mean, in the head's axes."""
         share = 1 / len(self.frames)
         known = np.zeros((RIGID, RIGID))
@@ -182,12 +182,12 @@ class Bundle:
         return change
 
 
-def _cells(context: Context) -> tuple[Ints, Floats]:
+def surface_cells(context: Context) -> tuple[Ints, Floats]:
     """[T] the piece of the surface that each triangle belongs to, and [C,3,2] the directions along each of the C pieces, in the head's axes."""
     rig = context.rig
     vertices = rig.neutral.astype(np.float64) * rig.scale
     head = rig.triangles[context.head_triangles]
-    _, own = np.unique(np.floor(vertices[head].mean(1) / (CELL * _face_radius(context))), axis=0, return_inverse=True)
+    _, own = np.unique(np.floor(vertices[head].mean(1) / (CELL * face_radius(context))), axis=0, return_inverse=True)
     cell = np.zeros(len(rig.triangles), int)  # nothing is measured outside the head
     cell[context.head_triangles] = own.ravel()
     normal = np.zeros((own.max() + 1, 3))
@@ -197,9 +197,9 @@ def _cells(context: Context) -> tuple[Ints, Floats]:
     return cell, along
 
 
-def _face_radius(context: Context) -> float:
+def face_radius(context: Context) -> float:
     """Metres: how far the face's vertices are from their middle, RMS."""
-    face = (context.rig.neutral * context.rig.scale)[context.tie.face]
+    face = (context.rig.neutral * context.rig.scale)[context.embedding.face]
     return float(np.sqrt(((face - face.mean(0)) ** 2).sum(1).mean()))
 
 

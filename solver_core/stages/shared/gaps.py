@@ -27,7 +27,7 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Marks:
+class FillChoice:
     """What infill has to do with each of N frames."""
 
     fill: Bools  # [N] to be filled
@@ -35,7 +35,7 @@ class Marks:
     notes: list[str]  # what the artist should know of the choice
 
 
-def mark(shot: Shot, seen: Bools, cuts: Bools, *, solving: bool) -> Marks:
+def choose_fill(shot: Shot, seen: Bools, cuts: Bools, *, solving: bool) -> FillChoice:
     """Choose the frames to fill: the ranges; where there are none, the frames where no face is seen.
 
     Args:
@@ -65,7 +65,7 @@ def mark(shot: Shot, seen: Bools, cuts: Bools, *, solving: bool) -> Marks:
         )
     if not fill.any() and not lonely:
         notes.append("No frame needs to be filled in.")
-    return Marks(fill, known & ~fill, notes)
+    return FillChoice(fill, known & ~fill, notes)
 
 
 def in_ranges(frames: Ints, ranges: Sequence[tuple[int, int]]) -> Bools:

@@ -6,7 +6,7 @@ difference is carried into the frames around it and fades out over a few of them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,25 +14,19 @@ import numpy as np
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.energies.energy import Free
 from solver_core.face.pose import RIGID, Pose
-from solver_core.flow.dis import FlowNetwork
-from solver_core.stages.catalogue import EYELIDS, Deep, Fit, Step
 from solver_core.stages.context import Context
-from solver_core.stages.deep import FIRM, deep_round
-from solver_core.stages.fit import fit
+from solver_core.stages.key_names import EYELIDS
+from solver_core.stages.kinds.step import Cancelled, Step, never
 
 REACH = 0.25  # seconds over which a difference fades out
-ROUNDS = 3  # of the deep energies: an anchor's answer starts at its neighbour's, which is nearly its own
 
 
-def join(
-    context: Context, steps: Sequence[Step], flow: FlowNetwork, cancelled: Callable[[], bool] = lambda: False
-) -> Ints:
+def join(context: Context, steps: Sequence[Step], cancelled: Cancelled = never) -> Ints:
     """Let the solved frames lead smoothly to the anchors beside them; context.pose changes, at the anchors not by a bit.
 
     Args:
         context: after its stages.
         steps: what the frames were solved with; the one that answers at the anchors (`widest`) says what may be changed.
-        flow: the network for it.
         cancelled: asked while the anchors are; true stops, and nothing moves.
 
     Returns:
@@ -45,12 +39,12 @@ def join(
     anchors = anchors[context.seen[anchors]]
     if not len(anchors) or last is None:
         return anchors[:0]
-    own = answers(context, anchors, solved, last, flow, cancelled)
+    own = answers(context, anchors, solved, last, cancelled)
     if cancelled():
         return anchors[:0]
     change = context.pose[anchors].step_from(own)
     change = limited(change, departure(context.shot.frames, context.pose, anchors, solved))
-    free = freed(context, last)
+    free = last.free(context)
     wanted = np.isin(np.arange(change.shape[1]), RIGID + free.keys)
     wanted[:3], wanted[3:RIGID] = free.rotation, free.translation
     # a blink is there or it is not: an anchor's lids say nothing of the frames beside it
@@ -65,20 +59,13 @@ def join(
     return moved
 
 
-def widest(context: Context, steps: Sequence[Step]) -> Fit | Deep | None:
+def widest(context: Context, steps: Sequence[Step]) -> Step | None:
     """The step that can say the most of an anchor: the last of those that free most parameters, the head's among them; None without any.
 
     A step for a few keys alone, the eyelids' say, leaves everything else where it is asked to begin: at the neighbour's pose, which is no answer.
     """
-    moving = [step for step in steps if isinstance(step, Fit) or (isinstance(step, Deep) and step.head)]
-    return max(reversed(moving), key=lambda step: _count(freed(context, step)), default=None)
-
-
-def freed(context: Context, step: Fit | Deep) -> Free:
-    """What a step may move."""
-    if isinstance(step, Fit):
-        return context.free(step.keys, rotation=step.rotation)
-    return context.free(step.keys, rotation=step.head, translation=step.head)
+    moving = [step for step in steps if step.solves and step.moves_head]
+    return max(reversed(moving), key=lambda step: _count(step.free(context)), default=None)
 
 
 def _count(free: Free) -> int:
@@ -93,29 +80,13 @@ def beside(frames: Ints, held: Bools, solved: Bools) -> Ints:  # [N] each
     return np.flatnonzero(held & (left | right))
 
 
-def answers(
-    context: Context, anchors: Ints, solved: Bools, last: Fit | Deep, flow: FlowNetwork, cancelled: Callable[[], bool]
-) -> Pose:
+def answers(context: Context, anchors: Ints, solved: Bools, last: Step, cancelled: Cancelled) -> Pose:
     """[A] what the solver itself would say at the anchors, beginning where the solved frame beside each is."""
     neighbours = [i + 1 if i + 1 < len(solved) and solved[i + 1] else i - 1 for i in anchors]
     asked = replace(context, pose=context.pose.copy(), appearance=replace(context.appearance), asked=anchors)
     asked.pose.assign(anchors, context.pose[np.array(neighbours)])
     albedo = context.renderer.albedo
-    if isinstance(last, Fit):
-        fit(asked, last, cancelled)
-    else:
-        # a key that only the anchor moves does not seem to move while the anchor stands where its neighbour does
-        last = replace(last, sparse=False, bundle=False, stiffness=max(last.stiffness, FIRM))
-        for _ in range(ROUNDS):
-            own = asked.pose[anchors]
-            for chunk in deep_round(asked, last, flow):
-                own.assign(np.searchsorted(anchors, chunk), asked.pose[chunk])
-                if cancelled():
-                    break
-            if cancelled():
-                break
-            # where a round with the skin takes back what all frames moved in common, it takes back what is asked here
-            asked.pose.assign(anchors, own)
+    last.solve_anchors(asked, cancelled)
     context.renderer.albedo = albedo
     return asked.pose[anchors]
 

@@ -11,13 +11,15 @@ from solver_core.energies.energy import Energy, FaceProblem
 from solver_core.energies.prior import WeightPrior, jaw_prior
 from solver_core.energies.shared import Shared, SharedProblem, Sight, Together
 from solver_core.face.rig import Rig
-from solver_core.flow.dis import FlowNetwork
-from solver_core.observe.evidence import Evidence, measure, tied_landmarks
+from solver_core.observe.correspondences import Correspondences
+from solver_core.observe.landmarks import embedded_landmarks
+from solver_core.observe.registry import default_weights
 from solver_core.optimise.dogleg import Options, dogleg
-from solver_core.stages.catalogue import ALL
 from solver_core.stages.context import Context
-from solver_core.stages.deep import STIFFNESS
+from solver_core.stages.key_names import ALL
 from solver_core.stages.shared.light import estimate_lights
+from solver_core.stages.shared.observing import observe
+from solver_core.stages.shared.priors import STIFFNESS
 
 ZOOM_SIGMA = 0.35  # of the focal length's logarithm: a lens guessed by eye
 SIZE_SIGMA = 0.01  # of the face's size over the rig's own
@@ -26,44 +28,42 @@ REWEIGHTINGS, ITERATIONS = 2, 8
 
 
 @dataclass(frozen=True)
-class Heard:
-    """One piece of evidence of one frame in one camera."""
+class Observed:
+    """What was observed of one frame in one camera."""
 
     frame: int
     camera: int
-    evidence: Evidence
+    correspondences: Correspondences
 
 
-def hear_landmarks(context: Context) -> list[Heard]:
+def observe_landmarks(context: Context) -> list[Observed]:
     """The plate's landmarks against their fixed places on the rig, every frame in every camera."""
     return [
-        Heard(int(i), camera, tied_landmarks(context, view, int(i)))
+        Observed(int(i), camera, embedded_landmarks(context.rig, context.embedding, view, int(i)))
         for camera, view in enumerate(context.views)
         for i in np.flatnonzero(view.seen)
     ]
 
 
-def hear_render(context: Context, flow: FlowNetwork) -> list[Heard]:
-    """What the networks say of render and plate, every frame in every camera; the light is estimated anew."""
+def observe_render(context: Context) -> list[Observed]:
+    """What landmarks and flow say of render and plate, every frame in every camera; the light is estimated anew."""
     estimate_lights(context)
-    heard = []
+    observed = []
     for camera, view in enumerate(context.views):
         index = np.flatnonzero(view.seen)
-        for i, testimony in zip(
-            index,
-            measure(context, view, context.appearance.lights[camera], index, flow) if len(index) else (),
-            strict=True,
-        ):
-            heard += [Heard(int(i), camera, one) for one in testimony.evidence]
-    return heard
+        light, observers = context.appearance.lights[camera], default_weights("landmarks", "flow")
+        for i, one in zip(index, observe(context, view, light, index, observers) if len(index) else (), strict=True):
+            found = [observation.correspondences for observation in one.values()]
+            observed += [Observed(int(i), camera, item) for item in found if item is not None]
+    return observed
 
 
-def solve_together(context: Context, heard: list[Heard], zoom: Floats, hold: float, *, focal: bool) -> Floats:
+def solve_shared(context: Context, observed: list[Observed], zoom: Floats, hold: float, *, focal: bool) -> Floats:
     """Solve all of the context's frames and what they share; context.pose and the views' cameras change.
 
     Args:
         context: whose frames have the same weights on the identity keys.
-        heard: the evidence.
+        observed: the correspondences.
         zoom: [C] natural logarithms of what the focal lengths have been multiplied by so far.
         hold: what one typical size of an identity key costs, in squared reference pixels times points.
         focal: whether focal lengths may change.
@@ -80,20 +80,24 @@ def solve_together(context: Context, heard: list[Heard], zoom: Floats, hold: flo
     for _ in range(REWEIGHTINGS):
         shared = Shared(keys, at_rest(rig), root, -zoom, float(np.sqrt(hold)) / ZOOM_SIGMA, focal)
         sights = [
-            Sight(one.frame, one.camera, one.evidence.energy(context.pose[np.array([one.frame])])) for one in heard
+            Sight(one.frame, one.camera, one.correspondences.energy(context.pose[np.array([one.frame])]))
+            for one in observed
         ]
         state = Together(context.pose.copy(), np.zeros(len(zoom)))
         dogleg(SharedProblem(sights, own, rig, shared), state, 1, Options(iterations=ITERATIONS))
         context.pose.assign(np.arange(len(context.pose)), state.pose)
         factors = np.exp(state.zoom)
-        heard = [
-            replace(one, evidence=replace(one.evidence, camera=one.evidence.camera.zoomed(factors[one.camera])))
-            for one in heard
-        ]
+        observed = [_zoomed(one, float(factors[one.camera])) for one in observed]
         for view, factor in zip(context.views, factors, strict=True):
             view.camera = view.camera.zoomed(float(factor))
         zoom = zoom + state.zoom
     return zoom
+
+
+def _zoomed(one: Observed, factor: float) -> Observed:
+    """The same seen with `factor` times the focal length."""
+    camera = one.correspondences.camera.zoomed(factor)
+    return replace(one, correspondences=replace(one.correspondences, camera=camera))
 
 
 def at_rest(rig: Rig) -> Floats:
@@ -109,7 +113,7 @@ def _held(context: Context, keys: Ints) -> Floats:
     """
     rig = context.rig
     typical = TYPICAL * np.maximum(np.abs(rig.minimum[keys]), np.abs(rig.maximum[keys])) * rig.strength[keys]
-    points = (rig.neutral * rig.scale)[context.tie.face]
-    spread = points - points.mean(0)
-    growth = np.einsum("vx,kvx->k", spread, rig.deltas[keys][:, context.tie.face] * rig.scale) / (spread**2).sum()
+    points = (rig.neutral * rig.scale)[context.embedding.face]
+    points = points - points.mean(0)
+    growth = np.einsum("vx,kvx->k", points, rig.deltas[keys][:, context.embedding.face] * rig.scale) / (points**2).sum()
     return np.concatenate([np.diag(1 / typical), growth[None] / SIZE_SIGMA])

@@ -1,4 +1,4 @@
-"""Few keys: each shape key is held by how much it moves over the whole shot (automatic relevance determination, MacKay 1992).
+"""The sparsity prior: each shape key is held by how much it moves over the whole shot (automatic relevance determination, MacKay 1992).
 
 A plain L2 spreads a movement over many keys that cancel: the shape is right and the curves cannot be edited. An actor uses few keys in a shot.
 """
@@ -26,7 +26,7 @@ WHOLE = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredModel:
     """A frame's quadratic while all frames are waited for, in a quarter of its memory.
 
     Half of the symmetric Hessian, each entry as a 32-bit share of the largest that its row and column allow. Single precision is not enough: keys
@@ -38,8 +38,8 @@ class Kept:
     upper: Ints  # [P(P+1)/2] int32
 
     @classmethod
-    def of(cls, model: Quadratic) -> Kept:  # [1,P], [1,P,P]
-        """What few_keys needs of a model."""
+    def of(cls, model: Quadratic) -> StoredModel:  # [1,P], [1,P,P]
+        """What solve_sparse needs of a model."""
         whole = model.hessian[0]
         scale = np.sqrt(np.maximum(np.diag(whole), np.finfo(float).tiny))
         share = (whole / scale / scale[:, None])[_upper(len(scale))]
@@ -61,12 +61,12 @@ def _upper(size: int) -> tuple[Ints, Ints]:
     return np.triu_indices(size)
 
 
-def few_keys(context: Context, models: Mapping[int, Kept], free: Free, strength: Floats) -> None:
-    """Solve these frames again, together, by what their evidence says around their poses; context.pose changes.
+def solve_sparse(context: Context, models: Mapping[int, StoredModel], free: Free, strength: Floats) -> None:
+    """Solve these frames again, together, with the sparsity prior and their linearised correspondences; context.pose changes.
 
     Args:
         context: the solve.
-        models: by frame index, the evidence's quadratic in the free parameters, around context.pose.
+        models: by frame index, the correspondences' quadratic in the free parameters, around context.pose.
         free: those parameters.
         strength: [K] how hard each key is held at zero before its activity is known.
     """
@@ -85,7 +85,7 @@ def few_keys(context: Context, models: Mapping[int, Kept], free: Free, strength:
         context.pose.assign(np.array([i]), pose)
 
 
-def held_at_zero(model: Kept | Quadratic, pose: Pose, free: Free, held: Floats) -> tuple[Floats, Floats]:
+def held_at_zero(model: StoredModel | Quadratic, pose: Pose, free: Free, held: Floats) -> tuple[Floats, Floats]:
     """One frame's model with each shape key held at zero by `held` [K]: the Hessian [1,P,P] and the gradient [1,P] at its pose."""
     shape = free.keys < len(held)
     keys, columns = free.keys[shape], RIGID + np.flatnonzero(shape)

@@ -25,12 +25,14 @@ from solver_core.footage.cache import remembered
 from solver_core.footage.plates import PlateFrameError
 from solver_core.footage.views import View
 from solver_core.look.synthesis import picture
-from solver_core.observe.evidence import FLOW_TAIL, LEAST_SHARE, LOOKS_ALIKE, SIZE, grid, to_reference, trusted_surface
+from solver_core.observe.correspondences import LEAST_SHARE, to_reference
+from solver_core.observe.flow import LOOKS_ALIKE, TAIL, grid, plate_structure, trusted_surface
+from solver_core.observe.observer import SIZE
 from solver_core.render.raster import rasterise
 from solver_core.stages.context import Context
 from solver_core.stages.shared.light import estimate_lights
 
-KEPT_BYTES = 160 * 2**20  # of a camera's flow fields, 0.8 MB each, and structures, 1.2 MB each
+KEPT_BYTES = 144 * 2**20  # of a camera's flow fields, 0.8 MB each
 CONSISTENT = 1.0  # crop pixels: forward and backward flow that disagree by more do not follow anything
 FOLLOWED = 0.3  # share of the face's vectors that must be consistent and alike for a pair of plates to say anything
 EMPTY = 0.02  # mean worth of a vector below which a plate shows nothing that could be followed
@@ -44,7 +46,7 @@ class Tracker:
     view: View
     flow: FlowNetwork
     light: Floats | None = None  # [9,3] of renders to compare the plate's flow with; None: with the mesh's exact motion
-    _kept: dict[tuple[int, ...], Floats] = field(default_factory=dict)  # by two indices flow, by one a structure
+    _kept: dict[tuple[int, int], Floats] = field(default_factory=dict)  # flow by the frames that it is between
 
     def comparable(self, first: int, second: int) -> bool:
         """Whether both plates show the place where the head should be, without a cut between them."""
@@ -60,18 +62,18 @@ class Tracker:
 
         return remembered(self._kept, (first, second), followed, KEPT_BYTES)
 
+    def kept_bytes(self) -> int:
+        """What is kept of flow in memory."""
+        return sum(one.nbytes for one in self._kept.values())
+
     def structure(self, index: int) -> Floats:
         """[S,S,3] of a crop."""
-
-        def seen() -> Floats:
-            return structure_of(self.view.images(np.array([index]), SIZE)[0])
-
-        return remembered(self._kept, (index,), seen, KEPT_BYTES)
+        return plate_structure(self.view, index)
 
 
-def trackers(context: Context, flow: FlowNetwork, *, renders: bool = False) -> list[Tracker]:
+def trackers(context: Context, *, renders: bool = False) -> list[Tracker]:
     """One for each camera, with a crop also where no face was found; for renders its light is estimated here."""
-    network = between_plates(flow)
+    network = between_plates(context.flow)
     lights: list[Floats | None] = [None] * len(context.views)
     if renders:
         estimate_lights(context)
@@ -141,7 +143,7 @@ def surface_in(context: Context, tracker: Tracker, pose: Pose, index: int) -> Sh
     camera, crop = tracker.view.camera[index : index + 1], tracker.view.crop(index, SIZE)
     pixels, depth = camera.project(context.rig.world(pose))
     shown = rasterise(crop.to_crop(pixels), depth, context.rig.triangles, SIZE, SIZE)
-    rows, columns = grid(trusted_surface(context, shown.triangle[0]))
+    rows, columns = grid(trusted_surface(context.head_triangles, shown.triangle[0]))
     if not len(rows):
         return None
     points = context.rig.sample(shown.triangle[0][rows, columns][None], shown.barycentric[0][rows, columns][None])
@@ -205,7 +207,7 @@ def follow(
         aim.root @ to_reference(crops[1]),
     )
     far = np.linalg.norm((link.root @ link.difference(poses)[..., None])[..., 0], axis=1)
-    robust = np.where(np.isfinite(far), trust / (1 + (far / FLOW_TAIL) ** 2), 0.0)
+    robust = np.where(np.isfinite(far), trust / (1 + (far / TAIL) ** 2), 0.0)
     total = max(float((robust * _information(aim)).sum()), LEAST_SHARE * len(robust))
     link = replace(link, root=link.root * np.sqrt(robust * TOTAL * weight / total)[:, None, None])
     followed = inside & (vectors.disagreement < CONSISTENT) & (difference < LOOKS_ALIKE)

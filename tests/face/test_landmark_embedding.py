@@ -11,7 +11,7 @@ from demo import head as heads
 from demo.head import TO_SCENE
 from demo.sculpt import EYE
 from solver_core.common.errors import FaceSolveError
-from solver_core.face.landmark_embedding import tie_landmarks
+from solver_core.face.landmark_embedding import embed_landmarks
 from solver_core.face.rig import Rig
 from solver_core.networks.facemesh import LEFT_EYE, RIGHT_EYE
 from solver_core.networks.regions import FACEMESH
@@ -20,25 +20,25 @@ Y_UP = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)  # Blender's axe
 
 
 @pytest.fixture(scope="module")
-def tie(demo_rig, facemesh, face_detector):
-    return tie_landmarks(demo_rig, facemesh, face_detector)
+def embedding(demo_rig, facemesh, face_detector):
+    return embed_landmarks(demo_rig, facemesh, face_detector)
 
 
-def places(rig: Rig, tie) -> np.ndarray:
+def places(rig: Rig, embedding) -> np.ndarray:
     """[L,3] metres."""
-    return rig.sample(tie.triangle[None], tie.barycentric[None]).neutral[0]
+    return rig.sample(embedding.triangle[None], embedding.barycentric[None]).neutral[0]
 
 
-def test_it_is_found_from_the_front(tie, demo_rig):
-    np.testing.assert_array_equal(tie.front, [0, -1, 0])
-    np.testing.assert_array_equal(tie.up, [0, 0, 1])
-    np.testing.assert_allclose(tie.barycentric.sum(1), 1, atol=1e-6)
-    assert (tie.barycentric >= -1e-6).all()
-    assert ((tie.triangle >= 0) & (tie.triangle < len(demo_rig.triangles))).all()
+def test_it_is_found_from_the_front(embedding, demo_rig):
+    np.testing.assert_array_equal(embedding.front, [0, -1, 0])
+    np.testing.assert_array_equal(embedding.up, [0, 0, 1])
+    np.testing.assert_allclose(embedding.barycentric.sum(1), 1, atol=1e-6)
+    assert (embedding.barycentric >= -1e-6).all()
+    assert ((embedding.triangle >= 0) & (embedding.triangle < len(demo_rig.triangles))).all()
 
 
-def test_eyes_and_lips_are_on_eyes_and_lips(tie, demo_rig):
-    found = places(demo_rig, tie)
+def test_eyes_and_lips_are_on_eyes_and_lips(embedding, demo_rig):
+    found = places(demo_rig, embedding)
     eye = np.array(EYE) * TO_SCENE
     assert found[LEFT_EYE, 0] > 0 > found[RIGHT_EYE, 0]  # X is the actor's left
     for landmarks, side in (("eyes_left", 1), ("eyes_right", -1)):
@@ -51,39 +51,39 @@ def test_eyes_and_lips_are_on_eyes_and_lips(tie, demo_rig):
     assert nearest.max() < 0.0031, nearest.max()
 
 
-def test_it_is_as_symmetric_as_the_head(tie, demo_rig):
-    found = places(demo_rig, tie)
+def test_it_is_as_symmetric_as_the_head(embedding, demo_rig):
+    found = places(demo_rig, embedding)
     mirrored = found[list(FACEMESH.mirror)] * [-1, 1, 1]
     assert np.median(np.linalg.norm(found - mirrored, axis=1)) < 0.0022
 
 
-def test_the_face_is_the_face_alone(tie, demo_rig):
+def test_the_face_is_the_face_alone(embedding, demo_rig):
     vertices = demo_rig.neutral
-    face = vertices[tie.face]
-    chin = places(demo_rig, tie)[152, 2]
+    face = vertices[embedding.face]
+    chin = places(demo_rig, embedding)[152, 2]
     assert len(face) > 1000
     assert face[:, 2].min() > chin - 0.02  # no neck
     assert face[:, 1].max() < 0.03  # nothing behind the ears
     normals_back = vertices[:, 1] > 0.03
-    assert not tie.face[normals_back].any()
+    assert not embedding.face[normals_back].any()
     nose = vertices[:, 1].argmin()
-    assert tie.face[nose]
+    assert embedding.face[nose]
 
 
-def test_a_head_with_y_up_is_found_too(tie, demo_rig, facemesh, face_detector):
+def test_a_head_with_y_up_is_found_too(embedding, demo_rig, facemesh, face_detector):
     turned = replace(demo_rig, neutral=demo_rig.neutral @ Y_UP.T, deltas=demo_rig.deltas @ Y_UP.T)
-    other = tie_landmarks(turned, facemesh, face_detector)
+    other = embed_landmarks(turned, facemesh, face_detector)
     np.testing.assert_array_equal(other.front, [0, 0, 1])
     np.testing.assert_array_equal(other.up, [0, 1, 0])
-    away = np.linalg.norm(places(turned, other) - places(demo_rig, tie) @ Y_UP.T, axis=1)
+    away = np.linalg.norm(places(turned, other) - places(demo_rig, embedding) @ Y_UP.T, axis=1)
     assert np.percentile(away, 95) < 1e-3
 
 
-def test_size_does_not_matter(tie, demo_rig, facemesh, face_detector):
+def test_size_does_not_matter(embedding, demo_rig, facemesh, face_detector):
     """A head modelled in centimetres, brought to metres by its object's scale, or not at all."""
     large = replace(demo_rig, neutral=demo_rig.neutral * 100, deltas=demo_rig.deltas * 100)
-    other = tie_landmarks(large, facemesh, face_detector)
-    away = np.linalg.norm(places(large, other) / 100 - places(demo_rig, tie), axis=1)
+    other = embed_landmarks(large, facemesh, face_detector)
+    away = np.linalg.norm(places(large, other) / 100 - places(demo_rig, embedding), axis=1)
     assert np.percentile(away, 95) < 1e-3
 
 
@@ -108,5 +108,5 @@ def test_a_mesh_without_a_face_is_refused(facemesh, face_detector):
         np.ones(3),
     )
     with pytest.raises(FaceSolveError, match="No face") as caught:
-        tie_landmarks(plain, facemesh, face_detector)
+        embed_landmarks(plain, facemesh, face_detector)
     assert caught.value.remedy

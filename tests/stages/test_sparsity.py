@@ -1,4 +1,4 @@
-"""Few keys carry a movement that many could share: strengths by what each key does over the whole shot."""
+"""The sparsity prior: few keys carry a movement that many could share, held by what each does over the whole shot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from solver_core.energies.energy import Free
 from solver_core.face.pose import RIGID, Pose
 from solver_core.optimise.dogleg import Quadratic
 from solver_core.stages.shared import sparsity as module
-from solver_core.stages.shared.sparsity import Kept, few_keys, relevance
+from solver_core.stages.shared.sparsity import StoredModel, relevance, solve_sparse
 
 STRENGTH = 1.0
 
@@ -46,8 +46,8 @@ def test_strengths_stay_within_their_limits(weights):
     assert ((factor >= module.SOFTEST) & (factor <= module.HARDEST)).all()
 
 
-def shot(truth, effects, start, keep=Kept.of):
-    """Frames whose evidence says exactly what the truth's movement is: keys with these effects [K,M], all poses known."""
+def shot(truth, effects, start, keep=StoredModel.of):
+    """Frames whose correspondences say exactly what the truth's movement is: keys with these effects [K,M], all poses known."""
     count, keys = truth.shape
     pose = Pose(np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)), start.copy())
     rig = SimpleNamespace(
@@ -79,7 +79,7 @@ def test_a_movement_that_plain_l2_spreads_over_three_keys_goes_to_the_one_that_d
     plain = np.linalg.solve(effects @ effects.T + 5 * np.eye(3), effects @ effects.T @ truth.T).T
     assert np.abs(plain - truth).mean() > 0.05
     context, models, free = shot(truth, effects, plain)
-    few_keys(context, models, free, np.full(3, STRENGTH))
+    solve_sparse(context, models, free, np.full(3, STRENGTH))
     assert np.abs(context.pose.weights - truth).mean() < 6e-5
 
 
@@ -95,7 +95,7 @@ def test_a_key_that_does_nothing_is_kept():
     """Nor does it where a camera says nothing at all."""
     for hessian in (np.diag([4.0, 0.0]), np.zeros((2, 2))):
         np.testing.assert_allclose(
-            Kept.of(Quadratic(np.zeros(1), np.zeros((1, 2)), hessian[None])).hessian[0], hessian, atol=1e-300
+            StoredModel.of(Quadratic(np.zeros(1), np.zeros((1, 2)), hessian[None])).hessian[0], hessian, atol=1e-300
         )
 
 
@@ -103,15 +103,15 @@ def test_a_model_is_kept_in_a_quarter_of_its_memory_and_solves_alike():
     rng = np.random.default_rng(0)
     jacobian = rng.normal(size=(900, 406)) * np.logspace(-2, 2, 406)  # metres, radians and weights are no alike
     model = Quadratic(np.zeros(1), rng.normal(size=(1, 406)), (jacobian.T @ jacobian)[None])
-    kept = Kept.of(model)
+    kept = StoredModel.of(model)
     assert kept.upper.nbytes + kept.scale.nbytes + kept.gradient.nbytes < 0.26 * model.hessian.nbytes
     apart = np.abs(kept.hessian - model.hessian)[0] / np.sqrt(np.outer(*2 * [np.diag(model.hessian[0])]))
     assert apart.max() < 1e-9
     truth, effects = rng.uniform(0, 1, (8, 20)), np.logspace(-1, 2, 20)[:, None] * rng.normal(size=(20, 60))
     answers = []
-    for keep in (Kept.of, Whole):
+    for keep in (StoredModel.of, Whole):
         context, models, free = shot(truth, effects, np.full_like(truth, 0.1), keep)
-        few_keys(context, models, free, np.full(20, STRENGTH))
+        solve_sparse(context, models, free, np.full(20, STRENGTH))
         answers.append(context.pose.weights)
     np.testing.assert_allclose(*answers, atol=1e-4)
 
@@ -119,7 +119,7 @@ def test_a_model_is_kept_in_a_quarter_of_its_memory_and_solves_alike():
 def test_weights_stay_within_the_sliders_and_the_head_where_nothing_asks_it_to_move(shared):
     truth, effects = shared
     context, models, free = shot(3 * truth, effects, np.zeros_like(truth))
-    few_keys(context, models, free, np.full(3, STRENGTH))
+    solve_sparse(context, models, free, np.full(3, STRENGTH))
     assert context.pose.weights.min() >= 0
     assert context.pose.weights.max() == 1
     np.testing.assert_array_equal(context.pose.translation, 0)
@@ -132,9 +132,9 @@ def test_frames_left_to_infill_say_nothing_of_what_is_active(shared):
     del models[7]
     context.trusted[7] = False
     context.pose.weights[7] = (0, 1, 1)  # of before: not solved yet
-    few_keys(context, models, free, np.full(3, STRENGTH))
+    solve_sparse(context, models, free, np.full(3, STRENGTH))
     solved = context.pose.weights[:7]
     context.pose.weights[:7] = 0
     context.pose.weights[7] = 0
-    few_keys(context, models, free, np.full(3, STRENGTH))
+    solve_sparse(context, models, free, np.full(3, STRENGTH))
     np.testing.assert_array_equal(context.pose.weights[:7], solved)

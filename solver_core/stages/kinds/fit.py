@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.energies.edge import EdgeEnergy
-from solver_core.energies.energy import Energy, FaceProblem
+from solver_core.energies.energy import Energy, FaceProblem, Free
 from solver_core.energies.prior import PosePrior, WeightPrior, jaw_prior
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
 from solver_core.face.rig import SurfacePoints
 from solver_core.footage.views import REFERENCE_CROP, View
+from solver_core.networks.regions import Layout
 from solver_core.optimise.dogleg import Options, dogleg
 from solver_core.optimise.spline import LEAST, smoothing_spline
-from solver_core.stages.catalogue import Fit
 from solver_core.stages.context import Context
+from solver_core.stages.kinds.step import Cancelled, Step, WrongSettingError, never
 from solver_core.stages.shared.gaps import stretches
 
 # In squared pixels of the reference crop, over a mean of squared landmark distances: a weight of 1 costs as much as all landmarks off by
@@ -24,41 +26,85 @@ from solver_core.stages.shared.gaps import stretches
 STIFFNESS = 10.0
 # The head's radius is about half a crop: moving or turning it this much moves its landmarks by a pixel of the reference crop.
 PIXEL = 2 / REFERENCE_CROP  # radii, and radians
-
-
 PART = 64  # frames solved together: a thousand frames' Jacobians are gigabytes
 
 
-def fit(context: Context, step: Fit, cancelled: Callable[[], bool] = lambda: False) -> Floats:
-    """Run one step on all frames; context.pose changes.
+@dataclass(frozen=True)
+class Fit(Step):
+    """Landmarks of the plate against their fixed places on the rig: no render, so it converges from far away."""
 
-    Args:
-        context: the solve.
-        step: what is free, and by which landmarks.
-        cancelled: asked between iterations; true stops, and frames that were not reached stay.
+    kind = "fit"
+    seconds = 0.05
 
-    Returns:
-        [N] RMS landmark distance in plate pixels, NaN where nothing was solved.
-    """
-    weights = context.landmark_weights(dict(step.regions), step.elsewhere)
-    period = step.smooth * context.shot.pace
-    places = [_smoothed(context, view, period) if period else view.points for view in context.views]
-    frames = context.solvable
-    rms = np.full(len(context.pose), np.nan)
-    for start in range(0, len(frames), PART):
-        part = frames[start : start + PART]
-        points = _tied(context, len(part))
-        if not cancelled():
-            _fit(context, step, part, points, places, weights, cancelled)
-        rms[part] = _rms_pixels(context, part, points, weights > 0)
-    return rms
+    iterations: int
+    rotation: bool = True
+    keys: tuple[str, ...] = ()  # shape-key groups or names, or ALL
+    # weights of landmark regions
+    regions: Mapping[str, float] = field(default_factory=dict, metadata={"example": "{ jaw = 0.0, mouth = 3.0 }"})
+    elsewhere: float = 1.0  # weight of the other landmarks
+    edges: float = 0.0  # weight of the edge-preserving energy, beside the landmarks' 1 (Section 9.1)
+    near: float = 0.0  # how hard the head is held where the stage began, beside the landmarks' 1 (Section 6)
+    smooth: float = 0.0  # frames: the plate's landmarks are smoothed over time first; a swing of this period is halved
+
+    def free(self, context: Context) -> Free:
+        """The head's place, and its turn unless that is held."""
+        return context.free(self.keys, rotation=self.rotation)
+
+    def run(self, context: Context, cancelled: Cancelled = never) -> Iterator[Ints]:
+        """Solve all frames; context.pose and context.error_px change.
+
+        Args:
+            context: the solve.
+            cancelled: asked between iterations; true stops, and frames that were not reached stay.
+
+        Yields:
+            [b] all of them at once.
+        """
+        weights = context.landmark_weights(dict(self.regions), self.elsewhere)
+        period = self.smooth * context.shot.pace
+        places = [_smoothed(context, view, period) if period else view.points for view in context.views]
+        frames = context.solvable
+        rms = np.full(len(context.pose), np.nan)
+        for start in range(0, len(frames), PART):
+            part = frames[start : start + PART]
+            points = _embedded(context, len(part))
+            if not cancelled():
+                _fit(context, self, part, points, places, weights, cancelled)
+            rms[part] = _rms_pixels(context, part, points, weights > 0)
+        context.error_px = rms
+        yield frames
+
+    def check(self, layout: Layout) -> None:
+        """Refuse regions that are unknown or contradict each other, and weights that leave no landmark."""
+        weights = np.full(len(layout.mirror), self.elsewhere)
+        owner: dict[int, str] = {}
+        for region, weight in self.regions.items():
+            if region not in layout.regions:
+                raise WrongSettingError(
+                    ("regions", region),
+                    f"there is no landmark region {region}",
+                    f"Regions are {', '.join(sorted(layout.regions))}.",
+                )
+            for landmark in layout.regions[region]:
+                other = owner.setdefault(landmark, region)
+                if self.regions[other] != weight:
+                    raise WrongSettingError(
+                        ("regions", region),
+                        f"the regions {other} and {region} share landmarks and have different weights",
+                        "Name regions that do not overlap, or give them the same weight.",
+                    )
+                weights[landmark] = weight
+        if not weights.any():
+            raise WrongSettingError((), "no landmark has a weight", "Give a region, or elsewhere, a weight above 0.")
 
 
-def _tied(context: Context, count: int) -> SurfacePoints:
+def _embedded(context: Context, count: int) -> SurfacePoints:
     """[count,L] the landmarks' places on the rig."""
     shape = (count, context.network.count)
-    tie = context.tie
-    return context.rig.sample(np.broadcast_to(tie.triangle, shape), np.broadcast_to(tie.barycentric, (*shape, 3)))
+    embedding = context.embedding
+    return context.rig.sample(
+        np.broadcast_to(embedding.triangle, shape), np.broadcast_to(embedding.barycentric, (*shape, 3))
+    )
 
 
 def _fit(
@@ -68,7 +114,7 @@ def _fit(
     points: SurfacePoints,
     places: list[Floats],
     weights: Floats,
-    cancelled: Callable[[], bool],
+    cancelled: Cancelled,
 ) -> None:
     """Solve b frames.
 
@@ -82,7 +128,7 @@ def _fit(
         cancelled: asked between iterations.
     """
     rig = context.rig
-    free = context.free(step.keys, rotation=step.rotation)
+    free = step.free(context)
     share = weights / weights.sum()
     energies: list[Energy] = []
     first, second = np.array(context.layout.edges).T

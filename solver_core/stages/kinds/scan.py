@@ -6,16 +6,18 @@ For what is rare, quick and plain to see, as a blink is: flow sees nothing alike
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.energies.energy import Free
 from solver_core.footage.views import View
 from solver_core.look.synthesis import picture
-from solver_core.observe.evidence import SIZE
-from solver_core.stages.catalogue import Scan
+from solver_core.observe.observer import SIZE
 from solver_core.stages.context import CHUNK, Context
+from solver_core.stages.kinds.step import Cancelled, Step, never
 from solver_core.stages.shared.light import estimate_lights
 from solver_core.stages.shared.skin import bake
 
@@ -26,28 +28,47 @@ AROUND = 2  # pixels around what it moves
 GAIN = 0.1
 
 
-def scan(context: Context, step: Scan) -> Iterator[Ints]:
-    """Try the step's keys in every frame; context.pose changes in these weights alone.
+@dataclass(frozen=True)
+class Scan(Step):
+    """Keys tried one value after another: each takes the one at which the render looks most like the plate where the key moves."""
 
-    Yields:
-        [b] indices of the frames that have just been looked at.
-    """
-    estimate_lights(context)
-    context.renderer.albedo = bake(context)
-    keys = context.free(step.keys).keys
-    apart = _apart(context, keys[keys < len(context.rig.names)])
-    moved = [_moved(context, together) for together in apart]
-    frames = context.solvable
-    for start in range(0, len(frames), CHUNK):
-        chunk = frames[start : start + CHUNK]
-        for together, own in zip(apart, moved, strict=True):
-            values = np.linspace(context.rig.minimum[together], context.rig.maximum[together], VALUES)
-            best = _best(values, _differences(context, chunk, together, values, own))
-            context.pose.weights[np.ix_(chunk, together)] = best
-        yield chunk
+    kind = "scan"
+    seconds = 0.2
+
+    keys: tuple[str, ...] = ()
+
+    @property
+    def moves_head(self) -> bool:
+        """Never."""
+        return False
+
+    def free(self, context: Context) -> Free:
+        """Its keys alone."""
+        return context.free(self.keys, rotation=False, translation=False)
+
+    def run(self, context: Context, cancelled: Cancelled = never) -> Iterator[Ints]:
+        """Try the step's keys in every frame; context.pose changes in these weights alone.
+
+        Yields:
+            [b] indices of the frames that have just been looked at.
+        """
+        del cancelled
+        estimate_lights(context)
+        context.renderer.albedo = bake(context)
+        keys = self.free(context).keys
+        groups = independent_groups(context, keys[keys < len(context.rig.names)])
+        moved = [_moved(context, group) for group in groups]
+        frames = context.solvable
+        for start in range(0, len(frames), CHUNK):
+            chunk = frames[start : start + CHUNK]
+            for group, own in zip(groups, moved, strict=True):
+                values = np.linspace(context.rig.minimum[group], context.rig.maximum[group], VALUES)
+                best = best_values(values, _differences(context, chunk, group, values, own))
+                context.pose.weights[np.ix_(chunk, group)] = best
+            yield chunk
 
 
-def _apart(context: Context, keys: Ints) -> list[Ints]:
+def independent_groups(context: Context, keys: Ints) -> list[Ints]:
     """The keys, in groups whose members move different parts of the head and can be tried at once."""
     groups: list[list[int]] = []
     moved = dict(zip(map(int, keys), _moved(context, keys), strict=True))
@@ -112,7 +133,7 @@ def _in_view(
     return found
 
 
-def _best(values: Floats, differences: Floats) -> Floats:  # [v,k], [b,k,v]
+def best_values(values: Floats, differences: Floats) -> Floats:  # [v,k], [b,k,v]
     """[b,k] the value of the least difference, between the tried ones by a parabola; nearest to rest where none is clearly better."""
     rest = np.abs(values).argmin(0)
     best = np.broadcast_to(values[rest, range(values.shape[1])], differences.shape[:2]).copy()

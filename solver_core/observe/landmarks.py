@@ -1,0 +1,104 @@
+"""Landmarks of render and plate by one network: the rendered ones' surface points should move by as much as both differ (Section 9.1, E1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from solver_core.common.arrays import Floats, Ints
+from solver_core.face.landmark_embedding import LandmarkEmbedding
+from solver_core.face.rig import Rig
+from solver_core.footage.views import View
+from solver_core.networks.landmarks import LandmarkNetwork
+from solver_core.networks.regions import PARTITION
+from solver_core.observe.correspondences import Correspondences, to_reference
+from solver_core.observe.observer import SIZE, Layers, Observation, Observer, RenderedFrames
+from solver_core.render.sampling import visible_points
+
+TAIL = 3.0  # reference pixels
+EMBEDDED_TOTAL = 40.0  # weight of landmarks without a render, which nothing stands beside
+KEPT_BYTES = 4 * 2**20  # of a camera's landmarks of the plate, 7 kB each
+
+
+@dataclass(frozen=True)
+class LandmarkObservation(Observation):
+    """With the landmarks themselves."""
+
+    landmarks: Floats | None = None  # [2,L,2] the plate's and the render's, plate pixels
+
+    def layers(self) -> Layers:
+        """`landmarks`."""
+        return {} if self.landmarks is None else {"landmarks": self.landmarks.astype(np.float32)}
+
+
+class LandmarkObserver(Observer):
+    """The shot's landmark network on render and plate. Its error is the RMS distance of their landmarks."""
+
+    name = "landmarks"
+    weight = 10.0  # few: where flow sees, the bias of landmarks between render and plate does more harm than they help
+
+    def observe(self, frames: RenderedFrames, weight: float) -> list[Observation]:
+        """As Observer."""
+        on_plate = plate_landmarks(self.networks.landmarks, frames)
+        on_render = landmarks_of(self.networks.landmarks, frames.renders)
+        shown = frames.picture
+        seen = visible_points(
+            shown.rendering.fragments, shown.points, shown.depth, frames.rig.triangles, on_render, SIZE / 8
+        )
+        found: list[Observation] = []
+        for b, crop in enumerate(frames.crops):
+            points = frames.rig.sample(np.maximum(seen.triangle[b : b + 1], 0), seen.barycentric[b : b + 1])
+            shift, count = on_plate[b] - on_render[b], len(on_plate[b])
+            pixels, _ = frames.camera(b).project(points.world(frames.pose_of(b)))
+            correspondences = Correspondences(
+                frames.camera(b),
+                points,
+                crop.to_plate(crop.to_crop(pixels[0]) + shift),
+                np.broadcast_to(to_reference(crop), (count, 2, 2)),
+                np.ones(count),
+                (seen.triangle[b] >= 0).astype(float),
+                TAIL,
+                weight,
+            )
+            error = float(np.sqrt((shift**2).sum(1).mean())) * crop.scale
+            landmarks = crop.to_plate(np.stack([on_plate[b], on_render[b]]))
+            found.append(LandmarkObservation(correspondences, error, landmarks))
+        return found
+
+    def shot_layers(self) -> Layers:
+        """`regions`, their names, and `region`: [L] uint8, where among these each landmark's is."""
+        layout = self.networks.landmarks.layout
+        region = np.zeros(len(layout.mirror), np.uint8)
+        for number, name in enumerate(PARTITION):
+            region[list(layout.regions[name])] = number
+        return {"regions": np.array(PARTITION, np.str_), "region": region}
+
+
+def landmarks_of(network: LandmarkNetwork, images: Floats) -> Floats:  # [b,S,S,3]
+    """[b,L,2] the network's landmarks in pixels of these images; plate and render both come this way, so that it errs alike."""
+    size = (network.size, network.size)
+    small = np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images])
+    points, _ = network(torch.from_numpy(small).permute(0, 3, 1, 2))
+    return points.cpu().double().numpy() * (images.shape[1] / network.size)
+
+
+def plate_landmarks(network: LandmarkNetwork, frames: RenderedFrames) -> Floats:
+    """[b,L,2] of the plates, crop pixels: through the network once a shot, all that are not known yet together."""
+    position = {int(i): b for b, i in enumerate(frames.index)}
+
+    def found(unknown: Ints) -> Floats:
+        return landmarks_of(network, frames.plates[[position[int(i)] for i in unknown]])
+
+    return frames.view.derived(f"landmarks by {network.name}", frames.index, KEPT_BYTES, found)
+
+
+def embedded_landmarks(rig: Rig, embedding: LandmarkEmbedding, view: View, index: int) -> Correspondences:
+    """The plate's landmarks against their fixed places on the rig, without a render."""
+    count = len(embedding.triangle)
+    points = rig.sample(embedding.triangle[None], embedding.barycentric[None])
+    root = np.broadcast_to(to_reference(view.crop(index, SIZE)), (count, 2, 2))
+    camera, everywhere = view.camera[np.array([index])], np.ones(count)
+    return Correspondences(camera, points, view.points[index], root, everywhere, everywhere, TAIL, EMBEDDED_TOTAL)

@@ -1,0 +1,11 @@
+"""What a step's `keys` may say beside the names of shape keys and their groups."""
+
+from __future__ import annotations
+
+import re
+
+ALL = "*"  # every shape key that may be solved, and the jaw bone
+EYELIDS = "eyelids"  # those whose names say that they close an eye; looking down lowers the lids much alike
+JAW_BONE = "jaw bone"  # where the rig has one it takes the place of the keys that open the jaw
+
+CLOSES_EYE = re.compile(r"blink|(eye|lid)s?[ _.-]*clos|clos[a-z]*[ _.-]*(eye|lid)|au[ _.-]*45(?!\d)", re.IGNORECASE)

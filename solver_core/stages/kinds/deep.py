@@ -1,0 +1,209 @@
+"""Rounds of the deep energies: render, ask observers about render and plate, move the head's material points, again.
+
+Within a round the networks' outputs are taken to move as the surface points that they were found on: a quasi-Newton step on
+||N(F*) - N(F)||: a pose where that is zero stays; where a residual remains, the resting pose can differ from the exact minimum's (docs/method.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from solver_core.common.arrays import Floats, Ints, spread
+from solver_core.energies.energy import Energy, FaceProblem, Free
+from solver_core.energies.prior import WeightPrior, jaw_prior
+from solver_core.face.pose import Pose
+from solver_core.networks.regions import Layout
+from solver_core.observe.correspondences import Correspondences
+from solver_core.observe.registry import OBSERVERS, default_weights
+from solver_core.optimise.dogleg import Options, Quadratic, dogleg
+from solver_core.stages.context import CHUNK, Context
+from solver_core.stages.kinds.step import Cancelled, Step, WrongSettingError, never
+from solver_core.stages.shared.bundle import Bundle
+from solver_core.stages.shared.light import estimate_lights
+from solver_core.stages.shared.observing import correspondences
+from solver_core.stages.shared.priors import FIRM, STIFFNESS
+from solver_core.stages.shared.skin import LEAST, bake
+from solver_core.stages.shared.sparsity import StoredModel, relevance, solve_sparse
+
+REWEIGHTINGS = 3
+ANCHOR_ROUNDS = 3  # an anchor's answer starts at its neighbour's, which is nearly its own
+
+
+def _landmarks_alone() -> dict[str, float]:
+    return default_weights("landmarks")
+
+
+@dataclass(frozen=True)
+class Deep(Step):
+    """Render and plate through the same networks, round by round (equation 2); light is estimated anew before each round."""
+
+    kind = "deep"
+    seconds = 0.3
+    reports_moves = True  # frames appear, and a solve that is killed keeps them
+
+    rounds: int
+    keys: tuple[str, ...] = ()
+    # what compares render and plate (observe/registry.py), and what all that each says of a frame weighs
+    observers: Mapping[str, float] = field(
+        default_factory=_landmarks_alone, metadata={"example": "{ landmarks = 10.0, flow = 400.0 }"}
+    )
+    sparse: bool = False  # keys that hardly move over the whole shot are held nearer to zero than those that do
+    skin: bool = False  # the skin's detail is taken from all frames' plates; the shot's mean pose stays what it was
+    bundle: bool = False  # where that detail lies on the head is solved too, with all frames together (bundle adjustment); beside an observer that sees detail, skin and sparse
+    head: bool = True  # whether the head may move
+    stiffness: float = 1.0  # how hard keys are held at zero; in shots of fewer than four frames at least by 0.4
+
+    @property
+    def passes(self) -> int:
+        """One a round."""
+        return self.rounds
+
+    @property
+    def moves_head(self) -> bool:
+        """As its setting says."""
+        return self.head
+
+    def free(self, context: Context) -> Free:
+        """Its keys, and the head as its setting says."""
+        return context.free(self.keys, rotation=self.head, translation=self.head)
+
+    def run(self, context: Context, cancelled: Cancelled = never) -> Iterator[Ints]:
+        """All rounds, over all frames each; context.pose changes.
+
+        Yields:
+            [b] indices of the frames that have just been moved; none where only something was looked at.
+        """
+        del cancelled
+        for _ in range(self.rounds):
+            yield from self._round(context)
+
+    def solve_anchors(self, context: Context, cancelled: Cancelled = never) -> None:
+        """By these frames' own plates, and as firmly as a single frame needs.
+
+        A key that only the anchor moves does not seem to move while the anchor stands where its neighbour does. And where a round with the
+        skin takes back what all frames moved in common, it takes back what is asked here.
+        """
+        alone = replace(self, rounds=1, sparse=False, bundle=False, stiffness=max(self.stiffness, FIRM))
+        anchors = context.solvable
+        for _ in range(ANCHOR_ROUNDS):
+            own = context.pose[anchors]
+            for chunk in alone.run(context):
+                own.assign(np.searchsorted(anchors, chunk), context.pose[chunk])
+                if cancelled():
+                    return
+            context.pose.assign(anchors, own)
+
+    @classmethod
+    def upgraded(cls, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`flow = true` was what `observers` with the flow at its default weight is now."""
+        if "flow" not in settings:
+            return settings
+        if not isinstance(settings["flow"], bool):
+            raise WrongSettingError(("flow",), f"flow is {settings['flow']!r}", "Write true or false.")
+        if "observers" in settings:
+            raise WrongSettingError(("flow",), "flow stands beside observers", "Leave flow out, and list it there.")
+        rest = {name: value for name, value in settings.items() if name != "flow"}
+        names = ("landmarks", "flow") if settings["flow"] else ("landmarks",)
+        return {**rest, "observers": default_weights(*names)}
+
+    def check(self, layout: Layout) -> None:
+        """Refuse unknown observers, a step that asks none, and a bundle without detail."""
+        del layout
+        for name in self.observers:
+            if name not in OBSERVERS:
+                raise WrongSettingError(
+                    ("observers", name), f"there is no observer {name}", f"Observers are {', '.join(OBSERVERS)}."
+                )
+        if not any(self.observers.values()):
+            raise WrongSettingError(("observers",), "no observer has a weight", "Give one a weight above 0.")
+        sees_detail = any(OBSERVERS[name].sees_detail for name, weight in self.observers.items() if weight)
+        if self.bundle and not (sees_detail and self.skin and self.sparse):
+            raise WrongSettingError(
+                ("bundle",),
+                "bundle has no detail to solve",
+                "List flow among the observers, and set skin and sparse to true beside it.",
+            )
+
+    def _round(self, context: Context) -> Iterator[Ints]:
+        """The light anew, then every frame moved."""
+        estimate_lights(context)
+        context.renderer.albedo = bake(context) if self.skin else context.appearance.albedo
+        before = context.pose.copy()
+        free, frames = self.free(context), context.solvable
+        # of few frames nothing is known of the keys' activity, and nothing of the skin's detail
+        stiffness = self.stiffness if context.trusted.sum() >= LEAST else max(self.stiffness, FIRM)
+        strength = stiffness * STIFFNESS / context.rig.strength**2
+        models: dict[int, StoredModel] = {}
+        bundle = _bundle(context, free, strength) if self.bundle else None
+        if bundle is not None:
+            # where detail lies on the head is best seen in frames that the artist has locked
+            for i in map(int, spread(np.flatnonzero(context.shot.locked_mask & context.seen), LEAST)):
+                bundle.add_fixed(i, correspondences(context, np.array([i]), self.observers)[i])
+                yield frames[:0]
+        for start in range(0, len(frames), CHUNK):
+            chunk = frames[start : start + CHUNK]
+            for i, found in correspondences(context, chunk, self.observers).items():
+                solve_frame(context, i, found, free, strength)
+                if self.sparse:
+                    model = linearise(context, i, found, free)
+                    models[i] = StoredModel.of(model)
+                    if bundle is not None:
+                        bundle.add(i, found, model)
+            yield chunk
+        if bundle is not None:
+            for i, change in bundle.solve(before).items():
+                models[i] = replace(models[i], gradient=models[i].gradient + change)
+        if models:
+            solve_sparse(context, models, free, strength)
+        if self.skin and bundle is None and not context.shot.locked_mask.any():
+            hold_mean(context, before)
+
+
+def _bundle(context: Context, free: Free, strength: Floats) -> Bundle | None:
+    """None where the rig's own colours say where the detail lies, or where frames that are not solved here carry most of it."""
+    others = context.trusted & ~context.shot.locked_mask
+    others[context.solvable] = False
+    if context.rig.colors is not None or others.any() or len(context.solvable) < LEAST:
+        return None
+    return Bundle(context, free, strength * relevance(context.pose.weights[context.trusted]))
+
+
+def hold_mean(context: Context, before: Pose) -> None:
+    """Take back what all frames moved in common since `before`, seen from the head: context.pose changes.
+
+    Baked colours make the frames agree with each other; where they all are together is no longer seen (skin.py).
+    """
+    frames = context.solvable
+    old, new = before[frames], context.pose[frames]
+    turn = Rotation.from_matrix(old.rotation.swapaxes(1, 2) @ new.rotation).as_rotvec()
+    shift = np.einsum("bji,bj->bi", old.rotation, new.translation - old.translation)
+    back = Rotation.from_rotvec(-np.median(turn, 0)).as_matrix()
+    new.translation -= np.einsum("bij,j->bi", old.rotation, np.median(shift, 0))
+    new.rotation = new.rotation @ back
+    context.pose.assign(frames, new)
+
+
+def solve_frame(context: Context, index: int, found: list[Correspondences], free: Free, strength: Floats) -> None:
+    """Move one frame's head towards its cameras' correspondences, keys held at zero by strength [K]; context.pose changes."""
+    frame = np.array([index])
+    pose = context.pose[frame]
+    priors: list[Energy] = [
+        WeightPrior(np.zeros((1, len(strength))), strength[None]),
+        *jaw_prior(context.rig, STIFFNESS),
+    ]
+    for _ in range(REWEIGHTINGS):
+        energies: list[Energy] = [*priors, *(item.energy(pose) for item in found)]
+        dogleg(FaceProblem(energies, context.rig, free), pose, 1, Options(iterations=5))
+    context.pose.assign(frame, pose)
+
+
+def linearise(context: Context, index: int, found: list[Correspondences], free: Free) -> Quadratic:
+    """One frame's correspondences around its pose, as a quadratic [1,P] and [1,P,P]; keys are not held by anything."""
+    pose, rig = context.pose[np.array([index])], context.rig
+    energies: list[Energy] = [*jaw_prior(rig, STIFFNESS), *(item.energy(pose) for item in found)]
+    return FaceProblem(energies, rig, free).quadratic(pose, np.array([0]))

@@ -1,0 +1,144 @@
+"""Infill: frames without a solve of their own are carried over from known ones by the plate's optical flow (Sections 7 and 9.3).
+
+Every frame of a gap is linked with its neighbours, and with the known frames at both ends, so that no error adds up along the way.
+All links together are one energy: it is swept forward from the left end and backward from the right until nothing moves, and
+joins both ends without a seam. Where the plate shows nothing of the face, poses are interpolated.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver_core import protocol
+from solver_core.common.arrays import Ints
+from solver_core.energies.link import Joint, Single
+from solver_core.stages.context import Context, Filled
+from solver_core.stages.kinds.step import Cancelled, Step, never
+from solver_core.stages.shared.gaps import Gap, choose_fill, gaps_of
+from solver_core.stages.shared.interpolation import interpolated
+from solver_core.stages.shared.motion import smoothing, sweeps_of
+from solver_core.stages.shared.priors import STIFFNESS, key_priors
+from solver_core.stages.shared.sparsity import relevance
+from solver_core.stages.shared.tracking import FOLLOWED, Tracker, follow, trackers
+
+REACH = 24  # frames of film, a second: flow over a longer time follows a face no more
+FAR = 0.3  # weight of flow from an anchor that is not a neighbour: surer in the mean, coarser in itself
+SMOOTH = 0.002  # of the head's radius: second difference of its motion over frames of film, an acceleration, that costs one residual
+SWEEPS = 100  # at most, of film; each costs a thousandth of the flow
+
+
+@dataclass(frozen=True)
+class Fill(Step):
+    """Frames of the infill ranges, carried over from known ones by the plate's flow (Section 7); flow is read anew in each round."""
+
+    kind = "fill"
+    seconds = 0.9
+    solves = False
+
+    rounds: int
+    keys: tuple[str, ...] = ()
+    renders: bool = False  # the plate's flow against the flow between renders, instead of the mesh's exact motion
+
+    def frames(self, context: Context) -> Ints:
+        """Those of the infill ranges; without ranges, those where no face is seen."""
+        return np.flatnonzero(context.fill)
+
+    def prepare(self, context: Context, *, solving: bool) -> list[str]:
+        """Choose the frames to fill; what an earlier run has filled is filled anew."""
+        choice = choose_fill(context.shot, context.seen, context.cuts, solving=solving)
+        context.fill, context.known, context.filled = choice.fill, choice.known, {}
+        return choice.notes
+
+    def run(self, context: Context, cancelled: Cancelled = never) -> Iterator[Ints]:
+        """Fill every gap of the context; its pose and `filled` change. Stopped by `cancelled`, it leaves the gap that it was at.
+
+        Yields:
+            [b] indices of the frames that have just been filled.
+        """
+        watching = trackers(context, renders=self.renders)
+        for gap in gaps_of(context.fill, context.known, context.cuts):
+            before = context.pose[gap.frames]
+            found = _fill(context, self, watching, gap, cancelled)
+            if cancelled():
+                context.pose.assign(gap.frames, before)
+                return
+            context.filled.update(found)
+            yield gap.frames
+
+
+def _fill(context: Context, step: Fill, watching: list[Tracker], gap: Gap, cancelled: Cancelled) -> dict[int, Filled]:
+    if not gap.anchors:
+        reason = "no frame beside the range is known, so there is nothing to fill it from"
+        return {int(i): Filled(protocol.FRAME_FAILED, reason) for i in gap.frames}
+    start = interpolated(context, gap)
+    context.pose.assign(gap.frames, start)
+    keys = step.free(context).keys
+    strength = STIFFNESS / context.rig.strength[None] ** 2 * relevance(context.pose.weights[context.trusted])
+    reached: set[int] = set()
+    for _ in range(step.rounds):
+        joint = Joint(context.rig, context.pose, gap.frames, keys)
+        reached = _reached(gap, _follow_all(context, watching, gap, joint, cancelled))
+        if not reached or cancelled():
+            break
+        for at, i in enumerate(map(int, gap.frames)):
+            for prior in key_priors(context, start[at : at + 1], strength):
+                joint.add(Single(i, prior))
+        for link in smoothing(context, reached, SMOOTH * context.rig.radius):
+            joint.add(link)
+        joint.move(sweeps_of(context, SWEEPS), only=reached)
+    return _bridge(context, gap, reached)
+
+
+def _follow_all(
+    context: Context, watching: list[Tracker], gap: Gap, joint: Joint, cancelled: Cancelled
+) -> list[tuple[int, int]]:
+    """Add the flow of all pairs of plates that can be followed; answers these pairs."""
+    ends = [*gap.anchors[: gap.left is not None], *map(int, gap.frames), *gap.anchors[gap.left is not None :]]
+    pairs = dict.fromkeys(itertools.pairwise(ends), 1.0)
+    for anchor in gap.anchors:
+        for i in map(int, gap.frames):
+            if 1 < abs(i - anchor) <= REACH * context.shot.pace:
+                pairs[anchor, i] = FAR
+    followed = []
+    for (first, second), weight in pairs.items():
+        for tracker in watching if not cancelled() else []:
+            pair = follow(context, tracker, context.pose, first, second, weight)
+            if pair is not None and pair.share >= FOLLOWED:
+                joint.add(pair.link)
+                followed.append((first, second))
+    return followed
+
+
+def _reached(gap: Gap, followed: list[tuple[int, int]]) -> set[int]:
+    """The frames that a chain of pairs ties to an anchor."""
+    reached = set(gap.anchors)
+    while grew := {b if a in reached else a for a, b in followed if (a in reached) != (b in reached)}:
+        reached |= grew
+    return reached - set(gap.anchors)
+
+
+def _bridge(context: Context, gap: Gap, reached: set[int]) -> dict[int, Filled]:
+    """Interpolate the frames that no flow reaches, between those that it does."""
+    filled = {i: Filled(protocol.INFILLED, "") for i in reached}
+    fill = np.zeros(len(context.pose), bool)
+    fill[[int(i) for i in gap.frames if int(i) not in reached]] = True
+    known = np.zeros_like(fill)
+    known[[*reached, *gap.anchors]] = True
+    for part in gaps_of(fill, known, context.cuts):
+        context.pose.assign(part.frames, interpolated(context, part))
+        for i in map(int, part.frames):
+            filled[i] = Filled(protocol.INTERPOLATED, _why(context, i))
+    return filled
+
+
+def _why(context: Context, i: int) -> str:
+    reasons = [view.reasons[i] for view in context.views if view.reasons[i]]
+    return (
+        f"the plate does not show the face well enough to follow it ({reasons[0]})"
+        if reasons
+        else "the face could not be followed to this frame by flow"
+    )
