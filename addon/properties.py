@@ -26,6 +26,10 @@ def _is_camera(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> b
     return candidate.type == "CAMERA"
 
 
+def _moves_heads(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
+    return candidate.type in ("MESH", "EMPTY", "ARMATURE", "CURVE", "LATTICE")
+
+
 class FaceSolveCamera(PropertyGroup):
     """A matchmoved camera whose plate is solved against."""
 
@@ -124,6 +128,17 @@ class FaceSolveSettings(PropertyGroup):
     jaw_bone: StringProperty(
         name="Jaw Bone",
         description="The bone of the face's armature that opens the mouth; left empty, the jaw moves by shape keys alone",
+    )
+    head_owner: PointerProperty(
+        name="Moved By",
+        type=Object,
+        poll=_moves_heads,
+        description="The object that moves the head: the face itself, what it is parented to, or its armature. "
+        "Empty: the face itself, or the armature of its jaw bone",
+    )
+    head_bone: StringProperty(
+        name="Head Bone",
+        description="The bone that moves the head, where not the whole armature does",
     )
     cameras: CollectionProperty(type=FaceSolveCamera)
     camera_index: IntProperty(options={"HIDDEN"})
@@ -226,6 +241,8 @@ class FaceSolveSettings(PropertyGroup):
     # What Set Up found last: what differs from it is the artist's choice.
     found_range: IntVectorProperty(size=2, options={"HIDDEN"})
     found_jaw: StringProperty(options={"HIDDEN"})
+    found_owner: PointerProperty(type=Object)
+    found_bone: StringProperty(options={"HIDDEN"})
     # The keys that the solver wrote, with their values: a key that differs is the artist's (scene/record.py).
     written: StringProperty(options={"HIDDEN"})
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import bpy
 
 from ...problem import FaceSolveProblem
-from ..rig.jaw import head_channels, jaw_if_sound
+from ..rig.controls import control_channels
+from ..rig.head import head_channels
 from ..rig.mesh import check_face, identity_keys
 from .curves import keyed_values, write_keys
 from .record import Channel, load_written, single, store_written, weight_channels
@@ -28,7 +29,7 @@ def lock(settings: bpy.types.PropertyGroup, frame: int) -> int:
     made = 0
     identity = identity_keys(settings)  # they have one value for the whole shot, and no keys
     weights = [channel for name, channel in weight_channels(face).items() if name not in identity]
-    for channel in [*head_channels(face, jaw_if_sound(settings)), *weights]:
+    for channel in [*head_channels(settings), *weights, *control_channels(face)]:
         value = single(channel.current())
         curve = channel.find()
         if frame not in keyed_values(curve):

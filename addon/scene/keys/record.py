@@ -22,7 +22,7 @@ KEPT = "kept:"
 
 
 class Channel:
-    """One animated number of the head: of the object, of a shape key, or of the jaw bone.
+    """One animated number of the head: of an object, of a shape key, of a bone, or of a control.
 
     Args:
         name: its name in the record, stable over sessions.
@@ -53,14 +53,16 @@ class Channel:
         return float(value[self.index] if hasattr(value, "__len__") else value)
 
 
-def pose_channels(owner: bpy.types.Object, bone: Optional[bpy.types.PoseBone] = None) -> List[Channel]:
-    """Location (3) and rotation (3 or 4, by the rotation mode) of an object, or of the jaw bone of an armature."""
+def pose_channels(
+    owner: bpy.types.Object, bone: Optional[bpy.types.PoseBone] = None, part: str = "jaw"
+) -> List[Channel]:
+    """Location (3) and rotation (3 or 4, by the rotation mode) of an object, or of the bone of an armature that moves a part."""
     path, size = rotation_channel(bone or owner)
     places = [("location", i) for i in range(3)] + [(path, i) for i in range(size)]
     if bone is None:
         return [Channel(f"{where}[{i}]", owner, where, i, "Object Transforms") for where, i in places]
     before = bone.path_from_id()
-    return [Channel(f"jaw:{where}[{i}]", owner, f"{before}.{where}", i, bone.name) for where, i in places]
+    return [Channel(f"{part}:{where}[{i}]", owner, f"{before}.{where}", i, bone.name) for where, i in places]
 
 
 def weight_channels(face: bpy.types.Object) -> Dict[str, Channel]:

@@ -15,13 +15,14 @@ from ..keys.channels import read_pose
 from ..keys.fixes import artists_frames
 from ..keys.record import weight_channels
 from ..keys.writer import store_results, write_frames
+from ..rig.controls import ask
 from ..rig.followers import find_followers
-from ..rig.jaw import check_jaw, chosen_jaw
-from ..rig.jaw_motion import head_matrix
-from ..rig.mesh import check_face, identity_keys, solvable_keys
+from ..rig.head import check_carrier, head_of
+from ..rig.jaw import check_jaw
+from ..rig.mesh import check_face, excluded_keys, identity_keys, solvable_keys
 from ..shot.export import Plan
 from ..shot.npz import read_npz
-from ..shot.sampling import current_frame_kept, head_space
+from ..shot.sampling import evaluated
 from .overlays import keep_overlays
 
 _NEEDED = ("frames", "rotation", "translation", "weights", "names", "status", "error_px")
@@ -88,19 +89,23 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
         )
     if not results:
         raise FaceSolveProblem(f"{path} holds no frames.", "Solve again.")
-    jaw = chosen_jaw(settings)
+    head = head_of(settings)
+    jaw = head.jaw
     if jaw is not None:
         check_jaw(jaw)
-    keyable = set(weight_channels(face)) - identity_keys(settings)
+    check_carrier(head.carrier)
     frames = sorted(results)
     spaces = {}
-    with current_frame_kept(scene):
+    with evaluated(scene, [face, head.carrier.owner]):
         for frame in frames:
             scene.frame_set(frame)
             graph = bpy.context.evaluated_depsgraph_get()
-            spaces[frame] = head_space(face, jaw, graph)
-            scale = read_pose(face, head_matrix(face, jaw, graph)).scale
-        followers = [other.name for other in find_followers(scene, face, frames, jaw)]
+            spaces[frame] = head.space(graph)
+            scale = read_pose(face, head.matrix(graph)).scale
+        followers = [other.name for other in find_followers(scene, head, frames)]
+        scene.frame_set(frames[0])
+        controls = ask(face, head.channels, excluded_keys(settings))
+    keyable = (set(weight_channels(face)) | set(controls.reach)) - identity_keys(settings)
     locked = artists_frames(settings)
     plan = Plan(
         scene.name,
@@ -115,6 +120,9 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
         followers=followers,
         armature=jaw.armature.name if jaw else "",
         bone=jaw.name if jaw else "",
+        owner=head.carrier.owner.name,
+        head_bone=head.carrier.bone,
+        controls=controls.answers,
     )
     write_frames(plan, results, frames)
     store_results(settings, results.values())

@@ -77,14 +77,9 @@ def jaw_if_sound(settings: bpy.types.PropertyGroup) -> Optional[Jaw]:
         return None
 
 
-def carrier_of(face: bpy.types.Object, jaw: Optional[Jaw]) -> bpy.types.Object:
+def usual_carrier(face: bpy.types.Object, jaw: Optional[Jaw]) -> bpy.types.Object:
     """The object that is moved to move the head: the armature where the face hangs below it, so that the bone comes along."""
     return jaw.armature if jaw is not None and below(face, jaw.armature) else face
-
-
-def head_channels(face: bpy.types.Object, jaw: Optional[Jaw]) -> List[Channel]:
-    """Location and rotation of the head, and of the jaw bone."""
-    return pose_channels(carrier_of(face, jaw)) + (jaw.channels if jaw is not None else [])
 
 
 def find_jaw(face: bpy.types.Object) -> Tuple[str, str]:

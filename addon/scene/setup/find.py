@@ -8,10 +8,15 @@ import bpy
 
 from ...problem import FaceSolveProblem
 from ..camera.plate import cameras_with_plate, read_plate
+from ..rig.head import chosen_carrier
 from ..rig.jaw import find_jaw, jaw_if_sound
-from ..rig.mesh import check_face, face_candidates, is_in, is_mesh, solvable_keys
+from ..rig.mesh import check_face, is_in, is_mesh, solvable_keys
 from ..rig.shape_settings import fill_groups
+from .faces import faces_by_look
+from .mover import find_mover
 from .prechecks import enabled_cameras
+
+_QUALIFIES = 0.7  # of the best score: a mesh that could be the face as well
 
 
 def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[str]:
@@ -31,6 +36,8 @@ def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[s
     said = [_find_face(scene, settings, active)]
     sentence = _find_jaw(settings, same_face=settings.face == before)
     said += [sentence] if sentence else []
+    sentence = _find_mover(scene, settings, same_face=settings.face == before)
+    said += [sentence] if sentence else []
     said.append(_find_cameras(scene, settings))
     said.append(find_range(scene, settings, keep=True))
     fill_groups(settings, afresh=False)
@@ -41,7 +48,8 @@ def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[s
 def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active: Optional[bpy.types.Object]) -> str:
     # a head without expressions looks like any other mesh: only the artist can say which it is
     chosen = settings.face if is_mesh(settings.face) and is_in(scene, settings.face) else None
-    candidates = face_candidates(scene)
+    looks = faces_by_look(scene)
+    candidates = [look.mesh for look in looks]
     if not candidates and chosen is None and is_mesh(active):
         candidates = [active]
     if not candidates and chosen is None:
@@ -49,18 +57,38 @@ def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active
             "No mesh with shape keys is in the scene.",
             "Add the actor's head, with its expressions as shape keys; or select a head without any, to have its motion solved.",
         )
-    if active in candidates and not (chosen and active in chosen.children_recursive):  # teeth below it move with it
-        face, why = active, "the active object"
+    best = looks[0] if looks else None
+    own = next((look for look in looks if look.mesh == active), None)
+    if (
+        own is not None
+        and own.score >= _QUALIFIES * best.score
+        and not (chosen and active in chosen.children_recursive)
+    ):
+        face, why = active, "the active object"  # teeth below it move with it
     elif chosen:
         face, why = chosen, "as chosen"
+    elif best is not None:
+        face, why = best.mesh, best.why
     else:
-        face, why = max(candidates, key=lambda one: len(solvable_keys(one))), ""
+        face, why = active, "no shape keys"
     settings.face = face
     check_face(settings)
-    others = [one.name for one in candidates if one != face]
-    also = f" Others that could be: {', '.join(others[:4])}." if others else ""
-    why = why if why and others else f"{len(solvable_keys(face)) or 'no'} shape keys"
+    others = [look for look in looks if look.mesh != face and look.score >= _QUALIFIES * best.score]
+    names = ", ".join(look.mesh.name for look in others[:4])
+    also = f" Others that could be: {names}." if others else ""
+    why = why if others or best is None or best.mesh != face else best.why
     return f"Face: {face.name} ({why}).{also}"
+
+
+def _find_mover(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, *, same_face: bool) -> str:
+    """Choose what moves the head, unless the artist decided otherwise on what was found before."""
+    carrier, sentence = find_mover(scene, settings)
+    now = (settings.head_owner, settings.head_bone)
+    if same_face and now != (settings.found_owner, settings.found_bone) and settings.found_owner is not None:
+        return f"The head is moved by {chosen_carrier(settings).called}, as you chose."
+    settings.head_owner = settings.found_owner = carrier.owner
+    settings.head_bone = settings.found_bone = carrier.bone
+    return sentence
 
 
 def _find_jaw(settings: bpy.types.PropertyGroup, *, same_face: bool) -> str:

@@ -9,8 +9,9 @@ import bpy
 from ...problem import ERROR, WARNING, FaceSolveProblem, Problem
 from .. import infill
 from ..camera.plate import cameras_with_plate, missing_frames, read_plate
-from ..rig.jaw import bent, carrier_of, check_jaw, chosen_jaw
-from ..rig.mesh import check_face, check_placed, is_in, solvable_keys
+from ..rig.head import check_carrier, head_of
+from ..rig.jaw import bent, check_jaw
+from ..rig.mesh import check_face, is_in, solvable_keys
 from ..rig.shape_settings import group_problems
 from ..shot.frame_list import reference_frames
 
@@ -34,13 +35,14 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     scene = settings.id_data
     try:
         check_face(settings)
-        jaw = chosen_jaw(settings)
+        head = head_of(settings)
+        jaw = head.jaw
+        check_carrier(head.carrier)
         if not solvable_keys(settings.face):
             moved = "head is" if jaw is None else "head and its jaw bone are"
             problems.append(Problem(WARNING, f"{settings.face.name} has no shape keys: only its {moved} solved."))
         if jaw is not None:
             check_jaw(jaw)
-            check_placed(carrier_of(settings.face, jaw))
             problems += bent(jaw)
     except FaceSolveProblem as problem:
         problems.append(problem.as_problem())
@@ -88,6 +90,16 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     if unseen and not any(problem.level == ERROR for problem in problems):
         problems.append(_outside(unseen, seen))
     return problems
+
+
+def dropped_frames(settings: bpy.types.PropertyGroup, frames: List[int]) -> List[int]:
+    """The frames that a camera's plate has lost, a few inside the shot with their neighbours there: a solve goes on without them."""
+    missing: Set[int] = set()
+    for camera in enabled_cameras(settings):
+        missing.update(missing_frames(read_plate(camera), frames)[1])
+    kept = [frame for frame in frames if frame not in missing]
+    inside = [frame for frame in missing if kept and kept[0] < frame < kept[-1]]
+    return sorted(inside) if len(inside) == len(missing) and len(missing) <= len(kept) else []
 
 
 def plate_problems(settings: bpy.types.PropertyGroup, frames: List[int]) -> List[Problem]:
