@@ -92,6 +92,9 @@ class FaceSolveFrameResult(PropertyGroup):
         description="Distance between the plate's and the render's landmarks in plate pixels; below zero where unknown",
     )
     reason: StringProperty()
+    off_mm: FloatProperty(
+        description="How far what plays stands from what was solved, in millimetres of the head; 0 where it is the same"
+    )
     mark: EnumProperty(
         name="Mark",
         items=(

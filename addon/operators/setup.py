@@ -7,6 +7,8 @@ from typing import Set
 import bpy
 
 from ..problem import FaceSolveProblem
+from ..scene.keys.fixes import solved_channels
+from ..scene.keys.playing import make_play
 from ..scene.rig.jaw import carry, chosen_jaw
 from ..scene.rig.mesh import check_face
 from ..scene.setup.find import set_up
@@ -47,4 +49,22 @@ class FACE_SOLVE_OT_carry_armature(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (FACE_SOLVE_OT_setup_from_scene, FACE_SOLVE_OT_carry_armature)
+class FACE_SOLVE_OT_make_keys_play(bpy.types.Operator):
+    """Mend what keeps keys from playing: linked actions, muted curves, mixing with strips, keys between frames, time stretching."""
+
+    bl_idname = "face_solve.make_keys_play"
+    bl_label = "Make Keys Play"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Mend it, and say what was done."""
+        settings = context.scene.face_solve
+        check_face(settings)
+        channels = solved_channels(settings, settings.face)
+        done = make_play(context.scene, channels, settings.frame_start, settings.frame_end)
+        self.report({"INFO"}, " ".join(done) or "Nothing keeps keys from playing.")
+        return {"FINISHED"}
+
+
+CLASSES = (FACE_SOLVE_OT_setup_from_scene, FACE_SOLVE_OT_carry_armature, FACE_SOLVE_OT_make_keys_play)

@@ -190,5 +190,5 @@ def store_results(settings: bpy.types.PropertyGroup, results: Iterable) -> None:
     for item in settings.results:
         result = latest.get(item.frame)
         if result is not None:
-            item.status, item.reason, item.mark = result.status, result.reason, "NONE"
+            item.status, item.reason, item.mark, item.off_mm = result.status, result.reason, "NONE", 0.0
             item.error_px = -1.0 if result.error_px is None else result.error_px

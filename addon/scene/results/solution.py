@@ -8,11 +8,13 @@ from typing import Dict, List, Tuple
 
 import bpy
 
-from ...problem import FaceSolveProblem
+from ...problem import ERROR, FaceSolveProblem
 from ...worker.job import FrameResult
 from ..infill import find_ranges
 from ..keys.channels import read_pose
-from ..keys.fixes import artists_frames
+from ..keys.displayed import look_after
+from ..keys.fixes import artists_frames, solved_channels
+from ..keys.playing import play_problems
 from ..keys.record import weight_channels
 from ..keys.writer import store_results, write_frames
 from ..rig.controls import ask
@@ -95,6 +97,9 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
         check_jaw(jaw)
     check_carrier(head.carrier)
     frames = sorted(results)
+    for problem in play_problems(scene, solved_channels(settings, face), frames[0], frames[-1]):
+        if problem.level == ERROR:
+            raise FaceSolveProblem(problem.message, problem.remedy, problem.mend)
     spaces = {}
     with evaluated(scene, [face, head.carrier.owner]):
         for frame in frames:
@@ -126,9 +131,10 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
     )
     write_frames(plan, results, frames)
     store_results(settings, results.values())
+    said = look_after(plan, results)
     find_ranges(settings)
     keep_overlays(scene, path)
-    settings.last_result = f"{len(frames)} frames from {path.name}."
+    settings.last_result = " ".join([f"{len(frames)} frames from {path.name}.", *said])
     if jaw is None and any(result.jaw_rotation is not None for result in results.values()):
         settings.last_result += " The solution moves a jaw bone; none is chosen here."
     return settings.last_result + (f" Not on {face.name}: {', '.join(unknown[:5])}." if unknown else "")

@@ -302,9 +302,22 @@ def ask(face: bpy.types.Object, kept: Iterable[Channel], left_out: Set[str]) -> 
     reads = {name: found for name, found in reads.items() if found}
     if not reads:
         return Controls()
+    _ask_again()
     with _alone(face, reads) as look:
         answers = _answers(look, reads, _ends(look, reads))
     return _chosen(face, reads, answers)
+
+
+def _ask_again() -> None:
+    """Have Blender try drivers of shape keys anew that failed once: it does not by itself, though what they read may be there by now."""
+    for mesh in bpy.context.scene.objects:
+        for curve in key_drivers(mesh).values():
+            if not curve.driver.is_valid:
+                for variable in curve.driver.variables:
+                    for target in variable.targets:
+                        if target.id is not None:
+                            target.id.update_tag()
+                curve.driver.expression = curve.driver.expression
 
 
 class _Look:
@@ -345,6 +358,10 @@ def _alone(face: bpy.types.Object, reads: Dict[str, List[Control]]) -> Iterator[
                 made.slider_max, made.slider_min = block.slider_max, block.slider_min
         keys = mesh.shape_keys
         drivers = keys.animation_data_create().drivers
+        for (
+            control
+        ) in controls:  # a custom property that a script just made: a driver that misses it once stays invalid
+            control.block.update_tag()
         for name, curve in key_drivers(face).items():
             if name in reads:
                 copy = drivers.from_existing(src_driver=curve)

@@ -9,9 +9,11 @@ import bpy
 from ...problem import ERROR, WARNING, FaceSolveProblem, Problem
 from .. import infill
 from ..camera.plate import cameras_with_plate, missing_frames, read_plate
+from ..keys.fixes import solved_channels
+from ..keys.playing import play_problems
 from ..rig.head import check_carrier, head_of
 from ..rig.jaw import bent, check_jaw
-from ..rig.mesh import check_face, is_in, solvable_keys
+from ..rig.mesh import check_face, is_in, is_mesh, solvable_keys
 from ..rig.shape_settings import group_problems
 from ..shot.frame_list import reference_frames
 
@@ -64,6 +66,9 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
         )
         return problems
     problems.extend(infill.problems(settings))
+    if is_mesh(settings.face):
+        channels = solved_channels(settings, settings.face)
+        problems += play_problems(scene, channels, settings.frame_start, settings.frame_end)
     try:
         reference_frames(settings)
     except FaceSolveProblem as problem:

@@ -16,7 +16,8 @@ from ..camera.distortion import read_distortion
 from ..camera.plate import Plate, colorspace_of, plate_size, read_plate
 from ..infill import Span, own_spans, spans_of
 from ..keys.channels import Space
-from ..keys.fixes import artists_frames, judge_keys
+from ..keys.fixes import artists_frames, judge_keys, solved_channels
+from ..keys.playing import try_keys
 from ..rig.albedo import Albedo, joined, read_albedo
 from ..rig.controls import Answer, ask
 from ..rig.driven import find_driven, with_driven
@@ -229,6 +230,7 @@ def _read_scene(
 ) -> _Read:
     settings, face, jaw = scene.face_solve, head.face, head.jaw
     samples = sample_scene(scene, head, cameras, plates, sizes, frames)
+    warnings = try_keys(scene, solved_channels(settings, face), frames[len(frames) // 2])
     scene.frame_set(frames[0])
     controls = ask(face, head.channels, excluded_keys(settings))
     scene.frame_set(frames[0])
@@ -237,7 +239,7 @@ def _read_scene(
         rig.arrays.update(jaw_arrays(jaw, samples.jaw_rest))
     driven = find_driven(scene, face, rig, frames, jaw)
     driven.slopes.update(controls.tied)
-    warnings = unseen(scene, head, rig, frames, driven.held)
+    warnings += unseen(scene, head, rig, frames, driven.held)
     warnings += [f"Some driven shape keys are not solved: {one}." for one in controls.unsolved]
     followers = find_followers(scene, head, frames)
     scene.frame_set(frames[0])
