@@ -65,15 +65,12 @@ def own_action(data: bpy.types.AnimData) -> None:
 
 def remove_curve(owner: bpy.types.ID, curve: bpy.types.FCurve) -> None:
     """Remove a curve, and its group where it was the last one in it."""
-    data, group = owner.animation_data, curve.group
-    if not _SLOTTED_ACTIONS:
-        data.action.fcurves.remove(curve)
-        if group is not None and not group.channels:
-            data.action.groups.remove(group)
-        return
-    for bag in _bags(data):
+    data = owner.animation_data
+    name = curve.group.name if curve.group is not None else ""
+    for bag in _bags(data) if _SLOTTED_ACTIONS else [data.action]:
         if any(one == curve for one in bag.fcurves):
             bag.fcurves.remove(curve)
+            group = bag.groups.get(name) if name else None
             if group is not None and not group.channels:
                 bag.groups.remove(group)
             return

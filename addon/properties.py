@@ -246,6 +246,7 @@ class FaceSolveSettings(PropertyGroup):
     found_jaw: StringProperty(options={"HIDDEN"})
     found_owner: PointerProperty(type=Object)
     found_bone: StringProperty(options={"HIDDEN"})
+    found_bound: FloatProperty(options={"HIDDEN"})
     # The keys that the solver wrote, with their values: a key that differs is the artist's (scene/record.py).
     written: StringProperty(options={"HIDDEN"})
 

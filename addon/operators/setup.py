@@ -12,6 +12,7 @@ from ..scene.keys.playing import make_play
 from ..scene.rig.jaw import carry, chosen_jaw
 from ..scene.rig.mesh import check_face
 from ..scene.setup.find import set_up
+from ..scene.setup.local import make_local
 from .base import reports_problems
 
 
@@ -67,4 +68,27 @@ class FACE_SOLVE_OT_make_keys_play(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (FACE_SOLVE_OT_setup_from_scene, FACE_SOLVE_OT_carry_armature, FACE_SOLVE_OT_make_keys_play)
+class FACE_SOLVE_OT_make_character_local(bpy.types.Operator):
+    """Make a linked, overridden or instanced character this file's own, with its data, so that it can be keyed; and set up again."""
+
+    bl_idname = "face_solve.make_character_local"
+    bl_label = "Make Character Local"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Make it local, and find everything anew: the objects are others now."""
+        names = make_local(context.scene, context.scene.face_solve)
+        if not names:
+            raise FaceSolveProblem("There is no linked character.", "Choose the face, or press Set Up.")
+        said = set_up(context.scene, context.view_layer.objects.active)
+        self.report({"INFO"}, " ".join([f"This file's own now: {', '.join(names[:6])}.", *said]))
+        return {"FINISHED"}
+
+
+CLASSES = (
+    FACE_SOLVE_OT_setup_from_scene,
+    FACE_SOLVE_OT_carry_armature,
+    FACE_SOLVE_OT_make_keys_play,
+    FACE_SOLVE_OT_make_character_local,
+)

@@ -169,7 +169,7 @@ def check_what_is_wrong_names_the_operator_that_mends_it():
 
 def check_deleting_the_scene_ends_the_solve_in_words():
     ready_scene()
-    session, solving, writer = (harness.module(name) for name in ("session", "solving", "scene.writer"))
+    session, solving, writer = (harness.module(name) for name in ("session", "solving", "scene.keys.writer"))
     write_frames = solving.write_frames
 
     def deleted(plan, *arguments):

@@ -76,7 +76,7 @@ def weight_channels(face: bpy.types.Object) -> Dict[str, Channel]:
 
 
 def load_written(settings: bpy.types.PropertyGroup) -> Written:
-    """The record on the scene; empty where there is none."""
+    """The record on the scene, of shape keys by the names that they have now; empty where there is none."""
     if not settings.written:
         return {}
     document = json.loads(zlib.decompress(base64.b64decode(settings.written)))
@@ -85,6 +85,28 @@ def load_written(settings: bpy.types.PropertyGroup) -> Written:
         values = array("f")
         values.frombytes(base64.b64decode(data))
         written[name] = dict(zip(frames, values, strict=True))
+    return _renamed(written, settings.face)
+
+
+def _renamed(written: Written, face: Optional[bpy.types.Object]) -> Written:
+    """The record with shape keys that were renamed since under their new names: those whose keys are the ones that were written."""
+    names = {f"key:{name}" for name in solvable_keys(face)}
+    gone = [name for name in written if name.startswith("key:") and name not in names]
+    if not gone or not names:
+        return written
+    new = {
+        channel.name: keyed_values(channel.find())
+        for channel in weight_channels(face).values()
+        if channel.name not in written
+    }
+    for name in gone:
+        values = written[name]
+        heir = next((one for one, keyed in new.items() if values and values.items() <= keyed.items()), None)
+        if heir is not None:
+            del new[heir]
+            written[heir] = written.pop(name)
+            if KEPT + name in written:
+                written[KEPT + heir] = written.pop(KEPT + name)
     return written
 
 

@@ -159,7 +159,10 @@ def key_drivers(face: bpy.types.Object) -> Dict[str, bpy.types.FCurve]:
 
 def controls_of(face: bpy.types.Object) -> Dict[str, List[Control]]:
     """For each driven shape key the controls that its driver reads, at first hand or over other drivers; cheap, nothing is evaluated."""
-    return {name: sorted(found, key=_order) for name, curve in key_drivers(face).items() if (found := _read(curve, 0))}
+    drivers = key_drivers(face)
+    joints = _joints() if drivers else set()
+    reads = {name: _read(curve, joints) for name, curve in drivers.items()}
+    return {name: sorted(found, key=_order) for name, found in reads.items() if found}
 
 
 def _order(control: Control) -> Tuple[bool, str, int]:
@@ -188,7 +191,7 @@ def _spelled(curve: bpy.types.FCurve) -> Tuple:
     return driver.type, driver.expression, variables
 
 
-def _read(curve: bpy.types.FCurve, depth: int) -> Set[Control]:
+def _read(curve: bpy.types.FCurve, joints: Set[Tuple[str, str]], depth: int = 0) -> Set[Control]:
     """The controls behind a driver."""
     found: Set[Control] = set()
     for variable in curve.driver.variables if depth < _LINKS else ():
@@ -197,12 +200,26 @@ def _read(curve: bpy.types.FCurve, depth: int) -> Set[Control]:
                 continue
             if isinstance(target.id, bpy.types.Mesh) or "key_blocks[" in target.data_path:
                 continue
+            if (target.id.name, target.bone_target) in joints:
+                continue  # the key mends what the bone's pose does, and is no expression of its own
             for path, index in _places(variable, target):
                 above = _driver_of(target.id, path, index)
                 if above is not None:
-                    found |= _read(above, depth + 1)
+                    found |= _read(above, joints, depth + 1)
                 elif target.id.library is None and _is_number(target.id, path, index):
                     found.add(Control(target.id.id_type, target.id.name, path, index))
+    return found
+
+
+def _joints() -> Set[Tuple[str, str]]:
+    """The bones, each with its armature, that carry vertices of a mesh: they are joints and no controls."""
+    found = set()
+    for one in bpy.data.objects:
+        for modifier in one.modifiers if one.type == "MESH" else ():
+            rig = modifier.object if modifier.type == "ARMATURE" else None
+            if rig is not None and rig.type == "ARMATURE":
+                bones = rig.data.bones
+                found |= {(rig.name, g.name) for g in one.vertex_groups if g.name in bones and bones[g.name].use_deform}
     return found
 
 

@@ -135,7 +135,12 @@ def chosen_carrier(settings: bpy.types.PropertyGroup) -> Carrier:
     face, owner, bone = settings.face, settings.head_owner, settings.head_bone
     if owner is None:
         return Carrier(usual_carrier(face, jaw_if_sound(settings)))
-    if owner != face and not below(face, owner) and owner not in skinned_to(face):
+    carries = owner == face or below(face, owner) or owner in skinned_to(face)
+    if not carries and (owner, bone) == (settings.found_owner, settings.found_bone):
+        return Carrier(
+            usual_carrier(face, jaw_if_sound(settings))
+        )  # found for another face than the one that is chosen now
+    if not carries:
         raise FaceSolveProblem(
             f"{owner.name} is chosen to move the head, and {face.name} does not hang on it.",
             "Choose what moves the head in the Setup panel, or press Set Up.",
@@ -188,7 +193,8 @@ def check_carrier(carrier: Carrier) -> None:
     if owner.library or owner.override_library:
         raise FaceSolveProblem(
             f"{owner.name}, which moves the head, is linked from another file.",
-            "Make it local (Object > Relations > Make Local).",
+            "Make it local with its data (Object > Relations > Make Local > Selected Objects and Data).",
+            "face_solve.make_character_local",
         )
     if posed is not None and owner.data.pose_position == "REST":
         raise FaceSolveProblem(

@@ -144,7 +144,9 @@ def check_face(settings: bpy.types.PropertyGroup) -> None:
         )
     if face.library or face.data.library or face.override_library:
         raise FaceSolveProblem(
-            f"{face.name} is linked from another file.", "Make it local (Object > Relations > Make Local)."
+            f"{face.name}, or its mesh, is linked from another file: nothing can be keyed on it.",
+            "Make it local with its data (Object > Relations > Make Local > Selected Objects and Data).",
+            "face_solve.make_character_local",
         )
     if not is_in(settings.id_data, face):
         raise FaceSolveProblem(

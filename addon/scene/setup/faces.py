@@ -61,6 +61,11 @@ def faces_by_look(scene: bpy.types.Scene) -> List[FaceLook]:
     return sorted(looks, key=lambda look: -look.score)
 
 
+def is_part_of(one: bpy.types.Object, other: bpy.types.Object) -> bool:
+    """Whether a mesh lies in another and is much smaller, as an eyeball in a head."""
+    return _holds(_world_box(other), _world_box(one))
+
+
 def _look(mesh: bpy.types.Object, inside: List[bool]) -> FaceLook:
     names = solvable_keys(mesh)
     moved = moved_boxes(mesh, names)

@@ -7,15 +7,18 @@ from typing import List, Optional
 import bpy
 
 from ...problem import FaceSolveProblem
-from ..camera.plate import cameras_with_plate, read_plate
-from ..rig.head import chosen_carrier
-from ..rig.jaw import find_jaw, jaw_if_sound
+from ..camera.plate import cameras_with_plate, plate_size, read_plate
+from ..rig.head import Carrier, chosen_carrier
+from ..rig.jaw import find_jaw, jaw_if_sound, usual_carrier
 from ..rig.mesh import check_face, is_in, is_mesh, solvable_keys
+from ..rig.shape_groups import HELD
 from ..rig.shape_settings import fill_groups
-from .faces import faces_by_look
+from .faces import faces_by_look, is_part_of
+from .local import instanced_heads
 from .mover import find_mover
 from .prechecks import enabled_cameras
 
+_USUAL_PLATE = 1920  # pixels of the longer side, up to which the usual bound of a bad frame holds
 _QUALIFIES = 0.7  # of the best score: a mesh that could be the face as well
 
 
@@ -40,7 +43,13 @@ def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[s
     said += [sentence] if sentence else []
     said.append(_find_cameras(scene, settings))
     said.append(find_range(scene, settings, keep=True))
+    sentence = _find_bound(settings)
+    said += [sentence] if sentence else []
     fill_groups(settings, afresh=False)
+    held = next((group for group in settings.shape_groups if group.name == HELD and not group.enabled), None)
+    if held is not None:
+        names = ", ".join(key.name for key in held.keys[:3]) + (", ..." if len(held.keys) > 3 else "")
+        said.append(f"{len(held.keys)} shape keys stand at a value and are kept there ({names}).")
     said += [f"Shape keys in {len(settings.shape_groups)} groups."] if solvable_keys(settings.face) else []
     return said
 
@@ -53,17 +62,21 @@ def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active
     if not candidates and chosen is None and is_mesh(active):
         candidates = [active]
     if not candidates and chosen is None:
+        instance = next(instanced_heads(scene), None)
+        if instance is not None:
+            raise FaceSolveProblem(
+                f"{instance.name} only shows a character of another collection: nothing can be keyed on it.",
+                "Make the character local: its objects come into this scene, where the instance stands.",
+                "face_solve.make_character_local",
+            )
         raise FaceSolveProblem(
             "No mesh with shape keys is in the scene.",
             "Add the actor's head, with its expressions as shape keys; or select a head without any, to have its motion solved.",
         )
     best = looks[0] if looks else None
-    own = next((look for look in looks if look.mesh == active), None)
-    if (
-        own is not None
-        and own.score >= _QUALIFIES * best.score
-        and not (chosen and active in chosen.children_recursive)
-    ):
+    own = next((look for look in looks if look.mesh == active and look.moving), None)
+    part = own is not None and is_part_of(active, best.mesh)  # an eyeball that happens to be active is no face
+    if own is not None and not part and not (chosen and active in chosen.children_recursive):
         face, why = active, "the active object"  # teeth below it move with it
     elif chosen:
         face, why = chosen, "as chosen"
@@ -84,9 +97,10 @@ def _find_mover(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, *, sa
     """Choose what moves the head, unless the artist decided otherwise on what was found before."""
     carrier, sentence = find_mover(scene, settings)
     now = (settings.head_owner, settings.head_bone)
-    if same_face and now != (settings.found_owner, settings.found_bone) and settings.found_owner is not None:
+    if same_face and now != (settings.found_owner, settings.found_bone):
         return f"The head is moved by {chosen_carrier(settings).called}, as you chose."
-    settings.head_owner = settings.found_owner = carrier.owner
+    usual = carrier == Carrier(usual_carrier(settings.face, jaw_if_sound(settings)))
+    settings.head_owner = settings.found_owner = None if usual else carrier.owner
     settings.head_bone = settings.found_bone = carrier.bone
     return sentence
 
@@ -113,6 +127,22 @@ def _find_cameras(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> 
         item = settings.cameras.add()
         item.camera, item.enabled = camera, camera not in off
     return f"Cameras: {', '.join(one.name + (' (off)' if one in off else '') for one in cameras)}."
+
+
+def _find_bound(settings: bpy.types.PropertyGroup) -> str:
+    """Set the error above which a frame is bad by the plate's size, unless the artist set it: pixels of a large plate are small."""
+    usual = settings.bl_rna.properties["bad_error_px"].default
+    if settings.bad_error_px not in (usual, settings.found_bound):
+        return ""
+    sides = []
+    for camera in enabled_cameras(settings):
+        try:
+            sides += plate_size(camera, read_plate(camera), range(settings.frame_start, settings.frame_end + 1))
+        except FaceSolveProblem:  # said by the prechecks
+            continue
+    found = max(usual, round(usual * max(sides, default=0) / _USUAL_PLATE, 1))
+    settings.bad_error_px = settings.found_bound = found
+    return f"Frames count as bad above {found:.1f} px, as the plate is large." if found > usual else ""
 
 
 def find_range(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, *, keep: bool = False) -> str:

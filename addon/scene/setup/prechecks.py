@@ -9,7 +9,7 @@ import bpy
 from ...problem import ERROR, WARNING, FaceSolveProblem, Problem
 from .. import infill
 from ..camera.plate import cameras_with_plate, missing_frames, read_plate
-from ..keys.fixes import solved_channels
+from ..keys.fixes import artists_frames, solved_channels
 from ..keys.playing import play_problems
 from ..rig.head import check_carrier, head_of
 from ..rig.jaw import bent, check_jaw
@@ -75,6 +75,9 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
         problems.append(problem.as_problem())
     frames = range(settings.frame_start, settings.frame_end + 1)
     problems += group_problems(settings)
+    if settings.results and artists_frames(settings).issuperset(frames):
+        message = "Every frame of the range is locked or keyed by hand: nothing is left to solve."
+        problems.append(Problem(WARNING, message, "Give the frames back to the solver.", "face_solve.give_back_frames"))
     seen = set()
     for camera in cameras:
         try:
@@ -98,13 +101,13 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
 
 
 def dropped_frames(settings: bpy.types.PropertyGroup, frames: List[int]) -> List[int]:
-    """The frames that a camera's plate has lost, a few inside the shot with their neighbours there: a solve goes on without them."""
+    """The frames that a camera's plate has lost, each with its neighbours there: a solve goes on without them. Empty where more is lost."""
     missing: Set[int] = set()
     for camera in enabled_cameras(settings):
         missing.update(missing_frames(read_plate(camera), frames)[1])
-    kept = [frame for frame in frames if frame not in missing]
-    inside = [frame for frame in missing if kept and kept[0] < frame < kept[-1]]
-    return sorted(inside) if len(inside) == len(missing) and len(missing) <= len(kept) else []
+    there = set(frames) - missing
+    alone = all({frame - 1, frame + 1} <= there for frame in missing)
+    return sorted(missing) if alone else []
 
 
 def plate_problems(settings: bpy.types.PropertyGroup, frames: List[int]) -> List[Problem]:
