@@ -16,6 +16,7 @@ from bpy.props import (
 from bpy.types import Object, PropertyGroup
 
 from .overlay_settings import FaceSolveOverlays
+from .scene.setup.actors import change_actor
 
 
 def _is_mesh(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
@@ -119,6 +120,29 @@ def _show_result(settings: bpy.types.PropertyGroup, _context: bpy.types.Context)
         settings.id_data.frame_set(settings.results[settings.result_index].frame)
 
 
+class FaceSolveActor(PropertyGroup):
+    """What belongs to a face that is not the chosen one at the moment, for when it is chosen again."""
+
+    face: PointerProperty(type=Object)
+    jaw_bone: StringProperty()
+    head_owner: PointerProperty(type=Object)
+    head_bone: StringProperty()
+    shape_groups: CollectionProperty(type=FaceSolveShapeGroup)
+    infill_ranges: CollectionProperty(type=FaceSolveRange)
+    locked_frames: CollectionProperty(type=FaceSolveLockedFrame)
+    results: CollectionProperty(type=FaceSolveFrameResult)
+    last_result: StringProperty()
+    runs: CollectionProperty(type=FaceSolveRun)
+    found_jaw: StringProperty()
+    found_owner: PointerProperty(type=Object)
+    found_bone: StringProperty()
+    written: StringProperty()
+
+
+def _change_actor(settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    change_actor(settings)
+
+
 class FaceSolveSettings(PropertyGroup):
     """`scene.face_solve`."""
 
@@ -126,6 +150,7 @@ class FaceSolveSettings(PropertyGroup):
         name="Face",
         type=Object,
         poll=_is_mesh,
+        update=_change_actor,
         description="The head: a mesh with shape keys; without any, only its motion is solved",
     )
     jaw_bone: StringProperty(
@@ -249,6 +274,9 @@ class FaceSolveSettings(PropertyGroup):
     found_bound: FloatProperty(options={"HIDDEN"})
     # The keys that the solver wrote, with their values: a key that differs is the artist's (scene/record.py).
     written: StringProperty(options={"HIDDEN"})
+    # The face that all of this is of, and what belongs to the others.
+    actor: PointerProperty(type=Object)
+    actors: CollectionProperty(type=FaceSolveActor)
 
 
 CLASSES = (
@@ -260,6 +288,7 @@ CLASSES = (
     FaceSolveFrameResult,
     FaceSolveRun,
     FaceSolveOverlays,
+    FaceSolveActor,
     FaceSolveSettings,
 )
 

@@ -14,11 +14,10 @@ from ...worker.job import FrameResult
 from ..rig.head import Head, head_of
 from ..rig.jaw import jaw_weights
 from ..rig.mesh import key_blocks, solvable_keys
-from ..rig.skinning import below_bone
 from ..setup.prechecks import ranges
 from ..shot.export import Plan
 from ..shot.sampling import evaluated
-from .fixes import solved_channels
+from .fixes import judge_keys, solved_channels
 from .playing import play_problems
 
 _POINTS = 240  # of the face that are compared
@@ -64,7 +63,8 @@ def look_after(plan: Plan, results: Dict[int, FrameResult]) -> List[str]:
     """
     scene = bpy.data.scenes[plan.scene]
     settings = scene.face_solve
-    own = plan.locked | plan.neighbours | plan.partly | {item.frame for item in settings.locked_frames}
+    own = plan.locked | plan.neighbours | {item.frame for item in settings.locked_frames}
+    own = own.union(*judge_keys(settings, settings.face)) if settings.face is not None else own
     frames = sorted(frame for frame, one in results.items() if one.status != protocol.FRAME_FAILED and frame not in own)
     if not frames or settings.face is None or settings.face.name != plan.face:
         return []
@@ -155,8 +155,7 @@ def _wholly(head: Head) -> List[int]:
     if not head.skin:
         return every
     bones = head.armature.data.bones
-    carried = below_bone(head.armature, head.skin)
-    deforming = {one.index: one.name in carried for one in face.vertex_groups if one.name in bones}
+    deforming = {one.index: one.name == head.skin for one in face.vertex_groups if one.name in bones}
     found = []
     for vertex in face.data.vertices:
         weights = [(deforming[one.group], one.weight) for one in vertex.groups if one.group in deforming]

@@ -94,7 +94,7 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
     head = head_of(settings)
     jaw = head.jaw
     if jaw is not None:
-        check_jaw(jaw)
+        check_jaw(jaw, carried=head.carrier.owner == jaw.armature)
     check_carrier(head.carrier)
     frames = sorted(results)
     for problem in play_problems(scene, solved_channels(settings, face), frames[0], frames[-1]):

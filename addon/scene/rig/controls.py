@@ -12,6 +12,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tupl
 import bpy
 
 from ..keys.record import Channel
+from .jaw import is_jaw_name
 from .mesh import key_blocks, solvable_keys
 
 _STEPS = 64  # between a control's ends, when its answer is read
@@ -95,6 +96,7 @@ class Answer:
         values: its values, ascending.
         keys: for each key that it drives, the key's value at each of these.
         rest: its value when it was asked.
+        joint: whether it is the jaw bone itself, which moves the mesh besides.
         products: for each pair of them, the dot product of what they move; how much one can stand for the other.
     """
 
@@ -103,6 +105,7 @@ class Answer:
     keys: Dict[str, List[float]]
     rest: float
     products: Dict[Tuple[str, str], float] = field(default_factory=dict)
+    joint: bool = False
 
     def inverse(self, wanted: Dict[str, float], near: float) -> float:
         """The control's value whose keys move the mesh most nearly as wanted; of equal ones the nearest to `near`.
@@ -200,7 +203,7 @@ def _read(curve: bpy.types.FCurve, joints: Set[Tuple[str, str]], depth: int = 0)
                 continue
             if isinstance(target.id, bpy.types.Mesh) or "key_blocks[" in target.data_path:
                 continue
-            if (target.id.name, target.bone_target) in joints:
+            if (target.id.name, target.bone_target) in joints and not is_jaw_name(target.bone_target):
                 continue  # the key mends what the bone's pose does, and is no expression of its own
             for path, index in _places(variable, target):
                 above = _driver_of(target.id, path, index)
@@ -209,6 +212,11 @@ def _read(curve: bpy.types.FCurve, joints: Set[Tuple[str, str]], depth: int = 0)
                 elif target.id.library is None and _is_number(target.id, path, index):
                     found.add(Control(target.id.id_type, target.id.name, path, index))
     return found
+
+
+def is_joint(control: Control) -> bool:
+    """Whether a control is a bone that carries vertices."""
+    return any(f'pose.bones["{bone}"].' in control.path for owner, bone in _joints() if owner == control.owner)
 
 
 def _joints() -> Set[Tuple[str, str]]:

@@ -8,6 +8,8 @@ import bpy
 
 from ...problem import FaceSolveProblem
 from ..camera.plate import cameras_with_plate, plate_size, read_plate
+from ..rig.carried import turned_by_keys
+from ..rig.controls import controls_of
 from ..rig.head import Carrier, chosen_carrier
 from ..rig.jaw import find_jaw, jaw_if_sound, usual_carrier
 from ..rig.mesh import check_face, is_in, is_mesh, solvable_keys
@@ -111,6 +113,13 @@ def _find_jaw(settings: bpy.types.PropertyGroup, *, same_face: bool) -> str:
     decided = same_face and bone == settings.found_jaw and settings.jaw_bone != bone
     if decided and (not settings.jaw_bone or jaw_if_sound(settings) is not None):
         return f"Jaw bone: {settings.jaw_bone or 'none'}, as you chose."
+    keys = sorted(turned_by_keys(settings.face).get(bone, ()))
+    keys += [
+        name for name, found in controls_of(settings.face).items() if any(f'"{bone}"' in one.path for one in found)
+    ]
+    if bone and keys:  # the one moves the other: solved as one, through what the artist moves
+        settings.jaw_bone = settings.found_jaw = ""
+        return f"The jaw bone {bone} and the shape key{'s' if len(keys) > 1 else ''} {', '.join(keys[:3])} move together, and are solved together."
     settings.jaw_bone = settings.found_jaw = bone
     return sentence
 

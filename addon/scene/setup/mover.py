@@ -27,7 +27,10 @@ def find_mover(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> Tup
     armature, bone = _hung_bone(face)
     if armature is not None and bone:
         bodies = _bodies(scene, face, armature, bone)
-        if bodies or not (below(face, armature) or below(armature, face)):
+        apart = not (below(face, armature) or below(armature, face))
+        if bodies or (
+            apart and jaw_if_sound(settings) is None
+        ):  # with a jaw bone they can be parented at a button's press
             control = _control(armature, bone)
             followed = f", which {bone} follows" if control != bone else ""
             why = f"{armature.name} also carries {bodies[0]}" if bodies else f"{face.name} hangs on it"

@@ -44,7 +44,7 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
             moved = "head is" if jaw is None else "head and its jaw bone are"
             problems.append(Problem(WARNING, f"{settings.face.name} has no shape keys: only its {moved} solved."))
         if jaw is not None:
-            check_jaw(jaw)
+            check_jaw(jaw, carried=head.carrier.owner == jaw.armature)
             problems += bent(jaw)
     except FaceSolveProblem as problem:
         problems.append(problem.as_problem())

@@ -19,6 +19,7 @@ from ..keys.channels import Space
 from ..keys.fixes import artists_frames, judge_keys, solved_channels
 from ..keys.playing import try_keys
 from ..rig.albedo import Albedo, joined, read_albedo
+from ..rig.carried import measured
 from ..rig.controls import Answer, ask
 from ..rig.driven import find_driven, with_driven
 from ..rig.followers import find_followers, mirrored, with_follower
@@ -245,6 +246,8 @@ def _read_scene(
     scene.frame_set(frames[0])
     for other in followers:
         rig = with_follower(head, other, rig)
+    rig = measured(head, rig, followers, controls.answers)
+    scene.frame_set(frames[0])
     rig, samples.weights = with_driven(rig, samples.weights, driven)
     return _Read(samples, rig, followers, controls.answers, warnings)
 
