@@ -191,7 +191,7 @@ class _Look:
         scale = matrix.median_scale or 1.0
         expected = [pose @ point for point in self._points.at(wanted)]
         told = [matrix @ point for point in self._points.at(plays)]
-        shown = self._shown(graph) or told
+        shown = told if self._plan.reshaped else self._shown(graph) or told
         beside = _mean(shown, expected) / scale
         if beside > _BESIDE * self._points.size:
             self._values |= {name for name, _ in self._rows if abs(plays[name] - wanted[name]) > _STANDS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Callable, Dict, Iterator, List, Sequence, Set
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set
 
 import bpy
 
@@ -14,6 +14,21 @@ from .controls import Answer
 from .head import Head
 from .mesh import Rig, key_blocks, mapped, solvable_keys
 from .skinning import skinned_to
+
+# Modifiers that leave the vertices of a face where its shape keys and bones put them, whatever they add or hide.
+KEEP_PLACES = (
+    "ARMATURE",
+    "SUBSURF",
+    "MULTIRES",
+    "MASK",
+    "SOLIDIFY",
+    "EDGE_SPLIT",
+    "WEIGHTED_NORMAL",
+    "NORMAL_EDIT",
+    "TRIANGULATE",
+    "UV_PROJECT",
+)
+_VISIBLE = 1e-3  # of the face's size: what a modifier moves less is not worth a word
 
 Move = Callable[[float], None]  # set a shape key, or the control that drives it, so that the key has this value
 
@@ -78,6 +93,40 @@ def measured(head: Head, rig: Rig, followers: Sequence[bpy.types.Object], answer
                     "f", ((b - a) / top for a, b in zip(before, after, strict=True))
                 )
     return replace(rig, arrays={**rig.arrays, "deltas": Array(deltas, rig.arrays["deltas"].shape)})
+
+
+def reshaped(head: Head, rig: Rig) -> Optional[Rig]:
+    """The rig with the neutral face as the modifiers after its shape keys leave it; None where they leave it as it is, or make other vertices.
+
+    What they do to the keys' differences is not seen.
+    """
+    face = head.face
+    modifiers = [one for one in face.modifiers if one.show_viewport and one.type not in KEEP_PLACES]
+    if not modifiers:
+        return None
+    keys = face.data.shape_keys
+    values = {block.name: block.value for block in key_blocks(face)}
+    others = [one for one in face.modifiers if one.show_viewport and one.type in KEEP_PLACES and one.type != "ARMATURE"]
+    try:
+        for block in key_blocks(face):
+            block.value = 0.0
+        if keys is not None:
+            keys.update_tag()
+        for one in others:
+            one.show_viewport = False
+        shown = _shown(head, [face])
+    finally:
+        for one in others:
+            one.show_viewport = True
+        for name, value in values.items():
+            keys.key_blocks[name].value = value
+    neutral = rig.arrays["neutral"].values
+    if len(shown) != len(neutral):
+        return None
+    size = max(max(neutral[i::3]) - min(neutral[i::3]) for i in range(3))
+    if max(abs(a - b) for a, b in zip(shown, neutral, strict=True)) <= _VISIBLE * size:
+        return None
+    return replace(rig, arrays={**rig.arrays, "neutral": Array(shown, rig.arrays["neutral"].shape)})
 
 
 def _key_mover(face: bpy.types.Object, name: str) -> Move:

@@ -39,7 +39,9 @@ _DEFORMS = {
 _VISIBLE = 1e-3  # of the face's size: a modifier that moves it less is not worth a word
 
 
-def unseen(scene: bpy.types.Scene, head: Head, rig: Rig, frames: List[int], following: List[str]) -> List[str]:
+def unseen(
+    scene: bpy.types.Scene, head: Head, rig: Rig, frames: List[int], following: List[str], *, reshaped: bool = False
+) -> List[str]:
     """Sentences for the artist; empty where the solver sees everything. Leaves the scene at another frame.
 
     Args:
@@ -48,6 +50,7 @@ def unseen(scene: bpy.types.Scene, head: Head, rig: Rig, frames: List[int], foll
         rig: the head alone, its driven keys apart.
         frames: that are solved.
         following: keys that follow solved ones and are not seen through.
+        reshaped: the rig's neutral face is already as the modifiers leave it, which is said elsewhere.
     """
     said, face, jaw = [], head.face, head.jaw
     if following:
@@ -55,7 +58,7 @@ def unseen(scene: bpy.types.Scene, head: Head, rig: Rig, frames: List[int], foll
             f"Drivers move {', '.join(following[:5])} along with shape keys that are solved: they are solved as if they stood still."
         )
     moved = _moved_by_modifiers(scene, head, rig, sorted({frames[0], frames[len(frames) // 2], frames[-1]}))
-    if moved > _VISIBLE:
+    if moved > _VISIBLE and not reshaped:
         names = ", ".join(modifier.name for modifier in _deforming(face))
         said.append(
             f"The modifier {names} moves {face.name}{' after its shape keys' if rig.names else ''}, by up to {100 * moved:.1f} % of its size"

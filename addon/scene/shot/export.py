@@ -19,7 +19,7 @@ from ..keys.channels import Space
 from ..keys.fixes import artists_frames, judge_keys, solved_channels
 from ..keys.playing import try_keys
 from ..rig.albedo import Albedo, joined, read_albedo
-from ..rig.carried import measured
+from ..rig.carried import KEEP_PLACES, measured, reshaped
 from ..rig.controls import Answer, ask
 from ..rig.driven import find_driven, with_driven
 from ..rig.followers import find_followers, mirrored, with_follower
@@ -57,6 +57,7 @@ class Plan:
     owner: str = ""  # the object that moves the head, and its bone where one does
     head_bone: str = ""
     controls: List[Answer] = field(default_factory=list)  # that stand for driven keys
+    reshaped: bool = False  # the solver saw the face as modifiers after its keys leave it
 
     @property
     def solution(self) -> Path:
@@ -207,6 +208,7 @@ def write_shot(
         owner=head.carrier.owner.name,
         head_bone=head.carrier.bone,
         controls=read.answers,
+        reshaped=read.reshaped,
     )
 
 
@@ -219,6 +221,7 @@ class _Read:
     followers: List[bpy.types.Object]
     answers: List[Answer]
     warnings: List[str]
+    reshaped: bool
 
 
 def _read_scene(
@@ -240,7 +243,19 @@ def _read_scene(
         rig.arrays.update(jaw_arrays(jaw, samples.jaw_rest))
     driven = find_driven(scene, face, rig, frames, jaw)
     driven.slopes.update(controls.tied)
-    warnings += unseen(scene, head, rig, frames, driven.held)
+    scene.frame_set(frames[0])
+    seen_through = reshaped(head, rig)
+    scene.frame_set(frames[0])
+    if seen_through is not None:
+        rig = seen_through
+        names = ", ".join(one.name for one in face.modifiers if one.show_viewport and one.type not in KEEP_PLACES)
+        warnings.append(
+            f"The modifier {names} reshapes {face.name} after its shape keys: the solver sees the neutral face as it leaves it, "
+            "and the keys as they are without it. Hide it where that is not what it is for."
+        )
+        warnings += unseen(scene, head, rig, frames, driven.held, reshaped=True)
+    else:
+        warnings += unseen(scene, head, rig, frames, driven.held)
     warnings += [f"Some driven shape keys are not solved: {one}." for one in controls.unsolved]
     followers = find_followers(scene, head, frames)
     scene.frame_set(frames[0])
@@ -249,7 +264,7 @@ def _read_scene(
     rig = measured(head, rig, followers, controls.answers)
     scene.frame_set(frames[0])
     rig, samples.weights = with_driven(rig, samples.weights, driven)
-    return _Read(samples, rig, followers, controls.answers, warnings)
+    return _Read(samples, rig, followers, controls.answers, warnings, seen_through is not None)
 
 
 def stage_file(settings: bpy.types.PropertyGroup) -> Optional[str]:
