@@ -9,6 +9,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set
 
 import bpy
 
+from ...problem import FaceSolveProblem
 from ..shot.npz import Array
 from .controls import Answer
 from .head import Head
@@ -65,6 +66,9 @@ def measured(head: Head, rig: Rig, followers: Sequence[bpy.types.Object], answer
         rig: of the face and its followers behind it.
         followers: their objects, in the rig's order.
         answers: what the controls do.
+
+    Raises:
+        FaceSolveProblem: where key and bone move against each other.
     """
     moves: Dict[str, Move] = {}
     for name in sorted(set().union(*turned_by_keys(head.face).values())):
@@ -83,12 +87,20 @@ def measured(head: Head, rig: Rig, followers: Sequence[bpy.types.Object], answer
         for name, move in moves.items():
             row = rig.names.index(name)
             top = min(1.0, maximum[row]) or 1.0
-            move(0.0)
-            before = _shown(head, parts)
-            move(top)
-            after = _shown(head, parts)
-            move(0.0)
+            try:
+                move(0.0)
+                before = _shown(head, parts)
+                move(top)
+                after = _shown(head, parts)
+            finally:
+                move(0.0)
             if len(before) == len(after) == size:
+                own = deltas[size * row : size * (row + 1)]
+                if sum(a * (c - b) for a, b, c in zip(own, before, after, strict=True)) < 0.0:
+                    raise FaceSolveProblem(
+                        f"The shape key {name} and the bone that it moves with go against each other: the one opens what the other closes.",
+                        "Turn the sign of the driver between them, or remove it, and press Set Up: then each is solved on its own.",
+                    )
                 deltas[size * row : size * (row + 1)] = array(
                     "f", ((b - a) / top for a, b in zip(before, after, strict=True))
                 )

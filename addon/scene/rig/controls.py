@@ -507,7 +507,14 @@ def _chosen(face: bpy.types.Object, reads: Dict[str, List[Control]], answers: Li
             chosen.tied[name] = {tie: slope}
         products = {(a, b): _dot(moved[a], moved[b]) for a in leaders for b in leaders}
         chosen.answers.append(
-            Answer(one.control, one.values, {name: keys[name] for name in leaders}, one.rest, products)
+            Answer(
+                one.control,
+                one.values,
+                {name: keys[name] for name in leaders},
+                one.rest,
+                products,
+                is_joint(one.control),
+            )
         )
     return chosen
 

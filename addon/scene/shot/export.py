@@ -25,6 +25,7 @@ from ..rig.driven import find_driven, with_driven
 from ..rig.followers import find_followers, mirrored, with_follower
 from ..rig.head import Head, head_of
 from ..rig.jaw_motion import jaw_arrays, motion_values
+from ..rig.lids import with_lids
 from ..rig.mesh import Rig, excluded_keys, hidden_triangles, read_rig, without_triangles
 from ..rig.unseen import unseen
 from ..setup.prechecks import dropped_frames, enabled_cameras, plate_problems, prechecks, ranges
@@ -238,7 +239,7 @@ def _read_scene(
     scene.frame_set(frames[0])
     controls = ask(face, head.channels, excluded_keys(settings))
     scene.frame_set(frames[0])
-    rig = read_rig(face, settings, list(samples.poses[0].scale), controls.reach)
+    rig = with_lids(face, read_rig(face, settings, list(samples.poses[0].scale), controls.reach))
     if jaw is not None:
         rig.arrays.update(jaw_arrays(jaw, samples.jaw_rest))
     driven = find_driven(scene, face, rig, frames, jaw)
