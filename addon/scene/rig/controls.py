@@ -214,9 +214,9 @@ def _read(curve: bpy.types.FCurve, joints: Set[Tuple[str, str]], depth: int = 0)
     return found
 
 
-def is_joint(control: Control) -> bool:
+def _is_joint(control: Control, joints: Set[Tuple[str, str]]) -> bool:
     """Whether a control is a bone that carries vertices."""
-    return any(f'pose.bones["{bone}"].' in control.path for owner, bone in _joints() if owner == control.owner)
+    return any(owner == control.owner and f'pose.bones["{bone}"].' in control.path for owner, bone in joints)
 
 
 def _joints() -> Set[Tuple[str, str]]:
@@ -469,7 +469,7 @@ def _answers(look: _Look, reads: Dict[str, List[Control]], ends: Dict[Control, T
 
 def _chosen(face: bpy.types.Object, reads: Dict[str, List[Control]], answers: List[Answer]) -> Controls:
     """One control for each key, and of keys that a control moves together one that is solved."""
-    chosen = Controls()
+    chosen, joints = Controls(), _joints()
     strength = {(one.control, name): max(column) - min(column) for one in answers for name, column in one.keys.items()}
     owner: Dict[str, Control] = {}
     for name in reads:
@@ -513,7 +513,7 @@ def _chosen(face: bpy.types.Object, reads: Dict[str, List[Control]], answers: Li
                 {name: keys[name] for name in leaders},
                 one.rest,
                 products,
-                is_joint(one.control),
+                _is_joint(one.control, joints),
             )
         )
     return chosen
