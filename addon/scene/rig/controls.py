@@ -21,6 +21,13 @@ _FIRST = 2.0**-14  # the smallest of them
 _MOVES = 1e-4  # a key that a control changes by less is not changed by it
 _LINKS = 8  # drivers on drivers that are followed
 _INDEXED = re.compile(r"^(.*)\[(\d+)\]$")
+_HOLDERS = {
+    "Object": "objects",
+    "Armature": "armatures",
+    "Material": "materials",
+    "Collection": "collections",
+    "World": "worlds",
+}
 _AXES = {"X": 0, "Y": 1, "Z": 2}
 
 Place = Tuple[str, int]  # a property's path, and the component (-1: it has none)
@@ -31,7 +38,7 @@ class Control:
     """One number that an artist moves and that drives shape keys.
 
     Args:
-        kind, owner: the data-block that has it: its kind, such as `OBJECT`, and its name.
+        kind, owner: the data-block that has it: its kind, such as `Object`, and its name.
         path, index: the property; -1 where it has no components.
     """
 
@@ -199,9 +206,10 @@ def _read(curve: bpy.types.FCurve, joints: Set[Tuple[str, str]], depth: int = 0)
     found: Set[Control] = set()
     for variable in curve.driver.variables if depth < _LINKS else ():
         for target in variable.targets:
-            if target.id is None or isinstance(target.id, (bpy.types.Key, bpy.types.Scene)):
+            if target.id is None:
                 continue
-            if isinstance(target.id, bpy.types.Mesh) or "key_blocks[" in target.data_path:
+            kind = target.id.bl_rna.identifier
+            if kind not in _HOLDERS or "key_blocks[" in target.data_path:
                 continue
             if (target.id.name, target.bone_target) in joints and not is_jaw_name(target.bone_target):
                 continue  # the key mends what the bone's pose does, and is no expression of its own
@@ -210,7 +218,7 @@ def _read(curve: bpy.types.FCurve, joints: Set[Tuple[str, str]], depth: int = 0)
                 if above is not None:
                     found |= _read(above, joints, depth + 1)
                 elif target.id.library is None and _is_number(target.id, path, index):
-                    found.add(Control(target.id.id_type, target.id.name, path, index))
+                    found.add(Control(kind, target.id.name, path, index))
     return found
 
 
@@ -275,13 +283,7 @@ def _is_number(owner: bpy.types.ID, path: str, index: int) -> bool:
 
 
 def _collection(kind: str) -> bpy.types.bpy_prop_collection:
-    return {
-        "OBJECT": bpy.data.objects,
-        "ARMATURE": bpy.data.armatures,
-        "MATERIAL": bpy.data.materials,
-        "COLLECTION": bpy.data.collections,
-        "WORLD": bpy.data.worlds,
-    }.get(kind, bpy.data.objects)
+    return getattr(bpy.data, _HOLDERS[kind])
 
 
 def _holder(block: bpy.types.ID, path: str) -> Tuple[bpy.types.bpy_struct, str]:
