@@ -122,11 +122,15 @@ def _sample(head: Head) -> _Points:
     wholly = _wholly(head)
     index = wholly[:: max(1, len(wholly) // _POINTS)]
     moved: Dict[str, List[Vector]] = {}
-    own, relative = array("f", bytes(12 * count)), array("f", bytes(12 * count))
+    own = array("f", bytes(12 * count))
     for name in solvable_keys(face):
         block = blocks[name]
         block.data.foreach_get("co", own)
-        block.relative_key.data.foreach_get("co", relative)
+        if block.relative_key == face.data.shape_keys.reference_key:
+            relative = base
+        else:
+            relative = array("f", bytes(12 * count))
+            block.relative_key.data.foreach_get("co", relative)
         group = face.vertex_groups.get(block.vertex_group) if block.vertex_group else None
         moved[name] = [
             (Vector(own[3 * v : 3 * v + 3]) - Vector(relative[3 * v : 3 * v + 3])) * _weight(face, v, group)

@@ -165,6 +165,7 @@ class _Tried:
 
     channel: Channel
     curve: bpy.types.FCurve
+    was: float  # the property's value: without a curve nothing else brings it back
     value: float
     made: bool
     before: List[array[float]]
@@ -209,7 +210,7 @@ def _key(channel: Channel, frame: int) -> _Tried:
         before = [array("f", bytes(8 * len(points))) for _ in range(3)]
         for values, name in zip(before, ("co", "handle_left", "handle_right"), strict=True):
             points.foreach_get(name, values)
-    value = channel.current()
+    was = value = channel.current()
     step = -_STEP if value > 0.5 and channel.data_path.endswith("value") else _STEP
     if channel.data_path.endswith("value"):
         block = channel.owner.path_resolve(channel.data_path.rpartition(".")[0])
@@ -217,7 +218,7 @@ def _key(channel: Channel, frame: int) -> _Tried:
     else:
         value += step
     write_keys(curve, {frame: value})
-    return _Tried(channel, curve, value, made, before)
+    return _Tried(channel, curve, was, value, made, before)
 
 
 def _seen(channel: Channel, graph: bpy.types.Depsgraph) -> float:
@@ -228,6 +229,7 @@ def _seen(channel: Channel, graph: bpy.types.Depsgraph) -> float:
 def _take_back(one: _Tried) -> None:
     if one.made:
         compat.remove_curve(one.channel.owner, one.curve)
+        one.channel.set(one.was)
         return
     points, kept = one.curve.keyframe_points, set(one.before[0][0::2])
     for point in [point for point in points if point.co.x not in kept][::-1]:

@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from array import array
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 import bpy
 
@@ -51,6 +51,28 @@ class Channel:
         """The property's value as it stands."""
         value = self.owner.path_resolve(self.data_path)
         return float(value[self.index] if hasattr(value, "__len__") else value)
+
+    def set(self, value: float) -> None:
+        """Give the property a value, as long as no curve gives it another."""
+        holder, name = holder_of(self.owner, self.data_path)
+        found = holder.path_resolve(name) if name.startswith("[") else getattr(holder, name)
+        if hasattr(found, "__len__"):
+            found[self.index] = value
+        elif name.startswith("["):
+            custom = bpy.utils.unescape_identifier(name[2:-2])
+            holder[custom] = round(value) if isinstance(found, int) else value
+        else:
+            setattr(holder, name, value)
+        self.owner.update_tag()
+
+
+def holder_of(block: bpy.types.ID, path: str) -> Tuple[bpy.types.bpy_struct, str]:
+    """What a path's last part is on, and that part: an attribute's name, or `["custom property"]`."""
+    if path.endswith('"]'):
+        start = path.rindex('["')
+        return (block.path_resolve(path[:start]) if start else block), path[start:]
+    before, _, name = path.rpartition(".")
+    return (block.path_resolve(before) if before else block), name
 
 
 def pose_channels(

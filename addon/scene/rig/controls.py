@@ -11,7 +11,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tupl
 
 import bpy
 
-from ..keys.record import Channel
+from ..keys.record import Channel, holder_of
 from .jaw import is_jaw_name
 from .mesh import key_blocks, solvable_keys
 
@@ -82,16 +82,7 @@ class Control:
 
     def set(self, value: float) -> None:
         """Move it; what hangs on it follows at the next update."""
-        block = self.block
-        holder, name = _holder(block, self.path)
-        if self.index >= 0:
-            (getattr(holder, name) if not name.startswith("[") else holder[name[2:-2]])[self.index] = value
-        elif name.startswith("["):
-            custom = bpy.utils.unescape_identifier(name[2:-2])
-            holder[custom] = round(value) if isinstance(holder[custom], int) else value
-        else:
-            setattr(holder, name, value)
-        block.update_tag()
+        self.channel.set(value)
 
 
 @dataclass
@@ -171,7 +162,7 @@ def controls_of(face: bpy.types.Object) -> Dict[str, List[Control]]:
     """For each driven shape key the controls that its driver reads, at first hand or over other drivers; cheap, nothing is evaluated."""
     drivers = key_drivers(face)
     joints = _joints() if drivers else set()
-    reads = {name: _read(curve, joints) for name, curve in drivers.items()}
+    reads = {name: _read(curve, joints) for name, curve in drivers.items() if not _reads_keys(curve)}
     return {name: sorted(found, key=_order) for name, found in reads.items() if found}
 
 
@@ -225,6 +216,11 @@ def _read(curve: bpy.types.FCurve, joints: Set[Tuple[str, str]], depth: int = 0)
 def _is_joint(control: Control, joints: Set[Tuple[str, str]]) -> bool:
     """Whether a control is a bone that carries vertices."""
     return any(owner == control.owner and f'pose.bones["{bone}"].' in control.path for owner, bone in joints)
+
+
+def _reads_keys(curve: bpy.types.FCurve) -> bool:
+    """Whether a driver reads shape keys: then its key follows these (scene/rig/driven.py), whatever else it reads."""
+    return any("key_blocks[" in target.data_path for one in curve.driver.variables for target in one.targets)
 
 
 def _joints() -> Set[Tuple[str, str]]:
@@ -286,18 +282,9 @@ def _collection(kind: str) -> bpy.types.bpy_prop_collection:
     return getattr(bpy.data, _HOLDERS[kind])
 
 
-def _holder(block: bpy.types.ID, path: str) -> Tuple[bpy.types.bpy_struct, str]:
-    """What a path's last part is on, and that part: an attribute's name, or `["custom property"]`."""
-    if path.endswith('"]'):
-        start = path.rindex('["')
-        return (block.path_resolve(path[:start]) if start else block), path[start:]
-    before, _, name = path.rpartition(".")
-    return (block.path_resolve(before) if before else block), name
-
-
 def _limits(control: Control) -> Optional[Tuple[float, float]]:
     """The ends that the rig gives a control; None where it gives none."""
-    holder, name = _holder(control.block, control.path)
+    holder, name = holder_of(control.block, control.path)
     if name.startswith("["):
         said = holder.id_properties_ui(bpy.utils.unescape_identifier(name[2:-2])).as_dict()
         low, high = said.get("min", -math.inf), said.get("max", math.inf)

@@ -26,7 +26,7 @@ class Rig:
 
 
 _SET_UP = "face_solve.setup_from_scene"
-_SAMPLED_KEYS, _SAMPLED_VERTICES = 60, 3000  # that are looked at to tell what a mesh is: all of a small one
+_SAMPLED_KEYS, _SAMPLED_VERTICES = 40, 1500  # that are looked at to tell what a mesh is: all of a small one
 _MOVES = 1e-4  # of a mesh's size: what moves less does not move
 
 Box = Tuple[List[float], List[float]]  # two opposite corners

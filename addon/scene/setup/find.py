@@ -13,7 +13,7 @@ from ..rig.controls import controls_of
 from ..rig.head import Carrier, chosen_carrier
 from ..rig.jaw import find_jaw, jaw_if_sound, usual_carrier
 from ..rig.mesh import check_face, is_in, is_mesh, solvable_keys
-from ..rig.shape_groups import HELD
+from ..rig.shape_groups import HELD, group_of
 from ..rig.shape_settings import fill_groups
 from .faces import faces_by_look, is_part_of
 from .local import instanced_heads
@@ -115,8 +115,10 @@ def _find_jaw(settings: bpy.types.PropertyGroup, *, same_face: bool) -> str:
         return f"Jaw bone: {settings.jaw_bone or 'none'}, as you chose."
     keys = sorted(turned_by_keys(settings.face).get(bone, ()))
     keys += [
-        name for name, found in controls_of(settings.face).items() if any(f'"{bone}"' in one.path for one in found)
-    ]
+        name
+        for name, found in controls_of(settings.face).items()
+        if group_of(name) == "jaw" and any(f'"{bone}"' in one.path for one in found)
+    ]  # another key that the bone drives mends what it does
     if bone and keys:  # the one moves the other: solved as one, through what the artist moves
         settings.jaw_bone = settings.found_jaw = ""
         return f"The jaw bone {bone} and the shape key{'s' if len(keys) > 1 else ''} {', '.join(keys[:3])} move together, and are solved together."
