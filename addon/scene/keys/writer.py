@@ -10,7 +10,7 @@ from mathutils import Matrix, Vector
 from ... import protocol
 from ...problem import FaceSolveProblem
 from ...worker.job import FrameResult
-from ..rig.controls import Answer
+from ..rig.control_answers import Answer
 from ..rig.followers import shared_channels
 from ..rig.head import Carrier
 from ..rig.jaw import Jaw

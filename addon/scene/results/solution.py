@@ -17,7 +17,7 @@ from ..keys.fixes import artists_frames, solved_channels
 from ..keys.playing import play_problems
 from ..keys.record import weight_channels
 from ..keys.writer import store_results, write_frames
-from ..rig.controls import ask
+from ..rig.control_answers import ask
 from ..rig.followers import find_followers
 from ..rig.head import check_carrier, head_of
 from ..rig.jaw import check_jaw

@@ -11,7 +11,7 @@ import bpy
 
 from ...problem import FaceSolveProblem
 from ..shot.npz import Array
-from .controls import Answer
+from .control_answers import Answer
 from .head import Head
 from .mesh import Rig, key_blocks, mapped, solvable_keys
 from .skinning import skinned_to

@@ -20,7 +20,7 @@ from ..keys.fixes import artists_frames, judge_keys, solved_channels
 from ..keys.playing import try_keys
 from ..rig.albedo import Albedo, joined, read_albedo
 from ..rig.carried import KEEP_PLACES, measured, reshaped
-from ..rig.controls import Answer, ask
+from ..rig.control_answers import Answer, ask
 from ..rig.driven import find_driven, with_driven
 from ..rig.followers import find_followers, mirrored, with_follower
 from ..rig.head import Head, head_of
