@@ -42,11 +42,39 @@ def ensure_curve(owner: bpy.types.ID, data_path: str, index: int, group: str) ->
         data.action = bpy.data.actions.new(f"{owner.name}Action")
     if not _SLOTTED_ACTIONS:
         return data.action.fcurves.new(data_path, index=index, action_group=group)
+    if data.action_slot is None:  # assigned by hand: Blender's own way plays nothing before the file is opened again
+        data.action_slot = data.action.slots.new(owner.id_type, owner.name)
     curve = data.action.fcurve_ensure_for_datablock(owner, data_path, index=index)
     if curve.group is None:
         bag = next(bag for bag in _bags(data) if bag.fcurves.find(data_path, index=index) is not None)
         curve.group = bag.groups.get(group) or bag.groups.new(group)
     return curve
+
+
+def has_slot(data: bpy.types.AnimData) -> bool:
+    """Whether the action animates its data-block: since Blender 4.4 it has a slot for that."""
+    return not _SLOTTED_ACTIONS or data.action_slot is not None
+
+
+def own_action(data: bpy.types.AnimData) -> None:
+    """Give a data-block a local copy of its action."""
+    slot = data.action_slot.identifier if _SLOTTED_ACTIONS and data.action_slot is not None else ""
+    data.action = data.action.copy()
+    if slot:
+        data.action_slot = data.action.slots[slot]
+
+
+def remove_curve(owner: bpy.types.ID, curve: bpy.types.FCurve) -> None:
+    """Remove a curve, and its group where it was the last one in it."""
+    data = owner.animation_data
+    name = curve.group.name if curve.group is not None else ""
+    for bag in _bags(data) if _SLOTTED_ACTIONS else [data.action]:
+        if any(one == curve for one in bag.fcurves):
+            bag.fcurves.remove(curve)
+            group = bag.groups.get(name) if name else None
+            if group is not None and not group.channels:
+                bag.groups.remove(group)
+            return
 
 
 def _bags(data: bpy.types.AnimData) -> List[bpy.types.bpy_struct]:

@@ -16,6 +16,7 @@ from bpy.props import (
 from bpy.types import Object, PropertyGroup
 
 from .overlay_settings import FaceSolveOverlays
+from .scene.setup.actors import change_actor
 
 
 def _is_mesh(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
@@ -24,6 +25,10 @@ def _is_mesh(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> boo
 
 def _is_camera(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
     return candidate.type == "CAMERA"
+
+
+def _moves_heads(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
+    return candidate.type in ("MESH", "EMPTY", "ARMATURE", "CURVE", "LATTICE")
 
 
 class FaceSolveCamera(PropertyGroup):
@@ -89,6 +94,9 @@ class FaceSolveFrameResult(PropertyGroup):
         description="Distance between the plate's and the render's landmarks in plate pixels; below zero where unknown",
     )
     reason: StringProperty()
+    off_mm: FloatProperty(
+        description="How far what plays stands from what was solved, in millimetres of the head; 0 where it is the same"
+    )
     mark: EnumProperty(
         name="Mark",
         items=(
@@ -113,6 +121,29 @@ def _show_result(settings: bpy.types.PropertyGroup, _context: bpy.types.Context)
         settings.id_data.frame_set(settings.results[settings.result_index].frame)
 
 
+class FaceSolveActor(PropertyGroup):
+    """What belongs to a face that is not the chosen one at the moment, for when it is chosen again."""
+
+    face: PointerProperty(type=Object)
+    jaw_bone: StringProperty()
+    head_owner: PointerProperty(type=Object)
+    head_bone: StringProperty()
+    shape_groups: CollectionProperty(type=FaceSolveShapeGroup)
+    infill_ranges: CollectionProperty(type=FaceSolveRange)
+    locked_frames: CollectionProperty(type=FaceSolveLockedFrame)
+    results: CollectionProperty(type=FaceSolveFrameResult)
+    last_result: StringProperty()
+    runs: CollectionProperty(type=FaceSolveRun)
+    found_jaw: StringProperty()
+    found_owner: PointerProperty(type=Object)
+    found_bone: StringProperty()
+    written: StringProperty()
+
+
+def _change_actor(settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    change_actor(settings)
+
+
 class FaceSolveSettings(PropertyGroup):
     """`scene.face_solve`."""
 
@@ -120,12 +151,24 @@ class FaceSolveSettings(PropertyGroup):
         name="Face",
         type=Object,
         poll=_is_mesh,
+        update=_change_actor,
         description="The head: a mesh with shape keys; without any, only its motion is solved",
     )
     jaw_bone: StringProperty(
         name="Jaw Bone",
         description="The bone of the face's armature that opens the mouth; "
         "left empty, the jaw moves by shape keys alone",
+    )
+    head_owner: PointerProperty(
+        name="Moved By",
+        type=Object,
+        poll=_moves_heads,
+        description="The object that moves the head: the face itself, what it is parented to, or its armature. "
+        "Empty: the face itself, or the armature of its jaw bone",
+    )
+    head_bone: StringProperty(
+        name="Head Bone",
+        description="The bone that moves the head, where not the whole armature does",
     )
     cameras: CollectionProperty(type=FaceSolveCamera)
     camera_index: IntProperty(options={"HIDDEN"})
@@ -230,8 +273,14 @@ class FaceSolveSettings(PropertyGroup):
     # What Set Up found last: what differs from it is the artist's choice.
     found_range: IntVectorProperty(size=2, options={"HIDDEN"})
     found_jaw: StringProperty(options={"HIDDEN"})
+    found_owner: PointerProperty(type=Object)
+    found_bone: StringProperty(options={"HIDDEN"})
+    found_bound: FloatProperty(options={"HIDDEN"})
     # The keys that the solver wrote, with their values: a key that differs is the artist's (scene/record.py).
     written: StringProperty(options={"HIDDEN"})
+    # The face that all of this is of, and what belongs to the others.
+    actor: PointerProperty(type=Object)
+    actors: CollectionProperty(type=FaceSolveActor)
 
 
 CLASSES = (
@@ -243,6 +292,7 @@ CLASSES = (
     FaceSolveFrameResult,
     FaceSolveRun,
     FaceSolveOverlays,
+    FaceSolveActor,
     FaceSolveSettings,
 )
 

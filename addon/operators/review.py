@@ -9,8 +9,9 @@ from bpy.props import BoolProperty, EnumProperty
 
 from ..overlay import error_curve
 from ..problem import FaceSolveProblem
-from ..scene.keys.lock import lock, unlock
+from ..scene.keys.lock import give_back, lock, unlock
 from ..scene.results.verdicts import bad_frames, step
+from ..scene.setup.prechecks import ranges
 from .base import reports_problems
 
 
@@ -32,7 +33,7 @@ class FACE_SOLVE_OT_lock_frame(bpy.types.Operator):
 
 
 class FACE_SOLVE_OT_unlock_frame(bpy.types.Operator):
-    """Let the solver change the current frame again; keys that you made stay yours."""
+    """Let the solver change the current frame again; keys that you made on a locked frame stay yours, those of another are given back."""
 
     bl_idname = "face_solve.unlock_frame"
     bl_label = "Unlock Frame"
@@ -42,6 +43,25 @@ class FACE_SOLVE_OT_unlock_frame(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Unlock the current frame."""
         unlock(context.scene.face_solve, context.scene.frame_current)
+        return {"FINISHED"}
+
+
+class FACE_SOLVE_OT_give_back_frames(bpy.types.Operator):
+    """Let the solver change the frames of the range that are keyed by hand; locked frames stay locked."""
+
+    bl_idname = "face_solve.give_back_frames"
+    bl_label = "Give Frames Back"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Count their keys as the solver's."""
+        settings = context.scene.face_solve
+        locked = {item.frame for item in settings.locked_frames}
+        frames = give_back(settings, set(range(settings.frame_start, settings.frame_end + 1)) - locked)
+        self.report(
+            {"INFO"}, f"Given back to the solver: {ranges(frames)}." if frames else "No frame is keyed by hand."
+        )
         return {"FINISHED"}
 
 
@@ -169,6 +189,7 @@ class FACE_SOLVE_OT_previous_bad_frame(bpy.types.Operator):
 CLASSES = (
     FACE_SOLVE_OT_lock_frame,
     FACE_SOLVE_OT_unlock_frame,
+    FACE_SOLVE_OT_give_back_frames,
     FACE_SOLVE_OT_mark_frame,
     FACE_SOLVE_OT_pick_frame,
     FACE_SOLVE_OT_hover_frame,

@@ -7,9 +7,12 @@ from typing import Set
 import bpy
 
 from ..problem import FaceSolveProblem
+from ..scene.keys.fixes import solved_channels
+from ..scene.keys.playing import make_play
 from ..scene.rig.jaw import carry, chosen_jaw
 from ..scene.rig.mesh import check_face
 from ..scene.setup.find import set_up
+from ..scene.setup.local import make_local
 from .base import reports_problems
 
 
@@ -55,4 +58,45 @@ class FACE_SOLVE_OT_carry_armature(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (FACE_SOLVE_OT_setup_from_scene, FACE_SOLVE_OT_carry_armature)
+class FACE_SOLVE_OT_make_keys_play(bpy.types.Operator):
+    """Mend what keeps keys from playing: linked actions, muted curves, mixing with strips, keys between frames, time stretching."""
+
+    bl_idname = "face_solve.make_keys_play"
+    bl_label = "Make Keys Play"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Mend it, and say what was done."""
+        settings = context.scene.face_solve
+        check_face(settings)
+        channels = solved_channels(settings, settings.face)
+        done = make_play(context.scene, channels, settings.frame_start, settings.frame_end)
+        self.report({"INFO"}, " ".join(done) or "Nothing keeps keys from playing.")
+        return {"FINISHED"}
+
+
+class FACE_SOLVE_OT_make_character_local(bpy.types.Operator):
+    """Make a linked, overridden or instanced character this file's own, with its data, so that it can be keyed; and set up again."""
+
+    bl_idname = "face_solve.make_character_local"
+    bl_label = "Make Character Local"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Make it local, and find everything anew: the objects are others now."""
+        names = make_local(context.scene, context.scene.face_solve)
+        if not names:
+            raise FaceSolveProblem("There is no linked character.", "Choose the face, or press Set Up.")
+        said = set_up(context.scene, context.view_layer.objects.active)
+        self.report({"INFO"}, " ".join([f"This file's own now: {', '.join(names[:6])}.", *said]))
+        return {"FINISHED"}
+
+
+CLASSES = (
+    FACE_SOLVE_OT_setup_from_scene,
+    FACE_SOLVE_OT_carry_armature,
+    FACE_SOLVE_OT_make_keys_play,
+    FACE_SOLVE_OT_make_character_local,
+)

@@ -79,6 +79,10 @@ class FACE_SOLVE_PT_setup(Step, bpy.types.Panel):
         column.operator("face_solve.remove_camera", text="", icon="REMOVE")
         layout.operator("face_solve.fit_range", icon="PREVIEW_RANGE")
         below_its_name(layout, settings, "landmarks").prop(settings, "landmarks", text="")
+        column = below_its_name(layout, settings, "head_owner")
+        column.prop(settings, "head_owner", text="")
+        if settings.head_owner is not None and settings.head_owner.type == "ARMATURE":
+            column.prop_search(settings, "head_bone", settings.head_owner.data, "bones", text="", icon="BONE_DATA")
         rigs = armature_modifiers(settings.face) if settings.face else []
         if rigs:
             column = below_its_name(layout, settings, "jaw_bone")

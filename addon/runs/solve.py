@@ -7,6 +7,7 @@ from typing import Dict, List, Optional, Set
 
 from .. import protocol
 from ..problem import FaceSolveProblem
+from ..scene.keys.displayed import look_after
 from ..scene.keys.writer import find_actors, store_results, write_frames
 from ..scene.setup.prechecks import ranges
 from ..scene.shot.export import Plan
@@ -85,6 +86,10 @@ class SolveRun:
         if self.plan is not None and self.dirty and (due or self.job.state.over):
             # The last batch writes every frame again: only now are all neighbours known that a rotation has to follow.
             self._flush(set(self.results) if self.job.state.over else self.dirty)
+            if self.job.state.over:
+                self.plan.warnings += [
+                    said for said in look_after(self.plan, self.results) if said not in self.plan.warnings
+                ]
         if self.job.state.over:
             self.dirty.clear()
 

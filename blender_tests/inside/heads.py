@@ -177,6 +177,7 @@ def show(name, make, with_modifiers):
     scene.face_solve.face = head
     bpy.ops.face_solve.setup_from_scene()
     plan = harness.module("scene.shot.export").write_shot(scene, harness.FOLDER / name)
+    with_modifiers = with_modifiers or name.endswith("armature")  # bones above take the whole head along
     parts = [head, *(bpy.data.objects[other] for other in getattr(plan, "followers", []))]
     before = [evaluated_vertices(part, with_modifiers) for part in parts]
     solved = results(plan, random.Random(9))

@@ -6,7 +6,7 @@ from typing import Dict, List, Optional, Tuple, Union
 
 import bpy
 
-from .plate import background
+from .plate import background, shown_clip
 
 COEFFICIENTS = {
     "POLYNOMIAL": ("k1", "k2", "k3"),
@@ -28,7 +28,7 @@ def read_distortion(camera: bpy.types.Object, size: Tuple[int, int]) -> Optional
     entry = background(camera)
     if entry is None or entry.source != "MOVIE_CLIP":
         return None
-    lens = entry.clip.tracking.camera
+    lens = shown_clip(entry).tracking.camera
     values = {name.rpartition("_")[2]: getattr(lens, name) for name in COEFFICIENTS[lens.distortion_model]}
     if not any(values.values()):
         return None

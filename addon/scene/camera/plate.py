@@ -50,7 +50,18 @@ def cameras_with_plate(scene: bpy.types.Scene) -> List[bpy.types.Object]:
 
 
 def _owner(entry: bpy.types.PropertyGroup) -> bpy.types.ID:
-    return entry.clip if entry.source == "MOVIE_CLIP" else entry.image
+    return shown_clip(entry) if entry.source == "MOVIE_CLIP" else entry.image
+
+
+def shown_clip(entry: bpy.types.PropertyGroup) -> Optional[bpy.types.MovieClip]:
+    """The clip that Blender shows: with Active Clip that of the scene camera's solver constraint, else of the scene."""
+    if not entry.use_camera_clip:
+        return entry.clip
+    scene = bpy.context.scene
+    for one in scene.camera.constraints if scene.camera is not None else ():
+        if one.type in ("CAMERA_SOLVER", "FOLLOW_TRACK", "OBJECT_SOLVER") and not one.use_active_clip and one.clip:
+            return one.clip
+    return scene.active_clip
 
 
 def read_plate(camera: bpy.types.Object) -> Plate:
@@ -100,7 +111,7 @@ def _check_duration(camera: bpy.types.Object, user: bpy.types.ImageUser) -> None
 
 
 def _clip_plate(camera: bpy.types.Object, entry: bpy.types.bpy_struct) -> Plate:
-    clip = entry.clip
+    clip = shown_clip(entry)
     path = bpy.path.abspath(clip.filepath, library=clip.library)
     if clip.source == "MOVIE":
         timing = ClipTiming(1, clip.frame_start, clip.frame_offset, clip.frame_duration)
@@ -128,7 +139,7 @@ def plate_size(camera: bpy.types.Object, plate: Plate, scene_frames: Iterable[in
     """
     entry = background(camera)
     size = (
-        tuple(entry.clip.size)
+        tuple(shown_clip(entry).size)
         if entry.source == "MOVIE_CLIP"
         else tuple(entry.image.size)
         if plate.kind != "sequence"

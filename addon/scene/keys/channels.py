@@ -1,10 +1,10 @@
-"""Between the head's world pose and the object's own location and rotation channels."""
+"""Between the head's world pose and the location and rotation channels of the object or bone that carries it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, List, Sequence, Tuple, Union
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import bpy
 from mathutils import Euler, Matrix, Quaternion, Vector
@@ -16,14 +16,15 @@ ROTATION_PATHS = {"QUATERNION": ("rotation_quaternion", 4), "AXIS_ANGLE": ("rota
 
 @dataclass(frozen=True)
 class Space:
-    """What stands between an object's channels and its world matrix at one frame.
+    """What stands between the channels of an object or bone and its world matrix at one frame.
 
     Args:
         parent: 4x4; world matrix = parent @ basis matrix.
-        scale: the object's own scale times its delta scale.
+        scale: its own scale times its delta scale.
         delta_location: added to the location channel.
         delta_rotation: 3x3, applied after the rotation channel.
-        child: 4x4; the head's world matrix = the object's @ child, where the head hangs on the object that is moved.
+        child: 4x4; the head's world matrix = its own @ child, where the head hangs on what is moved.
+        slide: 3x3; how the location channel moves it in the world, where a bone takes its parent's turn but slides along other axes.
     """
 
     parent: Matrix
@@ -31,6 +32,7 @@ class Space:
     delta_location: Vector
     delta_rotation: Matrix
     child: Matrix = field(default_factory=lambda: Matrix.Identity(4))
+    slide: Optional[Matrix] = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def read_space(face: bpy.types.Object) -> Space:
         parent = Matrix.Identity(4)
     else:
         parent = face.matrix_world @ face.matrix_basis.inverted_safe()
-        if not _keeps_shapes(parent):
+        if not keeps_shapes(parent):
             raise FaceSolveProblem(
                 f"{face.name} is stretched by its parents' scale.", "Apply the parents' scale (Ctrl+A)."
             )
@@ -79,7 +81,7 @@ def read_space(face: bpy.types.Object) -> Space:
     return Space(parent.copy(), scale, face.delta_location.copy(), delta)
 
 
-def _keeps_shapes(matrix: Matrix) -> bool:
+def keeps_shapes(matrix: Matrix) -> bool:
     """True where a matrix turns, moves and scales all directions alike."""
     axes = [matrix.col[i].to_3d() for i in range(3)]
     size = max(axis.length for axis in axes)
@@ -105,15 +107,19 @@ def read_pose(face: bpy.types.Object, world: Matrix) -> Pose:
 
 
 def own_channels(space: Space, pose: Pose) -> Tuple[Vector, Matrix]:
-    """The location (3) and rotation matrix (3x3) that the object's channels must hold for its world pose.
+    """The location (3) and rotation matrix (3x3) that the channels must hold for the head's world pose.
 
     The inverse of Blender's own order: world = parent @ T(location + delta) @ (delta rotation @ rotation) @ scale.
     """
     world = Matrix.Translation(pose.translation) @ pose.rotation.to_4x4() @ Matrix.Diagonal(pose.scale).to_4x4()
-    basis = space.parent.inverted_safe() @ world @ space.child.inverted_safe()
+    own = world @ space.child.inverted_safe()
+    basis = space.parent.inverted_safe() @ own
     turned = Matrix([basis.col[i].to_3d() / space.scale[i] for i in range(3)]).transposed()
     rotation = space.delta_rotation.transposed() @ turned
-    return basis.translation - space.delta_location, rotation.to_quaternion().to_matrix()
+    location = basis.translation
+    if space.slide is not None:
+        location = space.slide.inverted_safe() @ (own.translation - space.parent.translation)
+    return location - space.delta_location, rotation.to_quaternion().to_matrix()
 
 
 def rotation_values(rotation: Matrix, mode: str, previous: Sequence[float]) -> List[float]:

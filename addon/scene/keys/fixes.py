@@ -7,7 +7,8 @@ from typing import Dict, List, Set, Tuple
 import bpy
 from bpy.app.handlers import persistent
 
-from ..rig.jaw import head_channels, jaw_if_sound
+from ..rig.controls import control_channels
+from ..rig.head import head_channels
 from ..rig.mesh import excluded_keys, identity_keys, is_mesh
 from .record import KEPT, Channel, artists_keys, load_written, weight_channels
 
@@ -19,8 +20,9 @@ def solved_channels(settings: bpy.types.PropertyGroup, face: bpy.types.Object) -
     excluded = excluded_keys(settings) | identity_keys(settings)
     weights = weight_channels(face)
     return [
-        *head_channels(face, jaw_if_sound(settings)),
+        *head_channels(settings),
         *(channel for name, channel in weights.items() if name not in excluded),
+        *control_channels(face),
     ]
 
 
@@ -42,7 +44,8 @@ def judge_keys(settings: bpy.types.PropertyGroup, face: bpy.types.Object) -> Tup
         solved.update(written.get(channel.name, {}))
         touched.update(theirs)
         fresh.update(frame for frame, value in theirs.items() if kept.get(frame) != value)
-        everywhere.append(set(theirs))
+        if not channel.name.startswith("control:"):  # a rig has more controls than a solve moves
+            everywhere.append(set(theirs))
     fixed = (fresh & solved) | set.intersection(*everywhere)
     return fixed, touched - fixed
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Iterable, List
+
 import bpy
 
 from ...problem import FaceSolveProblem
-from ..rig.jaw import head_channels, jaw_if_sound
+from ..rig.controls import control_channels
+from ..rig.head import head_channels
 from ..rig.mesh import check_face, identity_keys
 from .curves import keyed_values, write_keys
-from .record import Channel, load_written, single, store_written, weight_channels
+from .fixes import forget, solved_channels
+from .record import KEPT, Channel, artists_keys, load_written, single, store_written, weight_channels
 
 _MOVED = 1e-6  # relative to the value, or to one: less is rounding
 
@@ -28,7 +32,7 @@ def lock(settings: bpy.types.PropertyGroup, frame: int) -> int:
     made = 0
     identity = identity_keys(settings)  # they have one value for the whole shot, and no keys
     weights = [channel for name, channel in weight_channels(face).items() if name not in identity]
-    for channel in [*head_channels(face, jaw_if_sound(settings)), *weights]:
+    for channel in [*head_channels(settings), *weights, *control_channels(face)]:
         value = single(channel.current())
         curve = channel.find()
         if frame not in keyed_values(curve):
@@ -58,13 +62,33 @@ def _posed(channel: Channel, curve: bpy.types.FCurve, scene: bpy.types.Scene) ->
 
 
 def unlock(settings: bpy.types.PropertyGroup, frame: int) -> None:
-    """Unlock a frame.
+    """Unlock a frame; one that is not locked but keyed by hand is given back to the solver.
 
     Raises:
-        FaceSolveProblem: where it is not locked.
+        FaceSolveProblem: where it is neither.
     """
     for index, item in enumerate(settings.locked_frames):
         if item.frame == frame:
             settings.locked_frames.remove(index)
             return
-    raise FaceSolveProblem(f"Frame {frame} is not locked.", "")
+    if not give_back(settings, [frame]):
+        raise FaceSolveProblem(f"Frame {frame} is not locked, and carries no keys of yours.", "")
+
+
+def give_back(settings: bpy.types.PropertyGroup, frames: Iterable[int]) -> List[int]:
+    """Count the keys of these frames, whoever made them, as the solver's: the next solve may change them. Answers with the frames that had any.
+
+    Raises:
+        FaceSolveProblem: where there is no face.
+    """
+    check_face(settings)
+    written, wanted, found = load_written(settings), set(frames), set()
+    for channel in solved_channels(settings, settings.face):
+        for frame, value in artists_keys(channel, written).items():
+            if frame in wanted:
+                written.setdefault(channel.name, {})[frame] = value
+                written.get(KEPT + channel.name, {}).pop(frame, None)
+                found.add(frame)
+    store_written(settings, written)
+    forget()
+    return sorted(found)

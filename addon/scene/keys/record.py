@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from array import array
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 import bpy
 
@@ -22,7 +22,7 @@ KEPT = "kept:"
 
 
 class Channel:
-    """One animated number of the head: of the object, of a shape key, or of the jaw bone.
+    """One animated number of the head: of an object, of a shape key, of a bone, or of a control.
 
     Args:
         name: its name in the record, stable over sessions.
@@ -52,15 +52,39 @@ class Channel:
         value = self.owner.path_resolve(self.data_path)
         return float(value[self.index] if hasattr(value, "__len__") else value)
 
+    def set(self, value: float) -> None:
+        """Give the property a value, as long as no curve gives it another."""
+        holder, name = holder_of(self.owner, self.data_path)
+        found = holder.path_resolve(name) if name.startswith("[") else getattr(holder, name)
+        if hasattr(found, "__len__"):
+            found[self.index] = value
+        elif name.startswith("["):
+            custom = bpy.utils.unescape_identifier(name[2:-2])
+            holder[custom] = round(value) if isinstance(found, int) else value
+        else:
+            setattr(holder, name, value)
+        self.owner.update_tag()
 
-def pose_channels(owner: bpy.types.Object, bone: Optional[bpy.types.PoseBone] = None) -> List[Channel]:
-    """Location (3) and rotation (3 or 4, by the rotation mode) of an object, or of the jaw bone of an armature."""
+
+def holder_of(block: bpy.types.ID, path: str) -> Tuple[bpy.types.bpy_struct, str]:
+    """What a path's last part is on, and that part: an attribute's name, or `["custom property"]`."""
+    if path.endswith('"]'):
+        start = path.rindex('["')
+        return (block.path_resolve(path[:start]) if start else block), path[start:]
+    before, _, name = path.rpartition(".")
+    return (block.path_resolve(before) if before else block), name
+
+
+def pose_channels(
+    owner: bpy.types.Object, bone: Optional[bpy.types.PoseBone] = None, part: str = "jaw"
+) -> List[Channel]:
+    """Location (3) and rotation (3 or 4, by the rotation mode) of an object, or of the bone of an armature that moves a part."""
     path, size = rotation_channel(bone or owner)
     places = [("location", i) for i in range(3)] + [(path, i) for i in range(size)]
     if bone is None:
         return [Channel(f"{where}[{i}]", owner, where, i, "Object Transforms") for where, i in places]
     before = bone.path_from_id()
-    return [Channel(f"jaw:{where}[{i}]", owner, f"{before}.{where}", i, bone.name) for where, i in places]
+    return [Channel(f"{part}:{where}[{i}]", owner, f"{before}.{where}", i, bone.name) for where, i in places]
 
 
 def weight_channels(face: bpy.types.Object) -> Dict[str, Channel]:
@@ -74,7 +98,7 @@ def weight_channels(face: bpy.types.Object) -> Dict[str, Channel]:
 
 
 def load_written(settings: bpy.types.PropertyGroup) -> Written:
-    """The record on the scene; empty where there is none."""
+    """The record on the scene, of shape keys by the names that they have now; empty where there is none."""
     if not settings.written:
         return {}
     document = json.loads(zlib.decompress(base64.b64decode(settings.written)))
@@ -83,6 +107,28 @@ def load_written(settings: bpy.types.PropertyGroup) -> Written:
         values = array("f")
         values.frombytes(base64.b64decode(data))
         written[name] = dict(zip(frames, values, strict=True))
+    return _renamed(written, settings.face)
+
+
+def _renamed(written: Written, face: Optional[bpy.types.Object]) -> Written:
+    """The record with shape keys that were renamed since under their new names: those whose keys are the ones that were written."""
+    names = {f"key:{name}" for name in solvable_keys(face)}
+    gone = [name for name in written if name.startswith("key:") and name not in names]
+    if not gone or not names:
+        return written
+    new = {
+        channel.name: keyed_values(channel.find())
+        for channel in weight_channels(face).values()
+        if channel.name not in written
+    }
+    for name in gone:
+        values = written[name]
+        heir = next((one for one, keyed in new.items() if values and values.items() <= keyed.items()), None)
+        if heir is not None:
+            del new[heir]
+            written[heir] = written.pop(name)
+            if KEPT + name in written:
+                written[KEPT + heir] = written.pop(KEPT + name)
     return written
 
 

@@ -10,14 +10,16 @@ from mathutils import Matrix, Vector
 from ... import protocol
 from ...problem import FaceSolveProblem
 from ...worker.job import FrameResult
+from ..rig.control_answers import Answer
 from ..rig.followers import shared_channels
-from ..rig.jaw import Jaw, carrier_of
+from ..rig.head import Carrier
+from ..rig.jaw import Jaw
 from ..rig.jaw_motion import own_motion
 from ..rig.mesh import is_mesh, key_blocks
 from ..shot.export import Plan
 from .channels import Pose, continuous_rotations, own_channels
 from .curves import keyed_values, write_keys
-from .record import KEPT, Channel, Written, load_written, pose_channels, single, store_written, weight_channels
+from .record import KEPT, Channel, Written, load_written, single, store_written, weight_channels
 
 Places = Dict[int, Tuple[Vector, Matrix]]  # location (3) and rotation matrix (3x3) by frame
 
@@ -59,6 +61,14 @@ def _find_jaw(plan: Plan, scene: bpy.types.Scene, face: bpy.types.Object) -> Opt
     return Jaw(face, armature, plan.bone)
 
 
+def _find_carrier(plan: Plan, scene: bpy.types.Scene, face: bpy.types.Object) -> Carrier:
+    owner = scene.objects.get(plan.owner)
+    if owner is None or (plan.head_bone and plan.head_bone not in getattr(owner.pose, "bones", ())):
+        what = f"The bone {plan.head_bone} of {plan.owner}" if plan.head_bone else plan.owner
+        raise _gone(f"{what}, which moves {face.name},", "head")
+    return Carrier(owner, plan.head_bone)
+
+
 def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -> None:
     """Key the frames in `dirty`; the others in `results` only steer the continuity of rotation.
 
@@ -87,7 +97,7 @@ def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -
     if not frames:
         return
     written = load_written(settings)
-    columns = _head_columns(plan, carrier_of(face, jaw), usable, written)
+    columns = _head_columns(plan, _find_carrier(plan, scene, face), usable, written)
     if jaw is not None:
         columns += _jaw_columns(plan, jaw, usable, written)
     weights = weight_channels(face)
@@ -95,6 +105,8 @@ def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -
         for index, (name, solved) in enumerate(zip(plan.names, plan.solved, strict=True)):
             if solved and name in keyable:
                 columns.append((keyable[name], {frame: usable[frame].weights[index] for frame in frames}))
+    for answer in plan.controls:
+        columns.append(_control_column(plan, answer, usable))
     for channel, values in columns:
         _write_channel(channel, {frame: values[frame] for frame in frames if frame in values}, written, plan.partly)
     store_written(settings, written)
@@ -118,13 +130,25 @@ def _write_channel(channel: Channel, values: Dict[int, float], written: Written,
         written.setdefault(KEPT + channel.name, {}).update(kept)
 
 
-def _head_columns(plan: Plan, carrier: bpy.types.Object, usable: Dict[int, FrameResult], written: Written) -> List:
+def _control_column(plan: Plan, answer: Answer, usable: Dict[int, FrameResult]) -> Tuple[Channel, Dict[int, float]]:
+    """A control's channel, and its value by frame: the one that gives its keys the values that were solved."""
+    if answer.control.block is None:
+        raise _gone(f"{answer.control.owner}, whose controls drive the shape keys,", "rig")
+    rows = [(name, plan.names.index(name)) for name in answer.keys if name in plan.names]
+    near, values = answer.rest, {}
+    for frame in sorted(usable):
+        near = answer.inverse({name: usable[frame].weights[row] for name, row in rows}, near)
+        values[frame] = near
+    return answer.control.channel, values
+
+
+def _head_columns(plan: Plan, carrier: Carrier, usable: Dict[int, FrameResult], written: Written) -> List:
     places: Places = {}
     for frame, result in usable.items():
         turned = Matrix([result.rotation[0:3], result.rotation[3:6], result.rotation[6:9]])
         pose = Pose(turned, Vector(result.translation), Vector(plan.scale))
         places[frame] = own_channels(plan.spaces[frame], pose)
-    return _columns(plan, pose_channels(carrier), carrier.rotation_mode, places, written)
+    return _columns(plan, carrier.channels, carrier.rotation_mode, places, written)
 
 
 def _jaw_columns(plan: Plan, jaw: Jaw, usable: Dict[int, FrameResult], written: Written) -> List:
@@ -166,5 +190,5 @@ def store_results(settings: bpy.types.PropertyGroup, results: Iterable) -> None:
     for item in settings.results:
         result = latest.get(item.frame)
         if result is not None:
-            item.status, item.reason, item.mark = result.status, result.reason, "NONE"
+            item.status, item.reason, item.mark, item.off_mm = result.status, result.reason, "NONE", 0.0
             item.error_px = -1.0 if result.error_px is None else result.error_px

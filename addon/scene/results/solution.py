@@ -8,20 +8,23 @@ from typing import Dict, List, Tuple
 
 import bpy
 
-from ...problem import FaceSolveProblem
+from ...problem import ERROR, FaceSolveProblem
 from ...worker.job import FrameResult
 from ..infill import find_ranges
 from ..keys.channels import read_pose
-from ..keys.fixes import artists_frames
+from ..keys.displayed import look_after
+from ..keys.fixes import artists_frames, solved_channels
+from ..keys.playing import play_problems
 from ..keys.record import weight_channels
 from ..keys.writer import store_results, write_frames
+from ..rig.control_answers import ask
 from ..rig.followers import find_followers
-from ..rig.jaw import check_jaw, chosen_jaw
-from ..rig.jaw_motion import head_matrix
-from ..rig.mesh import check_face, identity_keys, solvable_keys
+from ..rig.head import check_carrier, head_of
+from ..rig.jaw import check_jaw
+from ..rig.mesh import check_face, excluded_keys, identity_keys, solvable_keys
 from ..shot.export import Plan
 from ..shot.npz import read_npz
-from ..shot.sampling import current_frame_kept, head_space
+from ..shot.sampling import evaluated
 from .overlays import keep_overlays
 
 _NEEDED = ("frames", "rotation", "translation", "weights", "names", "status", "error_px")
@@ -88,19 +91,26 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
         )
     if not results:
         raise FaceSolveProblem(f"{path} holds no frames.", "Solve again.")
-    jaw = chosen_jaw(settings)
+    head = head_of(settings)
+    jaw = head.jaw
     if jaw is not None:
-        check_jaw(jaw)
-    keyable = set(weight_channels(face)) - identity_keys(settings)
+        check_jaw(jaw, carried=head.carrier.owner == jaw.armature)
+    check_carrier(head.carrier)
     frames = sorted(results)
+    for problem in play_problems(scene, solved_channels(settings, face), frames[0], frames[-1]):
+        if problem.level == ERROR:
+            raise FaceSolveProblem(problem.message, problem.remedy, problem.mend)
     spaces = {}
-    with current_frame_kept(scene):
+    with evaluated(scene, [face, head.carrier.owner]):
         for frame in frames:
             scene.frame_set(frame)
             graph = bpy.context.evaluated_depsgraph_get()
-            spaces[frame] = head_space(face, jaw, graph)
-            scale = read_pose(face, head_matrix(face, jaw, graph)).scale
-        followers = [other.name for other in find_followers(scene, face, frames, jaw)]
+            spaces[frame] = head.space(graph)
+            scale = read_pose(face, head.matrix(graph)).scale
+        followers = [other.name for other in find_followers(scene, head, frames)]
+        scene.frame_set(frames[0])
+        controls = ask(face, head.channels, excluded_keys(settings))
+    keyable = (set(weight_channels(face)) | set(controls.reach)) - identity_keys(settings)
     locked = artists_frames(settings)
     plan = Plan(
         scene.name,
@@ -115,12 +125,16 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
         followers=followers,
         armature=jaw.armature.name if jaw else "",
         bone=jaw.name if jaw else "",
+        owner=head.carrier.owner.name,
+        head_bone=head.carrier.bone,
+        controls=controls.answers,
     )
     write_frames(plan, results, frames)
     store_results(settings, results.values())
+    said = look_after(plan, results)
     find_ranges(settings)
     keep_overlays(scene, path)
-    settings.last_result = f"{len(frames)} frames from {path.name}."
+    settings.last_result = " ".join([f"{len(frames)} frames from {path.name}.", *said])
     if jaw is None and any(result.jaw_rotation is not None for result in results.values()):
         settings.last_result += " The solution moves a jaw bone; none is chosen here."
     return settings.last_result + (f" Not on {face.name}: {', '.join(unknown[:5])}." if unknown else "")

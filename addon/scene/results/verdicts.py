@@ -36,10 +36,12 @@ def bad_frames(settings: bpy.types.PropertyGroup) -> List[int]:
 
 
 def is_bad(item: bpy.types.PropertyGroup, limit_px: float) -> bool:
-    """Whether a frame is bad: as the artist marked it, else by its status and its error in plate pixels."""
+    """Whether a frame is bad: as the artist marked it, else by its status, its error in plate pixels, and whether it plays as solved."""
     if item.mark != "NONE":
         return item.mark == "BAD"
-    return item.status != protocol.LOCKED and (item.status == protocol.FRAME_FAILED or item.error_px > limit_px)
+    if item.status == protocol.LOCKED:
+        return False
+    return item.status == protocol.FRAME_FAILED or item.error_px > limit_px or item.off_mm > 0.0
 
 
 def worst_first(settings: bpy.types.PropertyGroup) -> List[int]:

@@ -1,40 +1,67 @@
-"""Teeth, eyes, brows: other meshes parented to the head that share its shape keys' names, solved and keyed along with it."""
+"""Teeth, eyes, brows: other meshes that move with the head, part of what the solver sees and keyed along where they share shape keys."""
 
 from __future__ import annotations
 
 import operator
 from array import array
 from dataclasses import replace
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Sequence
 
 import bpy
-from mathutils import Matrix
+from mathutils import Matrix, Vector
 
 from ..keys.channels import below
 from ..keys.record import Channel, weight_channels
 from ..shot.npz import Array
-from .jaw import Jaw, carrier_of, jaw_weights
-from .jaw_motion import by_bones, deforms, read_motion, rest_in_head
-from .mesh import Rig, coordinates, driven_keys, masked, solvable_keys
+from .controls import driven_alike
+from .head import Head
+from .jaw import Jaw, jaw_weights
+from .jaw_motion import read_motion, rest_in_head
+from .mesh import (
+    Box,
+    Rig,
+    coordinates,
+    driven_keys,
+    expressive_box,
+    key_blocks,
+    mapped,
+    masked,
+    own_vertices,
+    solvable_keys,
+)
+from .skinning import below_bone, share_below, skinned_to
 
 _STILL = 1e-5  # how much a follower's place in the head's space may change over the shot
+_CARRIED = 0.9  # of a mesh's weights are the head's bones', where it moves with the head
+_SMALL = 0.62  # of the head's largest extent: a part without shape keys is smaller, hair and a body are larger
 
 
-def find_followers(
-    scene: bpy.types.Scene, face: bpy.types.Object, frames: Sequence[int], jaw: Optional[Jaw] = None
-) -> List[bpy.types.Object]:
-    """The meshes that move with the head, share a shape key's name with it and stand still in its space or on its jaw bone.
+def find_followers(scene: bpy.types.Scene, head: Head, frames: Sequence[int]) -> List[bpy.types.Object]:
+    """The meshes that move with the head and stand still in its space or on its jaw bone: those that share a shape key's name, and its parts.
 
     Leaves the scene at another frame.
     """
-    names, carrier = set(solvable_keys(face)), carrier_of(face, jaw)
-    found = [one for one in scene.objects if one.type == "MESH" and one.data != face.data and below(one, carrier)]
-    found = [one for one in found if names & set(solvable_keys(one)) and one.data.shape_keys.use_relative]
+    face, names = head.face, set(solvable_keys(head.face))
+    box = expressive_box(face)
+    found = []
+    for one in scene.objects:
+        if (
+            one.type != "MESH"
+            or one == face
+            or one.data == face.data
+            or not one.data.polygons
+            or not moves_along(one, head)
+        ):
+            continue
+        keys = solvable_keys(one)
+        if (names & set(keys) and one.data.shape_keys.use_relative) or (not keys and _is_part(one, head, box)):
+            found.append(one)
     places: Dict[str, List[Matrix]] = {one.name: [] for one in found}
     for frame in sorted({frames[0], frames[len(frames) // 2], frames[-1]}) if found else ():
         scene.frame_set(frame)
+        graph = bpy.context.evaluated_depsgraph_get()
         for one in found:
-            places[one.name].append(_place(one, face, jaw))
+            places[one.name].append(_place(one, head, graph))
 
     def still(first: Matrix, *others: Matrix) -> bool:
         return all(
@@ -47,6 +74,62 @@ def find_followers(
     return [one for one in found if still(*places[one.name])]
 
 
+def moves_along(one: bpy.types.Object, head: Head) -> bool:
+    """Whether an object moves with the head: it hangs on what carries it, and no other bone holds more than a little of it."""
+    carrier, armature = head.carrier, head.armature
+    if below(one, head.face):
+        return True
+    if armature is not None:
+        bones = below_bone(armature, head.skin) | (below_bone(carrier.owner, carrier.bone) if carrier.bone else set())
+        share = share_below(one, armature, bones)
+        if share is not None:
+            return share >= _CARRIED
+    if carrier.bone:
+        share = share_below(one, carrier.owner, below_bone(carrier.owner, carrier.bone))
+        return share is not None and share >= _CARRIED
+    return below(one, carrier.owner)
+
+
+def parts_beside(scene: bpy.types.Scene, face: bpy.types.Object) -> List[bpy.types.Object]:
+    """The meshes that look like parts of the head and are not parented to its face: eyes, teeth, tongue, brows, lashes."""
+    names, box, found = set(solvable_keys(face)), expressive_box(face), []
+    graph = bpy.context.evaluated_depsgraph_get()
+    inside = face.evaluated_get(graph).matrix_world.inverted_safe()
+    for one in scene.objects:
+        if one.type != "MESH" or one == face or one.data == face.data or not one.data.polygons or below(one, face):
+            continue
+        place = inside @ one.evaluated_get(graph).matrix_world
+        if is_inside(one, place, box, keyed=bool(names & set(solvable_keys(one)))):
+            found.append(one)
+    return found
+
+
+def is_inside(one: bpy.types.Object, place: Matrix, box: Box, *, keyed: bool) -> bool:
+    """Whether a mesh is small and lies in the head, as eyes and teeth do and hair and a body do not.
+
+    Args:
+        one: the mesh's object.
+        place: 4x4, from its space to the face's.
+        box: of the head.
+        keyed: whether it shares the face's shape keys: then it may be as large as the face.
+    """
+    corners = [place @ Vector(corner) for corner in one.bound_box]
+    low = [min(corner[i] for corner in corners) for i in range(3)]
+    high = [max(corner[i] for corner in corners) for i in range(3)]
+    size = [b - a for a, b in zip(*box, strict=True)]
+    largest = max(size)
+    if not largest:
+        return False
+    if any(b - a > (1.05 if keyed else _SMALL) * largest for a, b in zip(low, high, strict=True)):
+        return False
+    middle = [0.5 * (a + b) for a, b in zip(low, high, strict=True)]
+    return all(a - 0.1 * largest <= m <= b + 0.1 * largest for m, a, b in zip(middle, *box, strict=True))
+
+
+def _is_part(one: bpy.types.Object, head: Head, box: Box) -> bool:
+    return is_inside(one, _place(one, head, bpy.context.evaluated_depsgraph_get()), box, keyed=False)
+
+
 def shared_channels(face: bpy.types.Object, other: bpy.types.Object) -> Dict[str, Channel]:
     """The follower's own channels of the shape keys that it shares with the head, by the keys' names."""
     names = set(solvable_keys(face))
@@ -57,17 +140,17 @@ def shared_channels(face: bpy.types.Object, other: bpy.types.Object) -> Dict[str
     }
 
 
-def with_follower(face: bpy.types.Object, other: bpy.types.Object, rig: Rig, jaw: Optional[Jaw] = None) -> Rig:
+def with_follower(head: Head, other: bpy.types.Object, rig: Rig) -> Rig:
     """The rig with a follower's mesh behind it, in the head's own space. The follower's own keys stay as they stand now."""
-    mesh, keys = other.data, other.data.shape_keys
+    face, jaw, mesh, keys = head.face, head.jaw, other.data, other.data.shape_keys
     count = len(mesh.vertices)
-    place = _place(other, face, jaw)
     graph = bpy.context.evaluated_depsgraph_get()
-    now = keys.evaluated_get(graph).key_blocks
-    head = face.data.shape_keys.evaluated_get(graph).key_blocks
-    driven = driven_keys(other)
-    neutral = coordinates(keys.reference_key, count, other.name)
+    place = _place(other, head, graph)
+    neutral = coordinates(keys.reference_key, count, other.name) if keys else own_vertices(other)
     moving: Dict[str, array[float]] = {}
+    now = keys.evaluated_get(graph).key_blocks if keys else {}
+    values = face.data.shape_keys.evaluated_get(graph).key_blocks if keys else {}
+    driven = driven_keys(other)
     for name in solvable_keys(other):
         block = keys.key_blocks[name]
         if now[name].mute:
@@ -76,7 +159,11 @@ def with_follower(face: bpy.types.Object, other: bpy.types.Object, rig: Rig, jaw
         delta = array("f", map(operator.sub, own, coordinates(block.relative_key, count, other.name)))
         if block.vertex_group:
             delta = masked(delta, other, block.vertex_group)
-        follows = name not in driven or (_reads(other, face, name) and abs(now[name].value - head[name].value) < _STILL)
+        follows = name not in driven or (
+            name in rig.names
+            and (_reads(other, face, name) or driven_alike(other, face, name))
+            and abs(now[name].value - values[name].value) < _STILL
+        )
         if name in rig.names and follows:
             moving[name] = delta
         else:
@@ -89,9 +176,9 @@ def with_follower(face: bpy.types.Object, other: bpy.types.Object, rig: Rig, jaw
     return joined
 
 
-def mirrored(face: bpy.types.Object, other: bpy.types.Object, scale: Sequence[float]) -> bool:
+def mirrored(head: Head, other: bpy.types.Object, scale: Sequence[float]) -> bool:
     """True where a follower is seen mirrored in the world."""
-    return _mirrors(_place(other, face, None), scale)
+    return _mirrors(_place(other, head, bpy.context.evaluated_depsgraph_get()), scale)
 
 
 def _mirrors(place: Matrix, scale: Sequence[float]) -> bool:
@@ -114,11 +201,11 @@ def _joined(
     if _mirrors(place, before["scale"].values):
         corners[0::3], corners[1::3] = corners[1::3], corners[0::3]
     triangles = before["triangles"].values + array("i", (corner + first for corner in corners))
-    turn, shift = place.to_3x3(), place.translation
+    turn = place.to_3x3().to_4x4()
     deltas, old = array("f"), before["deltas"].values
     for k, name in enumerate(rig.names):
         deltas += old[3 * first * k : 3 * first * (k + 1)]
-        deltas += _mapped(moving[name], turn, (0, 0, 0)) if name in moving else array("f", bytes(12 * count))
+        deltas += mapped(moving[name], turn) if name in moving else array("f", bytes(12 * count))
     minimum, maximum = (array("f", before[bound].values) for bound in ("minimum", "maximum"))
     for name, (low, high) in ranges.items():
         k = rig.names.index(name)
@@ -127,7 +214,7 @@ def _joined(
         rig,
         arrays={
             **before,
-            "neutral": Array(before["neutral"].values + _mapped(neutral, turn, shift), (first + count, 3)),
+            "neutral": Array(before["neutral"].values + mapped(neutral, place), (first + count, 3)),
             "triangles": Array(triangles, (len(triangles) // 3, 3)),
             "deltas": Array(deltas, (keys, first + count, 3)),
             "minimum": Array(minimum, (keys,)),
@@ -136,28 +223,19 @@ def _joined(
     )
 
 
-def _mapped(values: array[float], turn: Matrix, shift: Sequence[float]) -> array[float]:
-    (a, b, c), (d, e, f), (g, h, i) = turn
-    p, q, r = shift
-    out = array("f", bytes(4 * len(values)))
-    xs, ys, zs = values[0::3], values[1::3], values[2::3]
-    out[0::3] = array("f", (a * x + b * y + c * z + p for x, y, z in zip(xs, ys, zs, strict=True)))
-    out[1::3] = array("f", (d * x + e * y + f * z + q for x, y, z in zip(xs, ys, zs, strict=True)))
-    out[2::3] = array("f", (g * x + h * y + i * z + r for x, y, z in zip(xs, ys, zs, strict=True)))
-    return out
-
-
 def _ranges(other: bpy.types.Object, moving: Dict[str, array[float]]) -> Dict[str, List[float]]:
-    blocks = other.data.shape_keys.key_blocks
+    blocks = key_blocks(other)
     return {name: [blocks[name].slider_min, blocks[name].slider_max] for name in moving}
 
 
-def _place(other: bpy.types.Object, face: bpy.types.Object, jaw: Optional[Jaw]) -> Matrix:
+def _place(other: bpy.types.Object, head: Head, graph: bpy.types.Depsgraph) -> Matrix:
     """The follower's space in the head's, as they stand; of one that hangs on the jaw bone, with the bone at rest."""
-    graph = bpy.context.evaluated_depsgraph_get()
-    above = Matrix.Identity(4) if jaw is None or deforms(other, jaw) else by_bones(jaw, graph)
-    head = face.evaluated_get(graph).matrix_world @ above
-    place = head.inverted_safe() @ other.evaluated_get(graph).matrix_world
+    face, jaw = head.face, head.jaw
+    armature = jaw.armature if jaw is not None else head.armature
+    world = other.evaluated_get(graph).matrix_world
+    if armature is not None and armature in skinned_to(other):  # what its bones do to the face, they do to it
+        return face.evaluated_get(graph).matrix_world.inverted_safe() @ world
+    place = head.matrix(graph).inverted_safe() @ world
     if jaw is None or not _on_bone(other, jaw):
         return place
     rest = rest_in_head(jaw, graph)

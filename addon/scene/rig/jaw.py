@@ -77,25 +77,21 @@ def jaw_if_sound(settings: bpy.types.PropertyGroup) -> Optional[Jaw]:
         return None
 
 
-def carrier_of(face: bpy.types.Object, jaw: Optional[Jaw]) -> bpy.types.Object:
+def usual_carrier(face: bpy.types.Object, jaw: Optional[Jaw]) -> bpy.types.Object:
     """The object that is moved to move the head: the armature where the face hangs below it, so that the bone comes along."""
     return jaw.armature if jaw is not None and below(face, jaw.armature) else face
 
 
-def head_channels(face: bpy.types.Object, jaw: Optional[Jaw]) -> List[Channel]:
-    """Location and rotation of the head, and of the jaw bone."""
-    return pose_channels(carrier_of(face, jaw)) + (jaw.channels if jaw is not None else [])
+def is_jaw_name(name: str) -> bool:
+    """Whether a bone is called a jaw that opens."""
+    return bool(_NAMED.search(name)) and not _ANOTHER.search(name)
 
 
 def find_jaw(face: bpy.types.Object) -> Tuple[str, str]:
     """(name of the bone that looks like the jaw, or "", and a sentence of what was found, or "")."""
     idle = []
     for modifier in armature_modifiers(face):
-        named = [
-            bone.name
-            for bone in modifier.object.data.bones
-            if bone.use_deform and _NAMED.search(bone.name) and not _ANOTHER.search(bone.name)
-        ]
+        named = [bone.name for bone in modifier.object.data.bones if bone.use_deform and is_jaw_name(bone.name)]
         middle = sorted((name for name in named if not _SIDED.search(name)), key=lambda name: (len(name), name))
         weighed = [name for name in middle if _has_weight(face, name)]
         if weighed:
@@ -110,8 +106,12 @@ def find_jaw(face: bpy.types.Object) -> Tuple[str, str]:
     return "", ""
 
 
-def check_jaw(jaw: Jaw) -> None:
+def check_jaw(jaw: Jaw, *, carried: bool = False) -> None:
     """Refuse a bone that cannot be solved; cheap enough for every redraw.
+
+    Args:
+        jaw: the bone.
+        carried: the head is moved by the armature or one of its bones, which the jaw bone follows anyway.
 
     Raises:
         FaceSolveProblem: with the reason and the remedy.
@@ -149,7 +149,7 @@ def check_jaw(jaw: Jaw) -> None:
     drivers = armature.animation_data.drivers if armature.animation_data else ()
     if any(driver.data_path.startswith(f"{path}.") for driver in drivers):
         raise FaceSolveProblem(f"A driver moves the jaw bone {name}.", f"Remove the driver, {OTHERWISE}.")
-    if not (below(face, armature) or below(armature, face)):
+    if not (carried or below(face, armature) or below(armature, face)):
         raise FaceSolveProblem(
             f"{armature.name} does not move with {face.name}: the jaw bone would stay behind.",
             f"Parent {armature.name} to {face.name}.",

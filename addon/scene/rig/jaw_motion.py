@@ -10,14 +10,9 @@ from mathutils import Matrix, Vector
 
 from ...problem import FaceSolveProblem
 from ..shot.npz import Array
-from .jaw import OTHERWISE, Jaw, armature_modifiers, jaw_weights
+from .jaw import OTHERWISE, Jaw, jaw_weights
 
 _STILL = 1e-4  # how much an element of a matrix may change and count as still
-
-
-def deforms(mesh: bpy.types.Object, jaw: Jaw) -> bool:
-    """Whether the jaw's armature deforms a mesh."""
-    return any(one.object == jaw.armature for one in armature_modifiers(mesh))
 
 
 def rest_in_head(jaw: Jaw, graph: bpy.types.Depsgraph) -> Matrix:
@@ -54,12 +49,6 @@ def by_bones(jaw: Optional[Jaw], graph: bpy.types.Depsgraph) -> Matrix:
     face, armature = jaw.face.evaluated_get(graph), jaw.armature.evaluated_get(graph)
     place = armature.matrix_world.inverted_safe() @ face.matrix_world
     return place.inverted_safe() @ _pose_above(jaw, graph) @ place
-
-
-def head_matrix(face: bpy.types.Object, jaw: Optional[Jaw], graph: bpy.types.Depsgraph) -> Matrix:
-    """4x4: the head's place in the world: the object's, and then what the bones above the jaw do to it."""
-    world = face.evaluated_get(graph).matrix_world.copy()
-    return world if jaw is None else world @ by_bones(jaw, graph)
 
 
 def _pose_above(jaw: Jaw, graph: bpy.types.Depsgraph) -> Matrix:

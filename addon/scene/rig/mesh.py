@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 import bpy
+from mathutils import Matrix
 
 from ...problem import FaceSolveProblem
 from ..shot.npz import Array
@@ -25,6 +26,10 @@ class Rig:
 
 
 _SET_UP = "face_solve.setup_from_scene"
+_SAMPLED_KEYS, _SAMPLED_VERTICES = 40, 1500  # that are looked at to tell what a mesh is: all of a small one
+_MOVES = 1e-4  # of a mesh's size: what moves less does not move
+
+Box = Tuple[List[float], List[float]]  # two opposite corners
 
 
 def is_mesh(face: Optional[bpy.types.Object]) -> bool:
@@ -54,6 +59,57 @@ def driven_keys(face: bpy.types.Object) -> Set[str]:
 def face_candidates(scene: bpy.types.Scene) -> List[bpy.types.Object]:
     """The meshes of a scene that carry expressions."""
     return [one for one in scene.objects if solvable_keys(one)]
+
+
+def sampled_keys(names: Sequence[str]) -> Sequence[str]:
+    """Some of many names, spread evenly: enough to tell what a mesh is."""
+    return names[:: max(1, len(names) // _SAMPLED_KEYS)]
+
+
+def moved_boxes(mesh: bpy.types.Object, names: Sequence[str]) -> Dict[str, Box]:
+    """For each of these shape keys that moves anything, the two corners of what it moves; of a sample of keys and vertices.
+
+    Args:
+        mesh: the mesh's object.
+        names: of shape keys that it has.
+    """
+    blocks = key_blocks(mesh)
+    if not blocks:
+        return {}
+    count = len(mesh.data.vertices)
+    base, own = array("f", bytes(12 * count)), array("f", bytes(12 * count))
+    mesh.data.shape_keys.reference_key.data.foreach_get("co", base)
+    least = _MOVES * max((max(base[i::3]) - min(base[i::3]) for i in range(3)), default=0.0)
+    step = max(1, count // _SAMPLED_VERTICES)
+    found: Dict[str, Box] = {}
+    for name in sampled_keys(names):
+        blocks[name].data.foreach_get("co", own)
+        if own == base:
+            continue
+        moved = [
+            v
+            for v in range(0, count, step)
+            if abs(own[3 * v] - base[3 * v]) > least
+            or abs(own[3 * v + 1] - base[3 * v + 1]) > least
+            or abs(own[3 * v + 2] - base[3 * v + 2]) > least
+        ]
+        if moved:
+            axes = [[base[3 * v + i] for v in moved] for i in range(3)]
+            found[name] = [min(axis) for axis in axes], [max(axis) for axis in axes]
+    return found
+
+
+def expressive_box(face: bpy.types.Object) -> Box:
+    """The two corners of what a face's expressions move, in its own space; of the whole mesh where it has none."""
+    names = solvable_keys(face)
+    facial = [name for name in names if group_of(name) not in ("other", IDENTITY)]
+    boxes = list(moved_boxes(face, facial or names).values())
+    if not boxes:
+        corners = [list(corner) for corner in face.bound_box]
+        boxes = [
+            ([min(axis) for axis in zip(*corners, strict=True)], [max(axis) for axis in zip(*corners, strict=True)])
+        ]
+    return [min(box[0][i] for box in boxes) for i in range(3)], [max(box[1][i] for box in boxes) for i in range(3)]
 
 
 def is_in(scene: bpy.types.Scene, thing: bpy.types.Object) -> bool:
@@ -88,52 +144,29 @@ def check_face(settings: bpy.types.PropertyGroup) -> None:
         )
     if face.library or face.data.library or face.override_library:
         raise FaceSolveProblem(
-            f"{face.name} is linked from another file.", "Make it local (Object > Relations > Make Local)."
+            f"{face.name}, or its mesh, is linked from another file: nothing can be keyed on it.",
+            "Make it local with its data (Object > Relations > Make Local > Selected Objects and Data).",
+            "face_solve.make_character_local",
         )
     if not is_in(settings.id_data, face):
         raise FaceSolveProblem(
             f"{face.name} is not in this scene.", "Choose a face of this scene, or press Set Up.", _SET_UP
         )
-    check_placed(face)
 
 
-def check_placed(face: bpy.types.Object) -> None:
-    """Refuse an object whose place is not its own channels'.
-
-    Raises:
-        FaceSolveProblem: with the reason and the remedy.
-    """
-    constraints = [
-        one.name for one in face.constraints if not one.mute and one.influence > 0.0 and one.type != "CHILD_OF"
-    ]
-    if constraints:
-        raise FaceSolveProblem(
-            f"{face.name} is moved by the constraint {constraints[0]}.",
-            "Mute the constraint, or apply it, so that the solver can place the head.",
-        )
-    drivers = face.animation_data.drivers if face.animation_data else ()
-    for driver in drivers:
-        if driver.data_path in (
-            "location",
-            "rotation_euler",
-            "rotation_quaternion",
-            "rotation_axis_angle",
-            "rotation_mode",
-            "scale",
-        ):
-            raise FaceSolveProblem(
-                f"A driver sets {driver.data_path} of {face.name}.",
-                "Remove the driver, so that the solver can place the head.",
-            )
-
-
-def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: Sequence[float]) -> Rig:
+def read_rig(
+    face: bpy.types.Object,
+    settings: bpy.types.PropertyGroup,
+    scale: Sequence[float],
+    controlled: Optional[Dict[str, Tuple[float, float]]] = None,
+) -> Rig:
     """Read the head's mesh and shape keys.
 
     Args:
         face: the head's object.
         settings: `scene.face_solve`, for the groups.
         scale: the object's world scale, 3 numbers.
+        controlled: the driven keys that are solved through their controls, with the least and the most that these can give.
 
     Raises:
         FaceSolveProblem: where the mesh has no faces, or the mesh or a shape key is not finite.
@@ -152,11 +185,10 @@ def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: S
         triangles[0::3], triangles[1::3] = triangles[1::3], triangles[0::3]
 
     places = {block.name: coordinates(block, count, face.name) for block in key_blocks(face)}
-    neutral = (
-        places[mesh.shape_keys.reference_key.name] if places else _finite(mesh.vertices, count, f"The mesh {face.name}")
-    )
+    neutral = places[mesh.shape_keys.reference_key.name] if places else own_vertices(face)
     group_names, excluded, strengths = _group_settings(settings)
-    driven = driven_keys(face)
+    controlled = controlled or {}
+    driven = driven_keys(face) - set(controlled)
     names = solvable_keys(face)
     deltas = array("f")
     minimum, maximum, strength, solved, identity, groups = array("f"), array("f"), array("f"), [], [], []
@@ -166,8 +198,9 @@ def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: S
         if block.vertex_group:
             delta = masked(delta, face, block.vertex_group)
         deltas.extend(delta)
-        minimum.append(block.slider_min)
-        maximum.append(block.slider_max)
+        low, high = controlled.get(name, (block.slider_min, block.slider_max))
+        minimum.append(max(low, block.slider_min))
+        maximum.append(min(high, block.slider_max))
         groups.append(group_names.get(name, group_of(name)))
         strength.append(strengths.get(name, 1.0))
         free = not block.mute and name not in driven and name not in excluded
@@ -190,6 +223,11 @@ def read_rig(face: bpy.types.Object, settings: bpy.types.PropertyGroup, scale: S
     return Rig(names, solved, arrays)
 
 
+def own_vertices(face: bpy.types.Object) -> array[float]:
+    """The vertices of a mesh without shape keys, 3 numbers each, in its own space."""
+    return _finite(face.data.vertices, len(face.data.vertices), f"The mesh {face.name}")
+
+
 def coordinates(block: bpy.types.ShapeKey, count: int, face_name: str) -> array[float]:
     """The key's vertices, 3 numbers each, in the mesh's own space."""
     return _finite(block.data, count, f"The shape key {block.name!r} of {face_name}")
@@ -206,6 +244,46 @@ def _finite(vertices: bpy.types.bpy_prop_collection, count: int, what: str) -> a
             f"Repair or delete {what[0].lower()}{what[1:]}.",
         )
     return values
+
+
+def hidden_triangles(face: bpy.types.Object) -> Set[int]:
+    """The triangles, by their place in the mesh's list, that a Mask modifier hides; none where it would hide all."""
+    masks = [
+        (face.vertex_groups.find(one.vertex_group), one.invert_vertex_group, one.threshold)
+        for one in face.modifiers
+        if one.type == "MASK"
+        and one.show_viewport
+        and one.mode == "VERTEX_GROUP"
+        and one.vertex_group in face.vertex_groups
+    ]
+    if not masks:
+        return set()
+    gone = set()
+    for vertex in face.data.vertices:
+        weights = {element.group: element.weight for element in vertex.groups}
+        if any((weights.get(group, 0.0) > threshold) == inverted for group, inverted, threshold in masks):
+            gone.add(vertex.index)
+    face.data.calc_loop_triangles()
+    triangles = face.data.loop_triangles
+    hidden = {index for index, one in enumerate(triangles) if not gone.isdisjoint(one.vertices)}
+    return hidden if len(hidden) < len(triangles) else set()
+
+
+def without_triangles(arrays: Dict[str, Array], hidden: Set[int]) -> Dict[str, Array]:
+    """The arrays of rig.npz without some triangles and what is laid on them; vertices stay, so that all else keeps its place."""
+    if not hidden:
+        return arrays
+    kept = [index for index in range(arrays["triangles"].shape[0]) if index not in hidden]
+    found = dict(arrays)
+    for name in ("triangles", "uv", "texture"):
+        if name in arrays:
+            one = arrays[name]
+            width = len(one.values) // one.shape[0]
+            values = array(one.values.typecode)
+            for index in kept:
+                values.extend(one.values[width * index : width * (index + 1)])
+            found[name] = Array(values, (len(kept), *one.shape[1:]))
+    return found
 
 
 def excluded_keys(settings: bpy.types.PropertyGroup) -> Set[str]:
@@ -228,6 +306,17 @@ def _group_settings(settings: bpy.types.PropertyGroup) -> Tuple[Dict[str, str], 
             if not (group.enabled and key.enabled):
                 excluded.add(key.name)
     return names, excluded, strengths
+
+
+def mapped(values: array[float], matrix: Matrix) -> array[float]:
+    """Points, 3 numbers each, through a 4x4 matrix."""
+    (a, b, c, p), (d, e, f, q), (g, h, i, r), _ = matrix
+    out = array("f", bytes(4 * len(values)))
+    xs, ys, zs = values[0::3], values[1::3], values[2::3]
+    out[0::3] = array("f", (a * x + b * y + c * z + p for x, y, z in zip(xs, ys, zs, strict=True)))
+    out[1::3] = array("f", (d * x + e * y + f * z + q for x, y, z in zip(xs, ys, zs, strict=True)))
+    out[2::3] = array("f", (g * x + h * y + i * z + r for x, y, z in zip(xs, ys, zs, strict=True)))
+    return out
 
 
 def masked(delta: array[float], face: bpy.types.Object, group_name: str) -> array[float]:

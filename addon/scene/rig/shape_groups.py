@@ -9,6 +9,8 @@ GROUPS = ("jaw", "mouth", "brows", "eyes", "cheeks", "nose", "head", "identity",
 
 # The actor's own shape: set once by Fit Rig to the Actor, not solved frame by frame.
 IDENTITY = "identity"
+# What stands at a value for the whole shot, a modelling target or a pose corrective: left out, until the artist switches it on.
+HELD = "held"
 _IDENTITY = re.compile(r"identity|id[_ .-]|(id|shape)[_ .-]?[0-9]+$")
 
 # FACS action units by number (Ekman, Friesen, Hager: Facial Action Coding System, 2002).
@@ -81,6 +83,19 @@ _SIDE = re.compile(
     r"(?:(?<=[._ -])(?:[LRlr]|Left|left|LEFT|Right|right|RIGHT)|(?<=[a-z0-9])(?:Left|Right|[LR]))(?=(?:\.[0-9]{3})?$)"
     r"|^(?:[LRlr]|Left|left|LEFT|Right|right|RIGHT)(?=[._ -])|^(?:Left|left|Right|right)(?=[A-Z])"
 )
+
+
+# What ARKit's shape keys are called, and what many rigs call theirs after them; without sides, case and marks.
+_EXPRESSIONS = re.compile(
+    r"(brow(down|innerup|outerup)|cheek(puff|squint)|eye(blink|look(up|down|in|out)|squint|wide|sclosed|close)|jaw(forward|left|right|open|drop)"
+    r"|mouth(close|dimple|frown|funnel|left|lowerdown|press|pucker|right|rolllower|rollupper|shruglower|shrugupper|smile|stretch|upperup|open)"
+    r"|nosesneer|tongueout|smile|frown|blink|viseme[a-z]*|fcl[a-z]*|au\d+[a-z]*)(left|right|l|r)?"
+)
+
+
+def is_expression(name: str) -> bool:
+    """Whether a name is that of an expression beyond doubt: one that a face makes and loses again."""
+    return bool(_EXPRESSIONS.fullmatch(re.sub(r"[^a-z0-9]", "", name.lower())))
 
 
 def group_of(name: str) -> str:

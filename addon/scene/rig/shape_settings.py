@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import List, Set
 
 import bpy
 
+from ... import compat
 from ...problem import WARNING, FaceSolveProblem, Problem
 from .mesh import driven_keys, is_mesh, key_blocks, solvable_keys
-from .shape_layout import Group, Layout, complete, faults, regroup
+from .shape_groups import HELD, IDENTITY, group_of, is_expression
+from .shape_layout import Group, Layout, complete, faults, move, regroup
 
 _MEND = "face_solve.mend_groups"
+_STANDS = 1e-3  # a value below is none
 
 
 def read_layout(settings: bpy.types.PropertyGroup) -> Layout:
@@ -52,7 +56,32 @@ def fill_groups(settings: bpy.types.PropertyGroup, *, afresh: bool) -> None:
         afresh: also those that are in a group already; switches and strengths are kept either way.
     """
     layout, keys = read_layout(settings), solvable_keys(settings.face)
-    write_layout(settings, regroup(layout, keys) if afresh else complete(layout, keys))
+    known = set(layout.homes())
+    layout = regroup(layout, keys) if afresh else complete(layout, keys)
+    held = [name for name in standing_keys(settings.face) if name not in known]
+    if held:
+        layout = move(layout, held, HELD)
+        groups = tuple(replace(one, enabled=False) if one.name == HELD else one for one in layout.groups)
+        layout = replace(layout, groups=groups)
+    write_layout(settings, layout)
+
+
+def standing_keys(face: bpy.types.Object) -> List[str]:
+    """Shape keys that stand at a value without being animated or driven, and are no expressions: they make the person, or mend a pose."""
+    keys = face.data.shape_keys if is_mesh(face) else None
+    if keys is None:
+        return []
+    driven = driven_keys(face)
+    return [
+        name
+        for name in solvable_keys(face)
+        if abs(keys.key_blocks[name].value) > _STANDS
+        and not keys.key_blocks[name].mute
+        and name not in driven
+        and not is_expression(name)
+        and group_of(name) != IDENTITY
+        and compat.find_curve(keys, keys.key_blocks[name].path_from_id("value"), 0) is None
+    ]
 
 
 def group_problems(settings: bpy.types.PropertyGroup) -> List[Problem]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from array import array
 from contextlib import contextmanager
-from typing import Iterator, List, Optional
+from typing import Iterator, List
 
 import bpy
 
-from .jaw import Jaw
+from .head import Head
 from .jaw_motion import by_bones, read_motion, skin
-from .mesh import Rig
+from .mesh import Rig, mapped
 
 _DEFORMS = {
     *(
@@ -40,30 +40,25 @@ _VISIBLE = 1e-3  # of the face's size: a modifier that moves it less is not wort
 
 
 def unseen(
-    scene: bpy.types.Scene,
-    face: bpy.types.Object,
-    rig: Rig,
-    frames: List[int],
-    following: List[str],
-    jaw: Optional[Jaw] = None,
+    scene: bpy.types.Scene, head: Head, rig: Rig, frames: List[int], following: List[str], *, reshaped: bool = False
 ) -> List[str]:
     """Sentences for the artist; empty where the solver sees everything. Leaves the scene at another frame.
 
     Args:
         scene: the scene.
-        face: the head's object.
+        head: the face and what carries it.
         rig: the head alone, its driven keys apart.
         frames: that are solved.
         following: keys that follow solved ones and are not seen through.
-        jaw: the jaw bone that is solved, if any.
+        reshaped: the rig's neutral face is already as the modifiers leave it, which is said elsewhere.
     """
-    said = []
+    said, face, jaw = [], head.face, head.jaw
     if following:
         said.append(
             f"Drivers move {', '.join(following[:5])} along with shape keys that are solved: they are solved as if they stood still."
         )
-    moved = _moved_by_modifiers(scene, face, rig, sorted({frames[0], frames[len(frames) // 2], frames[-1]}), jaw)
-    if moved > _VISIBLE:
+    moved = _moved_by_modifiers(scene, head, rig, sorted({frames[0], frames[len(frames) // 2], frames[-1]}))
+    if moved > _VISIBLE and not reshaped:
         names = ", ".join(modifier.name for modifier in _deforming(face))
         said.append(
             f"The modifier {names} moves {face.name}{' after its shape keys' if rig.names else ''}, by up to {100 * moved:.1f} % of its size"
@@ -77,10 +72,9 @@ def _deforming(face: bpy.types.Object) -> List[bpy.types.Modifier]:
     return [modifier for modifier in face.modifiers if modifier.show_viewport and modifier.type in _DEFORMS]
 
 
-def _moved_by_modifiers(
-    scene: bpy.types.Scene, face: bpy.types.Object, rig: Rig, frames: List[int], jaw: Optional[Jaw]
-) -> float:
+def _moved_by_modifiers(scene: bpy.types.Scene, head: Head, rig: Rig, frames: List[int]) -> float:
     """How far deforming modifiers move a vertex, as a share of the face's size."""
+    face, jaw = head.face, head.jaw
     if not _deforming(face):
         return 0.0
     neutral, deltas = rig.arrays["neutral"].values, rig.arrays["deltas"].values
@@ -101,6 +95,9 @@ def _moved_by_modifiers(
                             expected[i] += weight * delta
             if jaw is not None:
                 skin(expected, rig.arrays, read_motion(jaw, graph), by_bones(jaw, graph))
+            elif head.skin:
+                world = face.evaluated_get(graph).matrix_world
+                expected = mapped(expected, world.inverted_safe() @ head.matrix(graph))
             mesh = face.evaluated_get(graph).data
             shown = array("f", bytes(12 * len(mesh.vertices)))
             mesh.vertices.foreach_get("co", shown)

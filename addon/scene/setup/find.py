@@ -7,11 +7,21 @@ from typing import List, Optional
 import bpy
 
 from ...problem import FaceSolveProblem
-from ..camera.plate import cameras_with_plate, read_plate
-from ..rig.jaw import find_jaw, jaw_if_sound
-from ..rig.mesh import check_face, face_candidates, is_in, is_mesh, solvable_keys
+from ..camera.plate import cameras_with_plate, plate_size, read_plate
+from ..rig.carried import turned_by_keys
+from ..rig.controls import controls_of
+from ..rig.head import Carrier, chosen_carrier
+from ..rig.jaw import find_jaw, jaw_if_sound, usual_carrier
+from ..rig.mesh import check_face, is_in, is_mesh, solvable_keys
+from ..rig.shape_groups import HELD, group_of
 from ..rig.shape_settings import fill_groups
+from .faces import faces_by_look, is_part_of
+from .local import instanced_heads
+from .mover import find_mover
 from .prechecks import enabled_cameras
+
+_USUAL_PLATE = 1920  # pixels of the longer side, up to which the usual bound of a bad frame holds
+_QUALIFIES = 0.7  # of the best score: a mesh that could be the face as well
 
 
 def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[str]:
@@ -31,9 +41,17 @@ def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[s
     said = [_find_face(scene, settings, active)]
     sentence = _find_jaw(settings, same_face=settings.face == before)
     said += [sentence] if sentence else []
+    sentence = _find_mover(scene, settings, same_face=settings.face == before)
+    said += [sentence] if sentence else []
     said.append(_find_cameras(scene, settings))
     said.append(find_range(scene, settings, keep=True))
+    sentence = _find_bound(settings)
+    said += [sentence] if sentence else []
     fill_groups(settings, afresh=False)
+    held = next((group for group in settings.shape_groups if group.name == HELD and not group.enabled), None)
+    if held is not None:
+        names = ", ".join(key.name for key in held.keys[:3]) + (", ..." if len(held.keys) > 3 else "")
+        said.append(f"{len(held.keys)} shape keys stand at a value and are kept there ({names}).")
     said += [f"Shape keys in {len(settings.shape_groups)} groups."] if solvable_keys(settings.face) else []
     return said
 
@@ -41,26 +59,52 @@ def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[s
 def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active: Optional[bpy.types.Object]) -> str:
     # a head without expressions looks like any other mesh: only the artist can say which it is
     chosen = settings.face if is_mesh(settings.face) and is_in(scene, settings.face) else None
-    candidates = face_candidates(scene)
+    looks = faces_by_look(scene)
+    candidates = [look.mesh for look in looks]
     if not candidates and chosen is None and is_mesh(active):
         candidates = [active]
     if not candidates and chosen is None:
+        instance = next(instanced_heads(scene), None)
+        if instance is not None:
+            raise FaceSolveProblem(
+                f"{instance.name} only shows a character of another collection: nothing can be keyed on it.",
+                "Make the character local: its objects come into this scene, where the instance stands.",
+                "face_solve.make_character_local",
+            )
         raise FaceSolveProblem(
             "No mesh with shape keys is in the scene.",
             "Add the actor's head, with its expressions as shape keys; or select a head without any, to have its motion solved.",
         )
-    if active in candidates and not (chosen and active in chosen.children_recursive):  # teeth below it move with it
-        face, why = active, "the active object"
+    best = looks[0] if looks else None
+    own = next((look for look in looks if look.mesh == active and look.moving), None)
+    part = own is not None and is_part_of(active, best.mesh)  # an eyeball that happens to be active is no face
+    if own is not None and not part and not (chosen and active in chosen.children_recursive):
+        face, why = active, "the active object"  # teeth below it move with it
     elif chosen:
         face, why = chosen, "as chosen"
+    elif best is not None:
+        face, why = best.mesh, best.why
     else:
-        face, why = max(candidates, key=lambda one: len(solvable_keys(one))), ""
+        face, why = active, "no shape keys"
     settings.face = face
     check_face(settings)
-    others = [one.name for one in candidates if one != face]
-    also = f" Others that could be: {', '.join(others[:4])}." if others else ""
-    why = why if why and others else f"{len(solvable_keys(face)) or 'no'} shape keys"
+    others = [look for look in looks if look.mesh != face and look.score >= _QUALIFIES * best.score]
+    names = ", ".join(look.mesh.name for look in others[:4])
+    also = f" Others that could be: {names}." if others else ""
+    why = why if others or best is None or best.mesh != face else best.why
     return f"Face: {face.name} ({why}).{also}"
+
+
+def _find_mover(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, *, same_face: bool) -> str:
+    """Choose what moves the head, unless the artist decided otherwise on what was found before."""
+    carrier, sentence = find_mover(scene, settings)
+    now = (settings.head_owner, settings.head_bone)
+    if same_face and now != (settings.found_owner, settings.found_bone):
+        return f"The head is moved by {chosen_carrier(settings).called}, as you chose."
+    usual = carrier == Carrier(usual_carrier(settings.face, jaw_if_sound(settings)))
+    settings.head_owner = settings.found_owner = None if usual else carrier.owner
+    settings.head_bone = settings.found_bone = carrier.bone
+    return sentence
 
 
 def _find_jaw(settings: bpy.types.PropertyGroup, *, same_face: bool) -> str:
@@ -69,6 +113,15 @@ def _find_jaw(settings: bpy.types.PropertyGroup, *, same_face: bool) -> str:
     decided = same_face and bone == settings.found_jaw and settings.jaw_bone != bone
     if decided and (not settings.jaw_bone or jaw_if_sound(settings) is not None):
         return f"Jaw bone: {settings.jaw_bone or 'none'}, as you chose."
+    keys = sorted(turned_by_keys(settings.face).get(bone, ()))
+    keys += [
+        name
+        for name, found in controls_of(settings.face).items()
+        if group_of(name) == "jaw" and any(f'"{bone}"' in one.path for one in found)
+    ]  # another key that the bone drives mends what it does
+    if bone and keys:  # the one moves the other: solved as one, through what the artist moves
+        settings.jaw_bone = settings.found_jaw = ""
+        return f"The jaw bone {bone} and the shape key{'s' if len(keys) > 1 else ''} {', '.join(keys[:3])} move together, and are solved together."
     settings.jaw_bone = settings.found_jaw = bone
     return sentence
 
@@ -85,6 +138,22 @@ def _find_cameras(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> 
         item = settings.cameras.add()
         item.camera, item.enabled = camera, camera not in off
     return f"Cameras: {', '.join(one.name + (' (off)' if one in off else '') for one in cameras)}."
+
+
+def _find_bound(settings: bpy.types.PropertyGroup) -> str:
+    """Set the error above which a frame is bad by the plate's size, unless the artist set it: pixels of a large plate are small."""
+    usual = settings.bl_rna.properties["bad_error_px"].default
+    if settings.bad_error_px not in (usual, settings.found_bound):
+        return ""
+    sides = []
+    for camera in enabled_cameras(settings):
+        try:
+            sides += plate_size(camera, read_plate(camera), range(settings.frame_start, settings.frame_end + 1))
+        except FaceSolveProblem:  # said by the prechecks
+            continue
+    found = max(usual, round(usual * max(sides, default=0) / _USUAL_PLATE, 1))
+    settings.bad_error_px = settings.found_bound = found
+    return f"Frames count as bad above {found:.1f} px, as the plate is large." if found > usual else ""
 
 
 def find_range(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, *, keep: bool = False) -> str:

@@ -9,8 +9,11 @@ import bpy
 from ...problem import ERROR, WARNING, FaceSolveProblem, Problem
 from .. import infill
 from ..camera.plate import cameras_with_plate, missing_frames, read_plate
-from ..rig.jaw import bent, carrier_of, check_jaw, chosen_jaw
-from ..rig.mesh import check_face, check_placed, is_in, solvable_keys
+from ..keys.fixes import artists_frames, solved_channels
+from ..keys.playing import play_problems
+from ..rig.head import check_carrier, head_of
+from ..rig.jaw import bent, check_jaw
+from ..rig.mesh import check_face, is_in, is_mesh, solvable_keys
 from ..rig.shape_settings import group_problems
 from ..shot.frame_list import reference_frames
 
@@ -34,13 +37,14 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     scene = settings.id_data
     try:
         check_face(settings)
-        jaw = chosen_jaw(settings)
+        head = head_of(settings)
+        jaw = head.jaw
+        check_carrier(head.carrier)
         if not solvable_keys(settings.face):
             moved = "head is" if jaw is None else "head and its jaw bone are"
             problems.append(Problem(WARNING, f"{settings.face.name} has no shape keys: only its {moved} solved."))
         if jaw is not None:
-            check_jaw(jaw)
-            check_placed(carrier_of(settings.face, jaw))
+            check_jaw(jaw, carried=head.carrier.owner == jaw.armature)
             problems += bent(jaw)
     except FaceSolveProblem as problem:
         problems.append(problem.as_problem())
@@ -56,18 +60,26 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
         message = "No camera is chosen, and none of the scene has a plate."
         remedy = "Add the footage as a background image of the matchmoved camera, and press Set Up."
         problems.append(Problem(ERROR, message, remedy, _SET_UP))
+    if is_mesh(settings.face):
+        problems += halves(settings.face)
     if settings.frame_end < settings.frame_start:
         problems.append(
             Problem(ERROR, "The range ends before it starts.", "Set Start and End.", "face_solve.fit_range")
         )
         return problems
     problems.extend(infill.problems(settings))
+    if is_mesh(settings.face):
+        channels = solved_channels(settings, settings.face)
+        problems += play_problems(scene, channels, settings.frame_start, settings.frame_end)
     try:
         reference_frames(settings)
     except FaceSolveProblem as problem:
         problems.append(problem.as_problem())
     frames = range(settings.frame_start, settings.frame_end + 1)
     problems += group_problems(settings)
+    if settings.results and artists_frames(settings).issuperset(frames):
+        message = "Every frame of the range is locked or keyed by hand: nothing is left to solve."
+        problems.append(Problem(WARNING, message, "Give the frames back to the solver.", "face_solve.give_back_frames"))
     seen = set()
     for camera in cameras:
         try:
@@ -88,6 +100,35 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     if unseen and not any(problem.level == ERROR for problem in problems):
         problems.append(_outside(unseen, seen))
     return problems
+
+
+def halves(face: bpy.types.Object) -> List[Problem]:
+    """A face of which a modifier makes a part: the solver would see the rest alone."""
+    making = [
+        one.name
+        for one in face.modifiers
+        if one.show_viewport and one.type in ("MIRROR", "ARRAY", "SKIN", "REMESH", "SCREW")
+    ]
+    if not making:
+        return []
+    return [
+        Problem(
+            ERROR,
+            f"The modifier {making[0]} makes a part of {face.name}: the solver would see the mesh without it.",
+            "Apply it (Blender cannot with shape keys: the add-on Apply Modifiers with Shape Keys can), or hide it in the viewport "
+            "where the mesh alone is the whole face.",
+        )
+    ]
+
+
+def dropped_frames(settings: bpy.types.PropertyGroup, frames: List[int]) -> List[int]:
+    """The frames that a camera's plate has lost, each with its neighbours there: a solve goes on without them. Empty where more is lost."""
+    missing: Set[int] = set()
+    for camera in enabled_cameras(settings):
+        missing.update(missing_frames(read_plate(camera), frames)[1])
+    there = set(frames) - missing
+    alone = all({frame - 1, frame + 1} <= there for frame in missing)
+    return sorted(missing) if alone else []
 
 
 def plate_problems(settings: bpy.types.PropertyGroup, frames: List[int]) -> List[Problem]:

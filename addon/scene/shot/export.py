@@ -16,18 +16,22 @@ from ..camera.distortion import read_distortion
 from ..camera.plate import Plate, colorspace_of, plate_size, read_plate
 from ..infill import Span, own_spans, spans_of
 from ..keys.channels import Space
-from ..keys.fixes import artists_frames, judge_keys
+from ..keys.fixes import artists_frames, judge_keys, solved_channels
+from ..keys.playing import try_keys
 from ..rig.albedo import Albedo, joined, read_albedo
+from ..rig.carried import KEEP_PLACES, measured, reshaped
+from ..rig.control_answers import Answer, ask
 from ..rig.driven import find_driven, with_driven
 from ..rig.followers import find_followers, mirrored, with_follower
-from ..rig.jaw import chosen_jaw
+from ..rig.head import Head, head_of
 from ..rig.jaw_motion import jaw_arrays, motion_values
-from ..rig.mesh import read_rig
+from ..rig.lids import with_lids
+from ..rig.mesh import Rig, excluded_keys, hidden_triangles, read_rig, without_triangles
 from ..rig.unseen import unseen
-from ..setup.prechecks import enabled_cameras, plate_problems, prechecks, ranges
+from ..setup.prechecks import dropped_frames, enabled_cameras, plate_problems, prechecks, ranges
 from .frame_list import reference_frames
 from .npz import write_npz
-from .sampling import Samples, current_frame_kept, sample_scene
+from .sampling import Samples, evaluated, sample_scene
 
 
 @dataclass
@@ -55,6 +59,10 @@ class Plan:
     kept: int = 0  # how many of the frames that were asked for are the artist's own
     armature: str = ""  # that has the jaw bone; empty where there is none
     bone: str = ""
+    owner: str = ""  # the object that moves the head, and its bone where one does
+    head_bone: str = ""
+    controls: List[Answer] = field(default_factory=list)  # that stand for driven keys
+    reshaped: bool = False  # the solver saw the face as modifiers after its keys leave it
 
     @property
     def solution(self) -> Path:
@@ -136,6 +144,9 @@ def write_shot(
         around = range(wanted[0] - AROUND_RANGE, wanted[-1] + AROUND_RANGE + 1)
     neighbours = posed_neighbours(settings, wanted, around, bridging=bool(infill))
     frames = sorted({*wanted, *neighbours})
+    dropped = dropped_frames(settings, frames)
+    frames, wanted = [f for f in frames if f not in dropped], [f for f in wanted if f not in dropped]
+    neighbours -= set(dropped)
     found = plate_problems(settings, frames)
     _raise_first(found)
     face, cameras = settings.face, enabled_cameras(settings)
@@ -144,27 +155,22 @@ def write_shot(
     if uncovered:
         raise FaceSolveProblem(f"The plate has no frame at {ranges(uncovered)}.", "Solve a range inside the plate.")
     sizes = {camera.name: plate_size(camera, plates[camera.name], frames) for camera in cameras}
-    jaw = chosen_jaw(settings)
-    samples = sample_scene(scene, face, cameras, plates, sizes, frames, jaw)
-    scale = list(samples.poses[0].scale)
-    rig = read_rig(face, settings, scale)
-    if jaw is not None:
-        rig.arrays.update(jaw_arrays(jaw, samples.jaw_rest))
     locked, partly = anchors(settings, face, frames)
     neighbours, partly = neighbours - locked, partly - neighbours
     if locked.issuperset(wanted):
         raise FaceSolveProblem(
-            "Every frame of the range is locked or keyed by hand.", "Unlock some frames, or solve a longer range."
+            "Every frame of the range is locked or keyed by hand.",
+            "Give the frames back to the solver, unlock some, or solve a longer range.",
+            "face_solve.give_back_frames",
         )
+    head = head_of(settings)
     warnings = [str(problem) for problem in found]
-    with current_frame_kept(scene):
-        driven = find_driven(scene, face, rig, frames, jaw)
-        warnings += unseen(scene, face, rig, frames, driven.held, jaw)
-        followers = find_followers(scene, face, frames, jaw)
-        scene.frame_set(frames[0])
-        for other in followers:
-            rig = with_follower(face, other, rig, jaw)
-        rig, samples.weights = with_driven(rig, samples.weights, driven)
+    if dropped:
+        warnings.append(f"The plate has no file at {ranges(dropped)}: left out, and bridged by the keys on both sides.")
+    with evaluated(scene, [face, head.carrier.owner, *cameras]):
+        read = _read_scene(scene, head, cameras, plates, sizes, frames)
+    rig, samples, followers, scale = read.rig, read.samples, read.followers, list(read.samples.poses[0].scale)
+    warnings += read.warnings
     if partly:
         warnings.append(
             f"Some channels carry your keys at {ranges(sorted(partly))}: those are kept. "
@@ -172,8 +178,9 @@ def write_shot(
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        albedo = _albedo(face, followers, scale, folder)
-        _write_atomically(folder / "rig.npz", lambda path: write_npz(path, {**rig.arrays, **albedo.arrays}))
+        albedo = _albedo(head, followers, scale, folder)
+        arrays = without_triangles({**rig.arrays, **albedo.arrays}, hidden_triangles(face))
+        _write_atomically(folder / "rig.npz", lambda path: write_npz(path, arrays))
         document = _document(scene, frames, cameras, plates, sizes, samples, locked, stages, device)
         document["neighbours"] = sorted(neighbours)
         document["earlier"] = [
@@ -205,9 +212,68 @@ def write_shot(
         partly=partly,
         neighbours=neighbours,
         kept=len(locked.intersection(wanted)),
-        armature=jaw.armature.name if jaw else "",
-        bone=jaw.name if jaw else "",
+        armature=head.jaw.armature.name if head.jaw else "",
+        bone=head.jaw.name if head.jaw else "",
+        owner=head.carrier.owner.name,
+        head_bone=head.carrier.bone,
+        controls=read.answers,
+        reshaped=read.reshaped,
     )
+
+
+@dataclass
+class _Read:
+    """What the scene says of the head over the frames of a shot."""
+
+    samples: Samples
+    rig: Rig
+    followers: List[bpy.types.Object]
+    answers: List[Answer]
+    warnings: List[str]
+    reshaped: bool
+
+
+def _read_scene(
+    scene: bpy.types.Scene,
+    head: Head,
+    cameras: List[bpy.types.Object],
+    plates: Dict[str, Plate],
+    sizes: Dict[str, Tuple[int, int]],
+    frames: List[int],
+) -> _Read:
+    settings, face, jaw = scene.face_solve, head.face, head.jaw
+    samples = sample_scene(scene, head, cameras, plates, sizes, frames)
+    warnings = try_keys(scene, solved_channels(settings, face), frames[len(frames) // 2])
+    scene.frame_set(frames[0])
+    controls = ask(face, head.channels, excluded_keys(settings))
+    scene.frame_set(frames[0])
+    rig = with_lids(face, read_rig(face, settings, list(samples.poses[0].scale), controls.reach))
+    if jaw is not None:
+        rig.arrays.update(jaw_arrays(jaw, samples.jaw_rest))
+    driven = find_driven(scene, face, rig, frames, jaw)
+    driven.slopes.update(controls.tied)
+    scene.frame_set(frames[0])
+    seen_through = reshaped(head, rig)
+    scene.frame_set(frames[0])
+    if seen_through is not None:
+        rig = seen_through
+        names = ", ".join(one.name for one in face.modifiers if one.show_viewport and one.type not in KEEP_PLACES)
+        warnings.append(
+            f"The modifier {names} reshapes {face.name} after its shape keys: the solver sees the neutral face as it leaves it, "
+            "and the keys as they are without it. Hide it where that is not what it is for."
+        )
+        warnings += unseen(scene, head, rig, frames, driven.held, reshaped=True)
+    else:
+        warnings += unseen(scene, head, rig, frames, driven.held)
+    warnings += [f"Some driven shape keys are not solved: {one}." for one in controls.unsolved]
+    followers = find_followers(scene, head, frames)
+    scene.frame_set(frames[0])
+    for other in followers:
+        rig = with_follower(head, other, rig)
+    rig = measured(head, rig, followers, controls.answers)
+    scene.frame_set(frames[0])
+    rig, samples.weights = with_driven(rig, samples.weights, driven)
+    return _Read(samples, rig, followers, controls.answers, warnings, seen_through is not None)
 
 
 def stage_file(settings: bpy.types.PropertyGroup) -> Optional[str]:
@@ -224,13 +290,14 @@ def stage_file(settings: bpy.types.PropertyGroup) -> Optional[str]:
     return str(path)
 
 
-def _albedo(face: bpy.types.Object, followers: List[bpy.types.Object], scale: List[float], folder: Path) -> Albedo:
+def _albedo(head: Head, followers: List[bpy.types.Object], scale: List[float], folder: Path) -> Albedo:
     """The albedo of the head and of its followers behind it."""
+    face = head.face
     albedo = read_albedo(face, folder, mirrored=scale[0] * scale[1] * scale[2] < 0.0)
     vertices, triangles = len(face.data.vertices), len(face.data.loop_triangles)
     for other in followers:
         more, more_triangles = len(other.data.vertices), len(other.data.loop_triangles)
-        own = read_albedo(other, folder, mirrored=mirrored(face, other, scale))
+        own = read_albedo(other, folder, mirrored=mirrored(head, other, scale))
         albedo = joined(albedo, vertices, triangles, own, more, more_triangles)
         vertices, triangles = vertices + more, triangles + more_triangles
     return albedo
@@ -256,7 +323,7 @@ def anchors(settings: bpy.types.PropertyGroup, face: bpy.types.Object, frames: L
 def _raise_first(problems: List[Problem]) -> None:
     for problem in problems:
         if problem.level == ERROR:
-            raise FaceSolveProblem(problem.message, problem.remedy)
+            raise FaceSolveProblem(problem.message, problem.remedy, problem.mend)
 
 
 def _document(

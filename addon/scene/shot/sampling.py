@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from array import array
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Dict, Iterator, List, Optional, Tuple
+from dataclasses import dataclass, field
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 import bpy
 from mathutils import Matrix
@@ -13,9 +13,10 @@ from mathutils import Matrix
 from ...problem import FaceSolveProblem
 from ..camera.camera_model import FrameFormat, Lens, intrinsics, world_to_camera
 from ..camera.plate import Plate, backdrop
-from ..keys.channels import Pose, Space, read_pose, read_space
-from ..rig.jaw import Jaw, carrier_of
-from ..rig.jaw_motion import head_matrix, near, read_motion, rest_in_head
+from ..keys.channels import Pose, Space, read_pose
+from ..rig.head import Head
+from ..rig.jaw import Jaw
+from ..rig.jaw_motion import near, read_motion, rest_in_head
 from ..rig.mesh import key_blocks, solvable_keys
 
 
@@ -34,6 +35,38 @@ class Samples:
 
 
 @contextmanager
+def evaluated(scene: bpy.types.Scene, objects: Iterable[bpy.types.Object]) -> Iterator[None]:
+    """Have Blender evaluate these objects as it would render them, though they are hidden or in a collection that is excluded.
+
+    Blender does not play what the view layer does not show: it would be read as standing still.
+    """
+    layer = bpy.context.view_layer
+    with current_frame_kept(scene):
+        unseen = [one for one in dict.fromkeys(objects) if one.hide_viewport or not one.visible_get(view_layer=layer)]
+        if not unseen:
+            yield
+            return
+        stage = bpy.data.collections.new("Face Solve Stage")
+        scene.collection.children.link(stage)
+        before, eyes = [(one, one.hide_viewport) for one in unseen], []
+        try:
+            for one in unseen:
+                stage.objects.link(one)
+                one.hide_viewport = False
+            eyes = [one for one in unseen if one.hide_get(view_layer=layer)]
+            for one in eyes:
+                one.hide_set(False, view_layer=layer)
+            layer.update()
+            yield
+        finally:
+            for one, hidden in before:
+                one.hide_viewport = hidden
+            for one in eyes:
+                one.hide_set(True, view_layer=layer)
+            bpy.data.collections.remove(stage)
+
+
+@contextmanager
 def current_frame_kept(scene: bpy.types.Scene) -> Iterator[None]:
     """Come back to the frame that the artist was on."""
     frame, subframe = scene.frame_current, scene.frame_subframe
@@ -45,28 +78,26 @@ def current_frame_kept(scene: bpy.types.Scene) -> Iterator[None]:
 
 def sample_scene(
     scene: bpy.types.Scene,
-    face: bpy.types.Object,
+    head: Head,
     cameras: List[bpy.types.Object],
     plates: Dict[str, Plate],
     sizes: Dict[str, Tuple[int, int]],
     frames: List[int],
-    jaw: Optional[Jaw] = None,
 ) -> Samples:
     """Play the frames.
 
     Args:
         scene: the scene.
-        face: the head's object.
+        head: the face and what carries it.
         cameras: camera objects.
         plates: each camera's plate, by camera name.
         sizes: each plate's (width, height) in pixels, by camera name.
         frames: scene frames, ascending.
-        jaw: the jaw bone, if any.
 
     Raises:
         FaceSolveProblem: where a camera cannot be solved with, the head's scale changes, or the jaw bone stays behind.
     """
-    samples = Samples(list(frames))
+    samples, face, jaw = Samples(list(frames)), head.face, head.jaw
     keys, count = face.data.shape_keys, len(key_blocks(face))
     order = [keys.key_blocks.find(name) for name in solvable_keys(face)]
     values, muted = array("f", bytes(4 * count)), [False] * count
@@ -76,16 +107,16 @@ def sample_scene(
         for frame in frames:
             scene.frame_set(frame)
             graph = bpy.context.evaluated_depsgraph_get()
-            pose = read_pose(face, head_matrix(face, jaw, graph))
+            pose = read_pose(face, head.matrix(graph))
             if samples.poses and (pose.scale - samples.poses[0].scale).length > 1e-4 * pose.scale.length:
                 raise FaceSolveProblem(
                     f"The scale of {face.name} changes during the shot (frame {frame}).",
                     "Remove the scale's animation.",
                 )
             samples.poses.append(pose)
-            samples.spaces[frame] = head_space(face, jaw, graph)
+            samples.spaces[frame] = head.space(graph)
             if jaw is not None:
-                _sample_jaw(jaw, graph, samples)
+                _sample_jaw(head, jaw, graph, samples)
             if keys is not None:
                 blocks = keys.evaluated_get(graph).key_blocks
                 blocks.foreach_get("value", values)
@@ -96,20 +127,11 @@ def sample_scene(
     return samples
 
 
-def head_space(face: bpy.types.Object, jaw: Optional[Jaw], graph: bpy.types.Depsgraph) -> Space:
-    """What stands between the head's world matrix and the channels of the object that carries it."""
-    carrier = carrier_of(face, jaw).evaluated_get(graph)
-    space = read_space(carrier)
-    if jaw is None:
-        return space
-    return replace(space, child=carrier.matrix_world.inverted_safe() @ head_matrix(face, jaw, graph))
-
-
-def _sample_jaw(jaw: Jaw, graph: bpy.types.Depsgraph, samples: Samples) -> None:
+def _sample_jaw(head: Head, jaw: Jaw, graph: bpy.types.Depsgraph, samples: Samples) -> None:
     rest = rest_in_head(jaw, graph)
     samples.jaw_rest = samples.jaw_rest or rest
     if not near(rest, samples.jaw_rest):
-        moving = jaw.face if carrier_of(jaw.face, jaw) != jaw.face else jaw.armature
+        moving = jaw.face if head.carrier.owner != jaw.face else jaw.armature
         raise FaceSolveProblem(
             f"{jaw.face.name} and {jaw.armature.name} move against each other (frame {graph.scene.frame_current}): "
             "the jaw bone would stay behind.",

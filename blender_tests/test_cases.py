@@ -1,0 +1,114 @@
+"""The shared cases of artists' scenes: each ends right, or is refused or warned of with a remedy that leads to right. Without a solver: the truth is imported."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from blender_tests.conftest import ROOT, blender_command, missing
+
+CASES = ROOT.parent / "shared" / "cases"
+RIGHT_MM = 0.05
+# case: (the button that mends it, words of what is said before anything is written)
+RIGHT = (
+    *(
+        "baseline",
+        "siblings",
+        "separate_eyes",
+        "two_actors",
+        "witness_hidden",
+        "witness_keys",
+        "hidden_head",
+        "excluded_head",
+    ),
+    *(
+        "mask_helpers",
+        "identity_targets",
+        "smplx_like",
+        "names_wink",
+        "slot_none",
+        "nla_replace_tracks_above",
+        "rename_one",
+    ),
+    *(
+        "bone_rig",
+        "partly_driven",
+        "head_bone",
+        "head_bone_static",
+        "bone_parent",
+        "body_split_weights",
+        "hair_more_keys",
+    ),
+    *("active_clip_only", "dropped_frame", "subframe_keys", "lattice_squash"),
+)
+MENDED = {
+    "linked_action": ("make_keys_play", "linked from another file"),
+    "linked_action2": ("make_keys_play", "linked from another file"),
+    "nla_add": ("make_keys_play", "Nonlinear Animation"),
+    "muted_curve": ("make_keys_play", "is muted"),
+    "time_remap": ("make_keys_play", "Time stretching"),
+    "override_made_local": ("make_character_local", "linked from another file"),
+    "collection_instance": ("make_character_local", "only shows a character"),
+}
+SAID = {
+    "cc4_jaw": "against each other",
+    "driven_by_jawbone": "against each other",
+    "mirror_half": "The modifier Mirror makes a part",
+    "geo_nodes": "The modifier GN reshapes",
+    "range_longer": "Give the frames back",
+    "smoothed": "Give the frames back",
+}
+
+
+@pytest.fixture(scope="module")
+def run_case(zips, tmp_path_factory):
+    """Run a case; answers with what it printed."""
+    if not CASES.is_dir():
+        missing(f"no shared cases at {CASES}")
+    python = blender_command("4.5", Path(), [])[0]
+
+    def run(case, mend=""):
+        environment = {
+            **os.environ,
+            "FAST": "1",
+            "FACE_SOLVE_ZIP": str(zips[0]),
+            "FACE_SOLVE_PYTHON": sys.executable,
+            "CASES_OUT": str(tmp_path_factory.mktemp(case)),
+            "OMP_NUM_THREADS": "1",
+        }
+        command = [python, str(Path(__file__).with_name("case_runner.py")), str(CASES), case, *([mend] if mend else [])]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+        return done.stdout + done.stderr
+
+    return run
+
+
+def beside_mm(said):
+    found = re.search(r"SCORE median vertex_mm ([0-9.]+)", said)
+    assert found, said[-3000:]
+    return float(found.group(1))
+
+
+@pytest.mark.parametrize("case", RIGHT)
+def test_a_scene_that_plays_what_was_solved(run_case, case):
+    said = run_case(case)
+    assert "Traceback" not in said, said[-3000:]
+    assert beside_mm(said) <= RIGHT_MM, said[-3000:]
+
+
+@pytest.mark.parametrize("case", MENDED)
+def test_a_refusal_whose_button_leads_on(run_case, case):
+    mend, words = MENDED[case]
+    assert words in run_case(case)
+    said = run_case(case, mend)
+    assert "MENDED {'FINISHED'}" in said, said[-3000:]
+    assert beside_mm(said) <= RIGHT_MM, said[-3000:]
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_a_scene_that_is_not_silently_wrong(run_case, case):
+    said = run_case(case)
+    assert SAID[case] in said, said[-3000:]
