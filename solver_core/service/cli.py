@@ -11,9 +11,8 @@ from typing import Self
 
 from solver_core import __version__
 from solver_core.common.errors import FaceSolveError
+from solver_core.protocol import FARTHEST_FRAME
 from solver_core.service.listener import FrameResult
-
-FARTHEST = 1_048_574  # Blender's frames go so far, to both sides
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -136,8 +135,8 @@ def _range(option: str, text: str) -> tuple[int, int]:
     first, last = int(match[1]), int(match[2] or match[1])
     if last < first:
         raise FaceSolveError(f"{option} {text} ends before it starts.", "Give the first frame first.")
-    if max(-first, last) > FARTHEST:
-        raise FaceSolveError(f"{option} {text} goes beyond frame {FARTHEST}.", "Give frames of the shot.")
+    if max(-first, last) > FARTHEST_FRAME:
+        raise FaceSolveError(f"{option} {text} goes beyond frame {FARTHEST_FRAME}.", "Give frames of the shot.")
     return first, last
 
 
