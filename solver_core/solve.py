@@ -14,8 +14,9 @@ import numpy as np
 from solver_core import protocol
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.common.errors import FaceSolveError
-from solver_core.documents.journal import Journal
+from solver_core.documents.journal import Asked, Journal
 from solver_core.documents.overlay import Overlay, overlay_path
+from solver_core.documents.resume import digest, give_back, take_up
 from solver_core.documents.shot import Shot, load_shot
 from solver_core.documents.solution import Solution, empty_solution
 from solver_core.face.head_parts import head_parts
@@ -25,6 +26,7 @@ from solver_core.flow.networks.registry import flow_network
 from solver_core.footage.views import NOT_LOOKED_AT, View, observe
 from solver_core.look.appearance import Appearance, albedo_of
 from solver_core.networks.registry import face_detector, landmark_layout, landmark_network
+from solver_core.protocol import FRAME_FAILED
 from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import shadow_transfer
 from solver_core.service.listener import FrameResult, Listener, Progress
@@ -63,6 +65,7 @@ class Overrides:
     landmarks: str | None = None
     flow: str | None = None
     device: str | None = None
+    resume: bool = False  # frames that an ended solve was done with are kept, and not solved again
 
 
 def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrides | None = None) -> Solution:
@@ -79,21 +82,40 @@ def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrid
         shot = replace(shot, stages=overrides.stages)
     if overrides.stage_file is not None:
         shot = replace(shot, stage_file=overrides.stage_file)
+    asked = asked_of(shot, stages_of(shot))
     if overrides.frames is not None:
         shot = shot.between(*overrides.frames)
-    stages_of(shot)
     if out.is_dir():
         raise FaceSolveError(f"{out} is a folder.", f"Name a file, such as {out / 'SOLUTION.npz'}.")
-    journal = Journal(out, shot.rig.names, listener)
-    complete, overlay = False, Overlay()
+    journal = Journal(out, shot.rig.names, listener, asked)
+    complete, overlay, held = False, Overlay(), set[int]()
     try:
-        solution = solve(shot, journal, overlay)
+        done = journal.finished() if overrides.resume else {}
+        shot, done = take_up(shot, done)
+        if done:
+            listener.warning(f"{len(done)} of {len(shot.frames)} frames are taken up from the solve that was ended.")
+        solution = begun(shot) if done and shot.held_mask.all() else solve(shot, journal, overlay)
+        give_back(solution, done)
         solution.save(out)
         overlay.save(overlay_path(out))
+        held = {int(f) for f, status in zip(solution.frames, solution.status, strict=True) if status != FRAME_FAILED}
         complete = True
     finally:
-        journal.close(remove=complete)
+        journal.close(remove=complete, held=held)
     return solution
+
+
+def asked_of(shot: Shot, stages: dict[str, tuple[Step, ...]]) -> Asked:
+    """What a solve of the shot is asked, for its journal."""
+    solving = [name for name, steps in stages.items() if not all(isinstance(step, Fill) for step in steps)]
+    last = solving[-1] if solving else ""
+    steps = stages.get(last, ())
+    # a deep step tells of each frame in every round, and every stage once when it is over
+    tells = sum(step.rounds for step in steps if isinstance(step, Deep)) + (
+        not isinstance(steps[-1], Deep) if steps else 1
+    )
+    settings = {**asdict(shot.settings), "reference_frames": list(shot.settings.reference_frames)}
+    return Asked(digest(shot), {**settings, "stage_file": str(shot.stage_file or "")}, tuple(stages), last, tells)
 
 
 def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
@@ -140,14 +162,7 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
     flow = flow_network(shot.settings.flow, shot.settings.device)
     for sentence in [*shot.notes, *(unknown_keys(stages, shot.rig) if shot.stage_file else [])]:
         listener.warning(sentence)
-    solution = empty_solution(shot.frames, shot.start(), shot.rig.names)
-    solution.settings = {
-        **asdict(shot.settings),
-        "stages": list(stages),
-        "stage_file": str(shot.stage_file or ""),
-        "shot": str(shot.folder.resolve()),
-    }
-    keep(solution, shot, shot.held_mask)
+    solution = begun(shot)
     progress = Progress(listener, _shares(stages))
 
     def seeing(done: int, total: int) -> bool:
@@ -161,6 +176,19 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
             for sentence in _notes(context):
                 listener.warning(sentence)
             _Run(context, solution, listener, progress, flow, np.full(len(shot.frames), math.nan)).run(stages, overlay)
+    return solution
+
+
+def begun(shot: Shot) -> Solution:
+    """The solution before anything is solved: what stays as it is is in it."""
+    solution = empty_solution(shot.frames, shot.start(), shot.rig.names)
+    solution.settings = {
+        **asdict(shot.settings),
+        "stages": list(stages_of(shot)),
+        "stage_file": str(shot.stage_file or ""),
+        "shot": str(shot.folder.resolve()),
+    }
+    keep(solution, shot, shot.held_mask)
     return solution
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from solver_core.common.arrays import Floats
@@ -9,7 +11,7 @@ from solver_core.common.arrays import Floats
 ROTATION_TOLERANCE = 1e-3  # of R R' to 1: files and single precision round
 
 
-def exact(value: np.ndarray, kind: type, name: str) -> np.ndarray:
+def exact(value: np.ndarray, kind: Any, name: str) -> np.ndarray:
     """The same values in another type, contiguous.
 
     Args:

@@ -38,7 +38,9 @@ DAMAGE = (
     zlib.error,
 )
 MOST_TEXT = 64 * 2**20  # bytes of a JSON file: ten thousand frames of three hundred shape keys
-MOST_BYTES = 2**30  # of all arrays of a file: a rig of a hundred thousand vertices and nine hundred shape keys has as many
+MOST_BYTES = (
+    2**30
+)  # of all arrays of a file: a rig of a hundred thousand vertices and nine hundred shape keys has as many
 MOST_NAMES = 10**6  # entries of an array of texts
 MOST_NAME_BYTES = 64 * 2**20
 _LONGEST_HEADER = 10_000  # bytes of an array's header, as NumPy itself allows
@@ -112,7 +114,9 @@ def read_arrays(path: Path, names: tuple[str, ...] | None = None) -> dict[str, n
         ValueError, zipfile.BadZipFile and others of `DAMAGE`: where it is none, is cut short, holds Python objects, or declares more than there is.
     """
     with zipfile.ZipFile(path) as archive:
-        members = {one.filename.removesuffix(".npy"): one for one in archive.infolist() if one.filename.endswith(".npy")}
+        members = {
+            one.filename.removesuffix(".npy"): one for one in archive.infolist() if one.filename.endswith(".npy")
+        }
         wanted = {name: one for name, one in members.items() if names is None or name in names}
         size = sum(one.file_size for one in wanted.values())
         if size > MOST_BYTES:

@@ -168,13 +168,7 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
     pose = Pose(*poses(initial, count, keys, "initial"), _jaw(initial, rig, count, "initial"))
     here = set(frames.tolist())
     locked = tuple(
-        LockedFrame(
-            frame_number(item["frame"], "locked.frame"),
-            *(values[0] for values in poses(item, 1, keys, "locked")),
-            _jaw(item, rig, 1, "locked"),
-        )
-        for item in document.get("locked", [])
-        if frame_number(item["frame"], "locked.frame") in here
+        _locked(item, rig) for item in document.get("locked", []) if frame_number(item["frame"], "locked.frame") in here
     )
     cameras = tuple(_camera(item, count) for item in document["cameras"])
     twice = next((one.name for i, one in enumerate(cameras) if one.name in {c.name for c in cameras[:i]}), None)
@@ -194,7 +188,10 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         locked=locked,
         neighbours=tuple(frame_number(frame, "neighbours") for frame in document.get("neighbours", [])),
         infill_ranges=tuple(
-            (frame_number(r["frame_start"], "infill_ranges.frame_start"), frame_number(r["frame_end"], "infill_ranges.frame_end"))
+            (
+                frame_number(r["frame_start"], "infill_ranges.frame_start"),
+                frame_number(r["frame_end"], "infill_ranges.frame_end"),
+            )
             for r in document.get("infill_ranges", [])
         ),
         settings=_settings(document.get("settings", {})),
@@ -203,6 +200,12 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         stage_file=folder / str(document["stage_file"]) if document.get("stage_file") else None,
         notes=tuple(notes),
     )
+
+
+def _locked(item: dict[str, Any], rig: Rig) -> LockedFrame:
+    rotation, translation, weights = poses(item, 1, len(rig.names), "locked")
+    jaw = _jaw(item, rig, 1, "locked")
+    return LockedFrame(frame_number(item["frame"], "locked.frame"), rotation[0], translation[0], weights[0], jaw)
 
 
 def _earlier(item: dict[str, Any]) -> Earlier:

@@ -42,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("--landmarks", choices=["facemesh", "fan"])
     solve.add_argument("--flow", choices=["dis", "own", "raft_small", "raft_large", "flownet2"])
     solve.add_argument("--device", choices=["cpu", "cuda"])
+    solve.add_argument(
+        "--resume", action="store_true", help="keep the frames that a solve which was ended had finished"
+    )
     fitting = commands.add_parser("fit-rig", help="fit identity shape keys and the focal length to the actor")
     fitting.add_argument("shot", type=Path, metavar="SHOT_DIR")
     fitting.add_argument("--out", type=Path, required=True, metavar="FITTED.npz")
@@ -162,6 +165,7 @@ def _solve(arguments: argparse.Namespace) -> int:
         landmarks=arguments.landmarks,
         flow=arguments.flow,
         device=arguments.device,
+        resume=arguments.resume,
     )
     try:
         with _Bar() as bar:
