@@ -40,6 +40,7 @@ from solver_core.stages.scan import scan
 from solver_core.stages.shared.gaps import mark
 from solver_core.stages.shared.joins import join
 from solver_core.stages.shared.light import estimate_lights
+from solver_core.stages.shared.possible import impossible, sound
 from solver_core.stages.smooth import smooth
 from solver_core.stages.stage_file import read_stages, unknown_keys
 
@@ -431,6 +432,12 @@ class _Run:
                 return
 
     def _tell(self, i: int, status: str, error: float, stage: str, reason: str = "") -> None:
+        if status not in {protocol.FRAME_FAILED, protocol.LOCKED}:
+            problem = impossible(self.context, i, seen=status == protocol.SOLVED)
+            if problem:
+                status, error, reason = protocol.FRAME_FAILED, math.nan, problem
+                if not sound(self.context.pose[np.array([i])]):
+                    self.context.pose.assign(np.array([i]), self.context.shot.start()[np.array([i])])
         self.told.add(i)
         solution, pose = self.solution, self.context.pose[np.array([i])]
         solution.status[i], solution.error_px[i], solution.reason[i] = status, error, reason

@@ -100,14 +100,14 @@ def plate_of(value: object, count: int, of: str) -> dict[str, Any]:
     """The plate's description, its frames as whole numbers or None.
 
     Raises:
-        KeyError, ValueError: where it is none, or has another count of frames.
+        KeyError, TypeError, ValueError: where it is none, or has another count of frames.
     """
     if not isinstance(value, Mapping):
-        raise ValueError(f"{of} plate is {value!r:.80}, expected a description")
+        raise TypeError(f"{of} plate is {value!r:.80}, expected a description")
     plate = dict(value)
     for name in ("kind", "path", *(["colorspace"] if "colorspace" in plate else [])):
         if not isinstance(plate[name], str):
-            raise ValueError(f"{of} plate.{name} is {plate[name]!r:.80}, expected a text")
+            raise TypeError(f"{of} plate.{name} is {plate[name]!r:.80}, expected a text")
     if not isinstance(plate["frames"], list) or len(plate["frames"]) != count:
         entries = len(plate["frames"]) if isinstance(plate["frames"], list) else "no"
         raise ValueError(f"{of} plate.frames has {entries} entries for {count} frames")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import signal
 import sys
@@ -26,6 +27,9 @@ def main(argv: list[str] | None = None) -> int:
         return _run(_parser().parse_args(_with_negative_frames(arguments)))
     except FaceSolveError as error:
         print(f"face-solve: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # who read the output has gone, and wants no more of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
@@ -186,9 +190,16 @@ class _Bar:
     """A listener that draws a progress bar; Ctrl-C stops the solve and keeps what is done."""
 
     def __init__(self) -> None:
+        from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        self._bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        class Quiet(Console):
+            def on_broken_pipe(self) -> None:  # who read the output has gone: the solve goes on
+                self.quiet = True
+
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), console=Quiet()
+        )
         self._task = self._bar.add_task("loading", total=1.0)
         self._stop = False
 

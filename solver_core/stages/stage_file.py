@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import re
 import typing
 from collections.abc import Mapping
@@ -15,11 +14,14 @@ import numpy as np
 import tomllib
 
 from solver_core.common.errors import FaceSolveError
+from solver_core.common.reading import read_text, reading, why
 from solver_core.face.rig import Rig
 from solver_core.networks.regions import Layout
 from solver_core.stages.catalogue import ALL, EYELIDS, JAW_BONE, KINDS, Deep, Fit, Step
 
+LARGEST, LONGEST = 2**16, 1000  # bytes and lines of a stage file; that of the built-in stages has a hundred lines
 MOST = 1000  # iterations or rounds of a step: more is a slip of the finger
+HEAVIEST = 1e9  # of a weight
 RESERVED = ("loading", "detection", "judging")  # what progress calls the parts of a solve that are no stages
 Where = tuple[str | int, ...]  # keys and indices that lead to a setting
 
@@ -34,15 +36,14 @@ def read_stages(path: Path, layout: Layout) -> dict[str, tuple[Step, ...]]:
     Raises:
         FaceSolveError: naming the file, the line, and what would be allowed there.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-        document = tomllib.loads(text)
-    except OSError as error:
-        raise FaceSolveError(
-            f"The stage file {path} cannot be read: {error.strerror}.", "Choose another file, or none."
-        ) from error
-    except ValueError as error:  # of the letters, or of TOML, whose own message names line and column
-        raise FaceSolveError(f"The stage file {path} is no TOML: {error}.", "Mend it there.") from error
+    with reading(path, "The stage file", "Mend it there, or choose another file, or none."):
+        text = read_text(path, LARGEST).replace("\r\n", "\n")
+        if text.count("\n") > LONGEST:
+            raise ValueError(f"it has more than {LONGEST} lines")
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:  # its own message names line and column
+            raise FaceSolveError(f"The stage file {path} is no TOML: {why(error)}.", "Mend it there.") from error
     try:
         return _stages(document, layout)
     except _WrongError as wrong:
@@ -145,7 +146,7 @@ def _tables(owner: dict[str, Any], where: Where, name: str) -> list[dict[str, An
 def _step(item: dict[str, Any], where: Where, layout: Layout) -> Step:
     word = item.get("kind")
     if not isinstance(word, str) or word not in KINDS:
-        what = f"there is no kind of step {word!r}" if "kind" in item else "the step has no kind"
+        what = f"there is no kind of step {word!r:.80}" if "kind" in item else "the step has no kind"
         raise _WrongError((*where, "kind") if "kind" in item else where, what, f"Kinds are {', '.join(KINDS)}.")
     kind = KINDS[word]
     fields = {field.name: field for field in dataclasses.fields(kind)}
@@ -173,31 +174,35 @@ def _value(value: object, kind: object, where: Where, layout: Layout) -> object:
     if kind is bool:
         if isinstance(value, bool):
             return value
-        raise _WrongError(where, f"{name} is {value!r}", "Write true or false.")
+        raise _WrongError(where, f"{name} is {value!r:.80}", "Write true or false.")
     if kind is int:
         if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST:
             return value
-        raise _WrongError(where, f"{name} is {value!r}", f"Write a whole number from 1 to {MOST}.")
+        raise _WrongError(where, f"{name} is {value!r:.80}", f"Write a whole number from 1 to {MOST}.")
     if kind is float:
         return _amount(value, where)
     if kind == tuple[str, ...]:
         return _names(value, where)
     if not isinstance(value, dict):
-        raise _WrongError(where, f"{name} is {value!r}", "Write it as { jaw = 0.0, mouth = 3.0 }.")
+        raise _WrongError(where, f"{name} is {value!r:.80}", "Write it as { jaw = 0.0, mouth = 3.0 }.")
     return {region: _region(region, amount, (*where, region), layout) for region, amount in value.items()}
 
 
 def _amount(value: object, where: Where) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= HEAVIEST:
         return float(value)
-    raise _WrongError(where, f"{where[-1]} is {value!r}", "Write a number of 0 or more.")
+    raise _WrongError(
+        where,
+        f"{where[-1]} is {value!r:.80}",
+        "Write a number of 0 or more, of the size that the built-in stages have.",
+    )
 
 
 def _names(value: object, where: Where) -> tuple[str, ...]:
     name = where[-1]
     if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
         raise _WrongError(
-            where, f"{name} is {value!r}", f'Write groups or shape keys as ["jaw", "mouth"], or ["{ALL}"] for all.'
+            where, f"{name} is {value!r:.80}", f'Write groups or shape keys as ["jaw", "mouth"], or ["{ALL}"] for all.'
         )
     twice = next((one for one in value if value.count(one) > 1), None)
     if twice is not None:
