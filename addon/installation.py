@@ -15,7 +15,7 @@ import bpy
 
 from . import compat, session, solver_state
 from .problem import FaceSolveProblem
-from .scene.shot.folders import user_data
+from .scene.shot.folders import solver_folder, user_data
 from .worker.installer import (
     Installation,
     Step,
@@ -98,7 +98,7 @@ def start(steps: Sequence[Step], device: str) -> Installation:
     """
     if _current.installation is not None:
         raise FaceSolveProblem("An installation is running already.", "Wait for it, or cancel it.")
-    _current.installation = Installation(steps, log_file(), solver_environment(os.environ))
+    _current.installation = Installation(steps, log_file(), solver_environment(os.environ), solver_folder())
     _current.device, _current.verdict, _current.problem = device, "", None
     return _current.installation
 

@@ -13,8 +13,20 @@ from .panels.weights import draw_check, draw_weights
 from .worker.interpreter import ENVIRONMENT_VARIABLE, chosen_interpreter, validated_interpreter
 
 
-def _exchanged(_preferences: bpy.types.AddonPreferences, _context: bpy.types.Context) -> None:
+def _write_out(preferences: bpy.types.AddonPreferences, name: str) -> None:
+    """Blender's file browser gives a path from the .blend, which means another file beside every other .blend: the full one is kept."""
+    path = getattr(preferences, name)
+    if path.startswith("//") and bpy.data.filepath:
+        setattr(preferences, name, os.path.normpath(bpy.path.abspath(path)))
+
+
+def _chosen_to_install(preferences: bpy.types.AddonPreferences, _context: bpy.types.Context) -> None:
+    _write_out(preferences, "install_with")
+
+
+def _exchanged(preferences: bpy.types.AddonPreferences, _context: bpy.types.Context) -> None:
     """What the solver said of itself, and why it failed, was another solver's."""
+    _write_out(preferences, "interpreter")
     solver_state.forget()
     session.forget_failure()
 
@@ -52,6 +64,7 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         name="Install With",
         subtype="FILE_PATH",
         description="The Python (3.11 to 3.13) that makes the solver's environment; empty to look for one on this machine",
+        update=_chosen_to_install,
     )
     package_index: StringProperty(
         name="Package Index",
@@ -120,7 +133,7 @@ def solver_python(context: bpy.types.Context) -> str:
     Raises:
         FaceSolveProblem: where there is none that could run.
     """
-    chosen = chosen_interpreter(bpy.path.abspath(preferences(context).interpreter), os.environ)
+    chosen = chosen_interpreter(preferences(context).interpreter, os.environ)
     return validated_interpreter(chosen, bpy.app.binary_path)
 
 

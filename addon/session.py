@@ -17,6 +17,7 @@ from .problem import FaceSolveProblem
 from .scene.infill import find_ranges
 from .scene.results.overlays import keep_overlays
 from .scene.shot.export import Plan
+from .scene.shot.folders import solver_folder
 from .solving import Session
 from .worker.interpreter import solver_environment, worker_command
 from .worker.job import Job
@@ -69,7 +70,7 @@ def start(
     """
     refuse_second()
     forget_failure()
-    process = WorkerProcess(worker_command(python), log, solver_environment(os.environ))
+    process = WorkerProcess(worker_command(python), log, solver_environment(os.environ), solver_folder())
     _current.session = kind(Job(process, request, len(plan.names) if plan else 0), plan, title)
     _show(_current.session)
     return _current.session

@@ -76,7 +76,16 @@ def solver_python(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def inside(zips, solver_python, tmp_path_factory):
+def real_solver(tmp_path_factory):
+    """Variables that name a Python in which `solver_core` is the real one, and the folder of its weights."""
+    from solver_core.networks import weights
+
+    python = python_with(tmp_path_factory.mktemp("real") / "python", ROOT)
+    return {"REAL_SOLVER_PYTHON": str(python), "REAL_SOLVER_CACHE": str(weights.folder().parent)}
+
+
+@pytest.fixture(scope="session")
+def inside(zips, solver_python, real_solver, tmp_path_factory):
     """Run a file of checks inside a Blender, with the fault-injecting worker unless told; answers with {check: "" or its traceback}."""
 
     def run(version, name, timeout=240, folder=None, **more):
@@ -92,6 +101,7 @@ def inside(zips, solver_python, tmp_path_factory):
             "BLENDER_USER_SCRIPTS": str(folder / "user" / "scripts"),
             "BLENDER_USER_CONFIG": str(folder / "user" / "config"),
             "OMP_NUM_THREADS": "1",
+            **real_solver,
             **more,
         }
         done = subprocess.run(

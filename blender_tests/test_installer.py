@@ -43,7 +43,7 @@ def test_the_bundled_wheel_is_installed_into_a_real_environment(wheel, tmp_path)
     # An environment whose making was interrupted is made anew.
     environment_python(place).parent.mkdir(parents=True)
     environment_python(place).symlink_to(sys.executable)
-    offline = Installation(steps[:2], tmp_path / "install.log", ENVIRONMENT)
+    offline = Installation(steps[:2], tmp_path / "install.log", ENVIRONMENT, tmp_path)
     fractions = drive(offline)
     assert offline.succeeded, offline.problem
     assert fractions == sorted(fractions)
@@ -53,7 +53,7 @@ def test_the_bundled_wheel_is_installed_into_a_real_environment(wheel, tmp_path)
     tell = Step(
         "Asking", [str(environment_python(place)), "-I", "-c", "import solver_core; print(solver_core.__file__)"], 1.0
     )
-    asked = Installation([tell], tmp_path / "asked.log", ENVIRONMENT)
+    asked = Installation([tell], tmp_path / "asked.log", ENVIRONMENT, tmp_path)
     drive(asked)
     assert asked.succeeded
     assert asked.last_line.startswith(str(place))
@@ -66,9 +66,9 @@ def test_the_bundled_wheel_is_installed_into_a_real_environment(wheel, tmp_path)
 def test_the_commands_that_go_online(wheel, tmp_path):
     inner = str(environment_python(tmp_path))
     steps = plan_steps(tmp_path, "python3", wheel, device="cuda", index="file:///wheels", exists=False)
-    pip = [inner, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off"]
+    pip = [inner, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off"]
     assert steps[2].command == [*pip, "--extra-index-url", "file:///wheels", str(wheel)]
-    assert steps[3].command == [inner, "-m", "solver_core", "weights", "fetch"]
+    assert steps[3].command == [inner, "-I", "-m", "solver_core", "weights", "fetch"]
     assert "cuda.is_available" in steps[4].command[-1]
     both = plan_steps(tmp_path, "python3", wheel, device="cpu", index="", exists=False, extras=["dlib", "fan"])
     assert sum(step.share for step in both) == pytest.approx(1.0)
@@ -95,7 +95,7 @@ def test_the_commands_that_go_online(wheel, tmp_path):
 def test_a_failed_step_is_a_sentence_and_later_steps_do_not_run(tmp_path, printed, words):
     fail = Step("Trying", [sys.executable, "-c", f"import sys; print({printed!r}); sys.exit(1)"], 0.5)
     never = Step("Never", [sys.executable, "-c", f"open({str(tmp_path / 'ran')!r}, 'w')"], 0.5)
-    installation = Installation([fail, never], tmp_path / "install.log", ENVIRONMENT)
+    installation = Installation([fail, never], tmp_path / "install.log", ENVIRONMENT, tmp_path)
     drive(installation)
     assert not installation.succeeded
     assert words in installation.problem.message
@@ -105,7 +105,9 @@ def test_a_failed_step_is_a_sentence_and_later_steps_do_not_run(tmp_path, printe
 
 def test_cancel_ends_the_step_and_its_children(tmp_path):
     child = f"import os, subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print(p.pid, flush=True); time.sleep(60)"  # noqa: F541
-    installation = Installation([Step("Long", [sys.executable, "-c", child], 1.0)], tmp_path / "log", ENVIRONMENT)
+    installation = Installation(
+        [Step("Long", [sys.executable, "-c", child], 1.0)], tmp_path / "log", ENVIRONMENT, tmp_path
+    )
     drive(installation, until=lambda one: one.last_line.isdigit())
     pid = int(installation.last_line)
     installation.cancel()
@@ -128,7 +130,7 @@ def test_the_extras_are_in_the_wheel_and_importable_where_they_are_installed(whe
         assert f"Provides-Extra: {extra}" in metadata
     steps = plan_steps(tmp_path, "", wheel, device="cpu", index="", exists=True, extras=list(installer._MODULES))
     check = Step("Checking", [sys.executable, *steps[-1].command[1:]], 1.0)  # this environment has both
-    installation = Installation([check], tmp_path / "install.log", ENVIRONMENT)
+    installation = Installation([check], tmp_path / "install.log", ENVIRONMENT, tmp_path)
     drive(installation)
     assert installation.succeeded, installation.problem
 
@@ -142,6 +144,7 @@ def test_progress_follows_the_packages_that_pip_names(tmp_path):
         ],
         tmp_path / "log",
         ENVIRONMENT,
+        tmp_path,
     )
     fractions = drive(installation)
     assert fractions == sorted(fractions)
@@ -151,7 +154,7 @@ def test_progress_follows_the_packages_that_pip_names(tmp_path):
 def test_the_log_has_no_password_of_the_index(tmp_path):
     index = "https://me:pass@word@index.example/simple"
     tell = Step("Asking", [sys.executable, "-c", "import sys; print(len(sys.argv[1]))", index], 1.0)
-    installation = Installation([tell], tmp_path / "install.log", ENVIRONMENT)
+    installation = Installation([tell], tmp_path / "install.log", ENVIRONMENT, tmp_path)
     drive(installation)
     assert installation.last_line == str(len(index))  # pip gets all of it
     text = (tmp_path / "install.log").read_text()
@@ -162,7 +165,7 @@ def test_the_log_has_no_password_of_the_index(tmp_path):
 def test_a_log_that_is_taken_away_ends_the_installation_in_words(tmp_path):
     log = tmp_path / "there" / "install.log"
     steps = [Step("One", [sys.executable, "-c", "print(1)"], 0.5), Step("Two", [sys.executable, "-c", ""], 0.5)]
-    installation = Installation(steps, log, ENVIRONMENT)
+    installation = Installation(steps, log, ENVIRONMENT, tmp_path)
     drive(installation, until=lambda one: one.last_line == "1")
     log.unlink()
     log.parent.rmdir()
@@ -190,6 +193,8 @@ def test_the_first_suitable_python_is_found(tmp_path):
         find_python(str(tmp_path / "a" / "python3"), own, path)
     with pytest.raises(FaceSolveProblem, match="not a working Python"):
         find_python(str(tmp_path / "nowhere"), own, path)
+    with pytest.raises(FaceSolveProblem, match="not the full path"):
+        find_python("python3", own, path)
     (tmp_path / "a" / "python3.12").unlink()
     path = {"PATH": str(tmp_path / "a")}
     script(tmp_path / "a" / "python3", "python 3.14")

@@ -13,7 +13,9 @@ from addon.worker.process import Ended, Garbage, WorkerProcess
 
 def printed(folder, code):
     """Everything that is received from a program, in order."""
-    process = WorkerProcess([sys.executable, "-c", "import os, time\n" + code], folder / "log", dict(os.environ))
+    process = WorkerProcess(
+        [sys.executable, "-c", "import os, time\n" + code], folder / "log", dict(os.environ), folder
+    )
     received, deadline = [], time.monotonic() + 20
     while not (received and isinstance(received[-1], Ended)) and time.monotonic() < deadline:
         received += process.receive(limit=7)
@@ -46,7 +48,10 @@ def test_what_is_no_line_is_garbage_and_the_next_line_is_read(tmp_path, monkeypa
 
 def test_a_flood_without_an_end_does_not_hold_blender_up(tmp_path):
     process = WorkerProcess(
-        [sys.executable, "-c", "import os\nwhile True: os.write(1, b'x' * 65536)"], tmp_path / "log", dict(os.environ)
+        [sys.executable, "-c", "import os\nwhile True: os.write(1, b'x' * 65536)"],
+        tmp_path / "log",
+        dict(os.environ),
+        tmp_path,
     )
     took = []
     for _ in range(20):
@@ -60,7 +65,7 @@ def test_a_flood_without_an_end_does_not_hold_blender_up(tmp_path):
 
 def test_no_more_than_asked_for_comes_at_once(tmp_path):
     code = 'import os, time\nfor _ in range(500): os.write(1, b\'{"type": "heartbeat"}\\n\')\ntime.sleep(60)'
-    process = WorkerProcess([sys.executable, "-c", code], tmp_path / "log", dict(os.environ))
+    process = WorkerProcess([sys.executable, "-c", code], tmp_path / "log", dict(os.environ), tmp_path)
     time.sleep(1.0)
     lines_in_a_piece = processes._READ // 22 + 2
     first = process.receive(limit=5)
@@ -69,7 +74,9 @@ def test_no_more_than_asked_for_comes_at_once(tmp_path):
 
 
 def test_nobody_waits_for_a_silent_worker(tmp_path):
-    process = WorkerProcess([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log", dict(os.environ))
+    process = WorkerProcess(
+        [sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log", dict(os.environ), tmp_path
+    )
     began = time.monotonic()
     assert process.receive() == []
     assert time.monotonic() - began < 0.5

@@ -34,7 +34,7 @@ def start(shot, solver_python):
     def run(fault="", pace="0", python=None, request=None, **options):
         environment = interpreter.solver_environment({**os.environ, "FACE_SOLVE_FAULT": fault, "FACE_SOLVE_PACE": pace})
         command = interpreter.worker_command(str(python or solver_python))
-        process = WorkerProcess(command, shot / "logs" / "solver.log", environment)
+        process = WorkerProcess(command, shot / "logs" / "solver.log", environment, shot)
         started.append(process)
         request = request or {"type": protocol.SOLVE, "shot": str(shot), "out": str(shot / "SOLUTION.npz")}
         return Job(process, request, weight_count=2, **options)
@@ -253,13 +253,13 @@ def test_the_worker_ends_with_the_process_that_started_it(shot, solver_python):
         "import os\n"
         "from addon.worker import interpreter\n"
         "from addon.worker.process import WorkerProcess\n"
-        "p = WorkerProcess(interpreter.worker_command(sys.argv[2]), Path(sys.argv[3]), interpreter.solver_environment(os.environ))\n"
+        "p = WorkerProcess(interpreter.worker_command(sys.argv[2]), Path(sys.argv[3]), interpreter.solver_environment(os.environ), Path(sys.argv[4]))\n"
         "while not p.receive(): time.sleep(0.01)\n"
         "print(p.pid, flush=True); time.sleep(60)\n"
     )
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     parent = subprocess.Popen(
-        [sys.executable, "-c", code, root, str(solver_python), str(shot / "log")],
+        [sys.executable, "-c", code, root, str(solver_python), str(shot / "log"), str(shot)],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -279,10 +279,24 @@ def test_the_worker_ends_with_the_process_that_started_it(shot, solver_python):
 
 def test_blenders_python_settings_do_not_reach_the_solver(monkeypatch):
     given = {"PYTHONPATH": "/blender/modules", "PYTHONHOME": "/blender", "HOME": "/home/artist", "OMP_NUM_THREADS": "3"}
+    kept = interpreter.solver_environment({**given, "PYTHONINSPECT": "1", "__PYVENV_LAUNCHER__": "/blender/python"})
+    ours = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "PYTHONSAFEPATH": "1"}
+    assert kept == {"HOME": "/home/artist", "OMP_NUM_THREADS": "3", **ours}
+
+
+def test_nothing_is_looked_for_in_the_working_directory():
+    given = {"PATH": ":/usr/bin:.:bin:/bin:", "LD_LIBRARY_PATH": "", "DYLD_LIBRARY_PATH": "lib:/opt/lib"}
     kept = interpreter.solver_environment(given)
-    assert "PYTHONPATH" not in kept
-    assert "PYTHONHOME" not in kept
-    assert (kept["HOME"], kept["OMP_NUM_THREADS"]) == ("/home/artist", "3")
+    assert (kept["PATH"], kept["DYLD_LIBRARY_PATH"]) == ("/usr/bin:/bin", "/opt/lib")
+    assert "LD_LIBRARY_PATH" not in kept
+
+
+@pytest.mark.parametrize("path", ["python3", "./python3", "//python3", "//../bin/python3"])
+def test_a_python_beside_the_scene_is_no_choice(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "python3").symlink_to(sys.executable)
+    with pytest.raises(FaceSolveProblem, match="not the full path"):
+        interpreter.validated_interpreter(path, "/usr/bin/blender")
 
 
 def test_the_environment_variable_overrides_the_preference():
@@ -331,7 +345,7 @@ def test_a_real_python_without_the_solver_is_told_apart(tmp_path, start):
 def test_a_log_that_cannot_be_written_is_said(tmp_path, solver_python):
     (tmp_path / "file").write_text("")
     with pytest.raises(FaceSolveProblem, match="log file cannot be written"):
-        WorkerProcess([str(solver_python)], tmp_path / "file" / "solver.log", dict(os.environ))
+        WorkerProcess([str(solver_python)], tmp_path / "file" / "solver.log", dict(os.environ), tmp_path)
 
 
 def test_the_end_of_a_log_is_read_and_none_where_there_is_no_log(tmp_path):

@@ -23,8 +23,9 @@ class FACE_SOLVE_OT_install_solver(bpy.types.Operator):
         """Install, waiting in background mode alone."""
         chosen = preferences(context)
         session.refuse_second()
-        python = bpy.path.abspath(chosen.install_with) if chosen.install_with else ""
-        steps = installation.plan(python, chosen.install_device, chosen.package_index.strip(), chosen.extras)
+        steps = installation.plan(
+            chosen.install_with.strip(), chosen.install_device, chosen.package_index.strip(), chosen.extras
+        )
         installation.start(steps, chosen.install_device)
         if bpy.app.background:
             installation.run_to_end()

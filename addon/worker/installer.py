@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import IO, List, Mapping, Optional, Sequence
 
 from ..problem import FaceSolveProblem
-from .interpreter import MINIMUM_PYTHON, no_window, probe_version
+from .interpreter import MINIMUM_PYTHON, absolute_folders, full_path, isolated, no_window, probe_version
 from .process import tail
 
 NEWEST_PYTHON = (3, 13)  # the newest that every dependency has wheels for
 _NAMES = ("python3.11", "python3.12", "python3.13", "python3", "python")
 _PYTHON_REMEDY = "Install Python 3.11 to 3.13, or choose one under Install With in the add-on's preferences."
-_PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off")
+_PIP = ("-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off")
 _MODULES = {"dlib": "dlib", "fan": "face_alignment"}
 # alone: it asks for an OpenCV that overwrites the solver's (docs/dependencies.md)
 FACE_ALIGNMENT = "face-alignment==1.5.0"
@@ -68,18 +68,25 @@ def find_python(chosen: str, own: str, environment: Mapping[str, str]) -> str:
         FaceSolveProblem: where the chosen one, or every one, is unsuitable.
     """
     if chosen:
+        chosen = str(full_path(chosen))
         version = probe_version(chosen, environment)
         if not is_suitable(version):
             what = f"is {version}" if version else "is not a working Python"
             raise FaceSolveProblem(f"{chosen} {what}; the solver needs Python 3.11 to 3.13.", _PYTHON_REMEDY)
         return chosen
-    path = environment.get("PATH")
-    found = [shutil.which(name, path=path) for name in _NAMES]
-    for candidate in [*found, own]:
+    # Each program by its full path: asked for a name alone, Windows looks into the working directory first.
+    folders = absolute_folders(environment.get("PATH", ""))
+    for candidate in [*(_program(name, folders) for name in _NAMES), own]:
         usable = candidate and "blender" not in Path(candidate).stem.lower()
         if usable and is_suitable(probe_version(candidate, environment)):
             return candidate
     raise FaceSolveProblem("No Python that the solver could use was found on this machine.", _PYTHON_REMEDY)
+
+
+def _program(name: str, folders: Sequence[str]) -> Optional[str]:
+    """The first program of that name in these folders."""
+    ending = ".exe" if sys.platform == "win32" else ""
+    return next(filter(None, (shutil.which(str(Path(folder) / (name + ending))) for folder in folders)), None)
 
 
 def is_complete(place: Path, environment: Mapping[str, str]) -> bool:
@@ -87,8 +94,14 @@ def is_complete(place: Path, environment: Mapping[str, str]) -> bool:
     python = environment_python(place)
     if not python.exists() or not is_suitable(probe_version(str(python), environment)):
         return False
-    command = [str(python), "-c", "import pip"]
-    asked = subprocess.run(command, env=dict(environment), capture_output=True, check=False, creationflags=no_window())
+    asked = subprocess.run(
+        isolated(str(python), "-c", "import pip"),
+        cwd=str(python.parent),
+        env=dict(environment),
+        capture_output=True,
+        check=False,
+        creationflags=no_window(),
+    )
     return asked.returncode == 0
 
 
@@ -121,7 +134,7 @@ def plan_steps(
         extras: of `dlib` and `fan`, what else is installed; the last step checks that it can be imported.
     """
     inner = str(environment_python(place))
-    make = Step("Making the virtual environment", [python, "-m", "venv", "--clear", str(place)], 0.05)
+    make = Step("Making the virtual environment", isolated(python, "-m", "venv", "--clear", str(place)), 0.05)
     more = ["--extra-index-url", index] if index else []
     check = ", ".join(["import torch, solver_core", *(_MODULES[extra] for extra in extras)])
     wanted = f"{wheel}[{','.join(extras)}]" if extras else str(wheel)
@@ -137,8 +150,10 @@ def plan_steps(
         ),
         Step("Installing what the solver needs", [inner, *_PIP, *more, wanted], 0.75 - fan.share, online=True),
         *([fan] if "fan" in extras else []),
-        Step("Fetching the networks' weights", [inner, "-m", "solver_core", "weights", "fetch"], 0.1, online=True),
-        Step("Checking the installation", [inner, "-c", check], 0.05),
+        Step(
+            "Fetching the networks' weights", isolated(inner, "-m", "solver_core", "weights", "fetch"), 0.1, online=True
+        ),
+        Step("Checking the installation", isolated(inner, "-c", check), 0.05),
     ]
     return steps if exists else [make, *steps]
 
@@ -149,14 +164,15 @@ class Installation:
     Args:
         steps: what to run.
         log: file that receives everything that they print; replaced.
-        environment: their environment, already without Blender's own settings.
+        environment: their environment, from `solver_environment`.
+        folder: their working directory, in which nothing lies.
 
     Raises:
         FaceSolveProblem: where the log cannot be written.
     """
 
-    def __init__(self, steps: Sequence[Step], log: Path, environment: Mapping[str, str]) -> None:
-        self.steps, self.log = list(steps), log
+    def __init__(self, steps: Sequence[Step], log: Path, environment: Mapping[str, str], folder: Path) -> None:
+        self.steps, self.log, self._folder = list(steps), log, folder
         self.problem: Optional[FaceSolveProblem] = None
         self.stopped = False
         self._environment = dict(environment)
@@ -252,7 +268,7 @@ class Installation:
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                cwd=str(self.log.parent),
+                cwd=str(self._folder),
                 env=self._environment,
                 start_new_session=sys.platform != "win32",
                 creationflags=no_window(),

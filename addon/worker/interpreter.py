@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional
 
@@ -13,15 +14,14 @@ ENVIRONMENT_VARIABLE = "FACE_SOLVE_PYTHON"
 MINIMUM_PYTHON = (3, 11)
 _CHOOSE = "Press Install Solver in Preferences > Add-ons > Face Solve, or choose there a Python that has the solver."
 _INSTALL = "Press Install Solver in the add-on's preferences, or choose another Python there."
-# What Blender or its launcher may have set for its own Python, and would break another one.
-_BLENDERS_OWN = (
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-    "PYTHONUSERBASE",
-    "PYTHONEXECUTABLE",
-    "PYTHONNOUSERSITE",
-    "__PYVENV_LAUNCHER__",
+# Where programs and libraries are looked for. An empty or relative entry means the working directory.
+_SEARCHED = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "DYLD_FALLBACK_LIBRARY_PATH",
+    "DYLD_FRAMEWORK_PATH",
+    "DYLD_FALLBACK_FRAMEWORK_PATH",
 )
 
 
@@ -38,11 +38,11 @@ def validated_interpreter(path: str, host_binary: str) -> str:
         host_binary: Blender's own executable; started as the solver it would open a second Blender.
 
     Raises:
-        FaceSolveProblem: where there is none, it does not exist, is a folder, may not be run, or is Blender.
+        FaceSolveProblem: where there is none, it is not given as a full path, does not exist, is a folder, may not be run, or is Blender.
     """
     if not path:
         raise FaceSolveProblem("No Python is chosen to run the solver.", _CHOOSE)
-    found = Path(path).expanduser()
+    found = full_path(path)
     if not found.exists():
         raise FaceSolveProblem(f"The solver's Python does not exist: {path}.", _CHOOSE)
     if found.is_dir():
@@ -58,20 +58,59 @@ def validated_interpreter(path: str, host_binary: str) -> str:
             f"The solver's Python may not be run: {path}.", "Make the file executable, or choose another Python."
         )
     # Not resolved: a virtual environment's python is a link, and knows its packages by where it was called.
-    return str(Path.cwd() / found)
+    return str(found)
+
+
+def full_path(path: str) -> Path:
+    """The path of a Python that was chosen, "~" replaced.
+
+    Raises:
+        FaceSolveProblem: where it starts at the .blend or at the working directory: each .blend would bring a Python of its own.
+    """
+    found = Path(path).expanduser()
+    if path.startswith("//") or not found.is_absolute():
+        raise FaceSolveProblem(f"{path} is not the full path of a Python.", "Choose it again, or write its full path.")
+    return found
 
 
 def solver_environment(environment: Mapping[str, str]) -> Dict[str, str]:
-    """The environment for the solver's process: the artist's own, without Blender's Python settings."""
-    kept = {key: value for key, value in environment.items() if key not in _BLENDERS_OWN}
+    """The environment of every process of the solver: the artist's own, with nothing in it that leads Python to other code.
+
+    Blender's and the artist's settings for Python are left out, and so are places to look in that depend on the working
+    directory. What these processes start in turn does not look there either.
+    """
+    kept = {key: value for key, value in environment.items() if not key.startswith("PYTHON")}
+    kept.pop("__PYVENV_LAUNCHER__", None)
+    for name in _SEARCHED:
+        if name in kept:
+            folders = absolute_folders(kept.pop(name))
+            if folders:
+                kept[name] = os.pathsep.join(folders)
     kept["PYTHONUNBUFFERED"] = "1"
     kept["PYTHONIOENCODING"] = "utf-8"
+    kept["PYTHONSAFEPATH"] = "1"
+    if sys.platform == "win32":
+        kept["NoDefaultCurrentDirectoryInExePath"] = "1"
     return kept
 
 
+def absolute_folders(searched: str) -> List[str]:
+    """The entries of a PATH that do not depend on the working directory."""
+    return [folder for folder in searched.split(os.pathsep) if Path(folder).is_absolute()]
+
+
+def isolated(interpreter: str, *arguments: str) -> List[str]:
+    """The command line of a Python that imports what is installed in it, and nothing else."""
+    return [interpreter, "-I", *arguments]
+
+
 def worker_command(interpreter: str) -> List[str]:
-    """The command line of the worker."""
-    return [interpreter, "-m", "solver_core", "worker"]
+    """The command line of the worker.
+
+    Not with -I: the chosen "Python" may be a studio's script that says in PYTHONPATH where its solver is. What was in that variable
+    before is not passed on (`solver_environment`), and -P keeps the working directory out.
+    """
+    return [interpreter, "-P", "-m", "solver_core", "worker"]
 
 
 def no_window() -> int:
@@ -121,10 +160,11 @@ def probe_version(interpreter: str, environment: Mapping[str, str], timeout: flo
     """The interpreter's version as "3.11"; empty where it is no Python that answers within `timeout` seconds."""
     try:
         answer = subprocess.run(
-            [interpreter, "-c", "import sys; print('python %d.%d' % sys.version_info[:2])"],
+            isolated(interpreter, "-c", "import sys; print('python %d.%d' % sys.version_info[:2])"),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout,
+            cwd=str(Path(interpreter).parent),
             env=dict(environment),
             check=False,
             creationflags=no_window(),

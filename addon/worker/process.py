@@ -44,13 +44,14 @@ class WorkerProcess:
     Args:
         command: the program and its arguments.
         log: file that receives its standard error; replaced.
-        environment: its environment, already without Blender's own settings.
+        environment: its environment, from `solver_environment`.
+        folder: its working directory, in which nothing lies.
 
     Raises:
         FaceSolveProblem: where the program cannot be started or the log cannot be written.
     """
 
-    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str], folder: Path) -> None:
         self.command = list(command)
         self.log = log
         self._unread = bytearray()
@@ -70,7 +71,7 @@ class WorkerProcess:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stream,
-                    cwd=str(log.parent),
+                    cwd=str(folder),
                     env=dict(environment),
                     # A session of its own, so that its children end with it when it is killed.
                     start_new_session=sys.platform != "win32",

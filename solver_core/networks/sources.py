@@ -310,15 +310,22 @@ def download(url: str, part: Path, report: Report = silent) -> None:
 
 def _pip_download(what: str, asked: list[str], folder: Path, pattern: str, report: Report) -> Path:
     """The one file of that pattern that `pip download` brings."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    folder = folder.resolve()  # it becomes the working directory
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     # pip says nothing of how far it is: its own temporary files, kept in the same folder, do.
-    own = {**os.environ, "PYTHONIOENCODING": "utf-8", **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
+    own = {
+        **os.environ,
+        "PYTHONIOENCODING": "utf-8",
+        "PYTHONSAFEPATH": "1",
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)),
+    }
     with subprocess.Popen(
         [*command, f"--dest={folder}", *asked],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
+        cwd=folder,
         env=own,
     ) as process:
         said = None

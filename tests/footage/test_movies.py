@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import threading
 
 import av
@@ -229,3 +231,75 @@ def test_reading_on_decodes_every_picture_once(tmp_path, monkeypatch):
 def test_painting_reads_back():
     for number in (0, 1, 1001, 4095):
         assert number_in(painted(number) / 255.0) == number
+
+
+def _heard(folder):
+    """A server of `folder` on this machine, and what it is asked for."""
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments, **more):
+            super().__init__(*arguments, directory=str(folder), **more)
+
+        def log_message(self, *_arguments):
+            asked.append(self.path)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, asked
+
+
+PLAYLISTS = {
+    "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:2.0,\n{target}\n#EXT-X-ENDLIST\n",
+    "concat": "ffconcat version 1.0\nfile '{target}'\n",
+    "dash": '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT2S" '
+    'profiles="urn:mpeg:dash:profile:isoff-main:2011"><Period><AdaptationSet contentType="video" mimeType="video/mp2t">'
+    '<Representation id="1" bandwidth="1000" width="{width}" height="{height}"><BaseURL>{target}</BaseURL><SegmentList duration="2">'
+    '<SegmentURL media="{target}"/></SegmentList></Representation></AdaptationSet></Period></MPD>\n',
+}
+
+
+@pytest.mark.parametrize("ending", ["mov", "mp4", "m3u8", "mpd"])
+@pytest.mark.parametrize("kind", PLAYLISTS)
+def test_a_playlist_opens_no_other_file_and_no_address(tmp_path, kind, ending):
+    """Neither by its own name nor as a movie: it is refused, and what it names is never read."""
+    write_movie(tmp_path / "other.ts", "libx264", "yuv420p", 5)
+    server, asked = _heard(tmp_path)
+    try:
+        for target in ("other.ts", str(tmp_path / "other.ts"), f"http://127.0.0.1:{server.server_port}/other.ts"):
+            playlist = tmp_path / f"a.{ending}"
+            playlist.write_text(PLAYLISTS[kind].format(target=target, width=WIDTH, height=HEIGHT))
+            with pytest.raises(FaceSolveError, match=rf"a\.{ending}"):
+                open_plate(movie(playlist))
+        assert asked == []
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_playlist_that_ffmpeg_would_follow_is_what_is_refused(tmp_path):
+    """By itself FFmpeg opens the other file and asks the server."""
+    write_movie(tmp_path / "other.ts", "libx264", "yuv420p", 5)
+    (tmp_path / "a.mov").write_text(PLAYLISTS["concat"].format(target="other.ts"))
+    with av.open(str(tmp_path / "a.mov")) as container:
+        assert container.format.name == "concat"
+        assert next(container.decode(video=0)) is not None
+    server, asked = _heard(tmp_path)
+    try:
+        address = f"http://127.0.0.1:{server.server_port}/other.ts"
+        (tmp_path / "a.m3u8").write_text(PLAYLISTS["hls"].format(target=address))
+        with contextlib.suppress(av.FFmpegError):
+            av.open(str(tmp_path / "a.m3u8"), options={"protocol_whitelist": "file,http,tcp"}).close()
+        assert asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("name", ["http:movie.mov", "concat:movie.mov", "a%02d.mov", "subfile,,start,0,end,9,,:a.mov"])
+def test_a_movies_name_is_only_a_name(tmp_path, name, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_movie(tmp_path / "plain.mov", "libx264", "yuv420p", 5)
+    (tmp_path / "plain.mov").rename(tmp_path / name)
+    with open_plate(movie(name)) as plate:
+        assert number_in(plate.read_display(3)) == 3

@@ -19,6 +19,12 @@ from solver_core.footage.plates.movie_index import MovieIndex, index_movie
 
 _NOWHERE = -1
 _KEY_FRAMES_TRIED = 3
+# The kinds of movie that are read, by FFmpeg's names, whatever the file is called. Each holds its pictures itself: playlists, patterns
+# of file names and scripts, which FFmpeg would follow to other files and to the network, are not among them (docs/security.md).
+_KINDS = (
+    "mov,matroska,webm,avi,mxf,mxf_opatom,ogg,mpeg,mpegts,mpegvideo,m4v,flv,asf,dv,gxf,nut,wtv,rm,swf,flic,r3d,ivf,av1,obu,"
+    "h261,h263,h264,hevc,vvc,vc1,mjpeg,dirac,dnxhd,cavsvideo,yuv4mpegpipe,gif,apng,mv,cine,lxf,wav,mp3,aac,flac"
+)
 
 
 class Movie:
@@ -91,7 +97,15 @@ class Movie:
 
     def _open(self) -> None:
         """Open the file anew, at its beginning."""
-        self._container = av.open(self._path)
+        # The word "file:" keeps FFmpeg from taking a name with a colon for an address.
+        options = {"protocol_whitelist": "file", "format_whitelist": _KINDS}
+        try:
+            self._container = av.open(f"file:{Path(self._path).absolute()}", options=options)
+        except av.ArgumentError as error:
+            raise FaceSolveError(
+                f"The movie {self._path} is of a kind that is not read, or only a list of other files.",
+                "Choose the footage itself, or convert it to an image sequence.",
+            ) from error
         stream = self._container.streams.best("video")
         if stream is None:
             self._container.close()
