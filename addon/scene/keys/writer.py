@@ -9,7 +9,7 @@ from mathutils import Matrix, Vector
 
 from ... import protocol
 from ...problem import FaceSolveProblem
-from ...worker.job import FrameResult
+from ...worker.frame_result import FrameResult
 from ..rig.followers import shared_channels
 from ..rig.jaw import Jaw, carrier_of
 from ..rig.jaw_motion import own_motion

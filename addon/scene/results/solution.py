@@ -9,10 +9,11 @@ from typing import Dict, List, Tuple
 import bpy
 
 from ...problem import FaceSolveProblem
-from ...worker.job import FrameResult
+from ...worker.frame_result import FrameResult, read_frame
 from ..infill import find_ranges
 from ..keys.channels import read_pose
-from ..keys.fixes import artists_frames
+from ..keys.curves import drop_broken_keys
+from ..keys.fixes import artists_frames, solved_channels
 from ..keys.record import weight_channels
 from ..keys.writer import store_results, write_frames
 from ..rig.followers import find_followers
@@ -20,7 +21,7 @@ from ..rig.jaw import check_jaw, chosen_jaw
 from ..rig.jaw_motion import head_matrix
 from ..rig.mesh import check_face, identity_keys, solvable_keys
 from ..shot.export import Plan
-from ..shot.npz import read_npz
+from ..shot.npz import Array, read_npz
 from ..shot.sampling import current_frame_kept, head_space
 from .overlays import keep_overlays
 
@@ -39,35 +40,50 @@ def read_solution(path: Path) -> Tuple[List[str], Dict[int, FrameResult]]:
         raise FaceSolveProblem(
             f"{path} is no solution: it has no {missing[0]!r}.", "Choose a SOLUTION.npz that the solver wrote."
         )
-    names, frames = arrays["names"].values, arrays["frames"].values
+    try:
+        return _checked(arrays)
+    except (TypeError, ValueError) as error:
+        raise FaceSolveProblem(f"{path} is damaged: {error}.", "Nothing was keyed. Solve again.") from error
+
+
+def _checked(arrays: Dict[str, Array]) -> Tuple[List[str], Dict[int, FrameResult]]:
+    """The results, every one of them checked as those that come over the pipe are; ValueError where one is wrong."""
+    names, frames = list(arrays["names"].values), list(arrays["frames"].values)
     count, keys = len(frames), len(names)
     shapes = {
+        "frames": (count,),
+        "names": (keys,),
         "rotation": (count, 3, 3),
         "translation": (count, 3),
         "weights": (count, keys),
         "status": (count,),
         "error_px": (count,),
     }
+    optional = {"reason": (count,)} if "reason" in arrays else {}
     bone = {"jaw_rotation": (count, 3, 3), "jaw_translation": (count, 3)} if "jaw_rotation" in arrays else {}
-    for name, shape in {**shapes, **bone}.items():
+    for name, shape in {**shapes, **optional, **bone}.items():
         if name not in arrays or arrays[name].shape != shape:
             found = f"has the shape {arrays[name].shape}, not {shape}" if name in arrays else "is missing"
-            raise FaceSolveProblem(f"{path} is damaged: {name!r} {found}.", "Solve again.")
+            raise ValueError(f"{name!r} {found}")
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < keys:
+        raise ValueError("'names' are not names of shape keys, each once")
+    sizes = {
+        "rotation": 9,
+        "translation": 3,
+        "weights": keys,
+        **{name: math.prod(shape[1:]) for name, shape in bone.items()},
+    }
     results: Dict[int, FrameResult] = {}
     for i, frame in enumerate(frames):
+        fields = {name: list(arrays[name].values[size * i : size * (i + 1)]) for name, size in sizes.items()}
+        fields.update({name: arrays[name].values[i] for name in ("status", *optional)})
         error = arrays["error_px"].values[i]
-        results[int(frame)] = FrameResult(
-            int(frame),
-            str(arrays["status"].values[i]),
-            None if math.isnan(error) else float(error),
-            list(arrays["rotation"].values[9 * i : 9 * i + 9]),
-            list(arrays["translation"].values[3 * i : 3 * i + 3]),
-            list(arrays["weights"].values[keys * i : keys * i + keys]),
-            str(arrays["reason"].values[i]) if "reason" in arrays else "",
-            list(arrays["jaw_rotation"].values[9 * i : 9 * i + 9]) if bone else None,
-            list(arrays["jaw_translation"].values[3 * i : 3 * i + 3]) if bone else None,
-        )
-    return list(names), results
+        nowhere = isinstance(error, float) and math.isnan(error)
+        result = read_frame({**fields, "frame": frame, "error_px": None if nowhere else error}, keys)
+        if result.frame in results:
+            raise ValueError(f"frame {result.frame} is in it twice")
+        results[result.frame] = result
+    return names, results
 
 
 def import_solution(scene: bpy.types.Scene, path: Path) -> str:
@@ -91,6 +107,8 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
     jaw = chosen_jaw(settings)
     if jaw is not None:
         check_jaw(jaw)
+    for channel in solved_channels(settings, face):
+        drop_broken_keys(channel.find())
     keyable = set(weight_channels(face)) - identity_keys(settings)
     frames = sorted(results)
     spaces = {}

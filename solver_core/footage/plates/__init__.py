@@ -12,14 +12,13 @@ from typing import Any
 
 from solver_core.common.errors import FaceSolveError
 from solver_core.common.reading import reading
-from solver_core.footage.plates.footage import Footage, FrameSource, Plate, PlateFrameError
+from solver_core.footage.plates.footage import MOST_PIXELS, Footage, FrameSource, Plate, PlateFrameError
 from solver_core.footage.plates.images import ImageSequence, StillImage
 from solver_core.footage.plates.movie import Movie
 
 __all__ = ["Plate", "PlateFrameError", "open_plate"]
 
 CACHE_BYTES = 256 * 2**20
-MOST_PIXELS = 100 * 10**6  # of a plate: the largest camera has 99 million
 
 
 def open_plate(

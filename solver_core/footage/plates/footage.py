@@ -18,6 +18,7 @@ from solver_core.common.reading import DAMAGE, why
 
 Stored: TypeAlias = npt.NDArray[Any]  # [H, W, 3] uint8, uint16, float16 or float32, as in the file
 
+MOST_PIXELS = 100 * 10**6  # of a plate: the largest camera has 99 million
 _BYTE_TO_LINEAR: Pixels = srgb_decode(np.arange(256, dtype=np.float32) / np.float32(255))
 
 
