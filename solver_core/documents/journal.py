@@ -246,8 +246,8 @@ def _lines(path: Path) -> Iterator[bytes]:
 def _header(record: dict[str, Any]) -> tuple[tuple[str, ...], Asked]:
     """Shape keys and what was asked; version 0.1 wrote the shape keys alone."""
     names = record["names"]
-    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
-        raise TypeError("names are no texts")
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names) or len(set(names)) < len(names):
+        raise TypeError("names are not texts, each once")
     return tuple(names), Asked(
         str(record.get("shot", "")),
         dict(record.get("settings", {})),
