@@ -85,7 +85,11 @@ def missing(heard: list[dict], out: Path) -> list[str]:
         if not len(row):
             wrong.append(f"frame {frame} is lost")
             continue
-        kept = (left.pose.rotation[row[0]].ravel().tolist(), left.pose.translation[row[0]].tolist(), left.pose.weights[row[0]].tolist())
+        kept = (
+            left.pose.rotation[row[0]].ravel().tolist(),
+            left.pose.translation[row[0]].tolist(),
+            left.pose.weights[row[0]].tolist(),
+        )
         told = [(one["rotation"], one["translation"], one["weights"]) for one in heard if one["frame"] == frame]
         if kept not in told:
             wrong.append(f"frame {frame} has values that were not told")
@@ -117,7 +121,10 @@ def kills(shot: Path, seed: int, count: int, until: float) -> list[Found]:
             lost = [f"kill {tried}: {one}" for one in missing(heard, out)]
             (again if tried % 3 else wrong).extend(lost)
             tried, retried = tried + 1, retried + (tried % 3 > 0)
-    return [("kills at random moments, values compared", tried - retried, wrong), ("kills of a solve begun again there", retried, again)]
+    return [
+        ("kills at random moments, values compared", tried - retried, wrong),
+        ("kills of a solve begun again there", retried, again),
+    ]
 
 
 def _resumed(shot: Path, folder: Path) -> list[str]:
@@ -231,12 +238,16 @@ def _pipe(what: str, program: str, words: str) -> Callable[[Path, Path], list[st
             process.kill()
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         wrong = [] if words in job.outcome.message else [f"it said {job.outcome.message!r}"]
-        return wrong + ([f"{grown:.0f} MB"] if grown > 200 else []) + ([f"held up for {longest:.1f} s"] if longest > 2 else [])
+        return (
+            wrong
+            + ([f"{grown:.0f} MB"] if grown > 200 else [])
+            + ([f"held up for {longest:.1f} s"] if longest > 2 else [])
+        )
 
     return flooded
 
 
-HELLO = "import sys\nsys.stdout.write('{\"type\": \"hello\", \"protocol\": 1}\\n'); sys.stdout.flush()\n"
+HELLO = 'import sys\nsys.stdout.write(\'{"type": "hello", "protocol": 1}\\n\'); sys.stdout.flush()\n'
 
 
 def many_jobs(shot: Path, count: int, until: float) -> Found:
@@ -264,7 +275,6 @@ def many_jobs(shot: Path, count: int, until: float) -> Found:
 def all_of_them(seed: int, count: int, jobs: int, until: float) -> list[Found]:
     """Every way to die."""
     from tests.little_shot import camera, changed, demo_rig, performance, write_shot
-
 
     found: list[Found] = []
     with tempfile.TemporaryDirectory() as name:

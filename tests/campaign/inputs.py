@@ -107,7 +107,13 @@ def attempt(kind: str, folder: Path, seed: int, number: int) -> tuple[str, str]:
 
 def main() -> None:
     """In a process of its own: a line for each input."""
-    kind, seed, first, count, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5])
+    kind, seed, first, count, folder = (
+        sys.argv[1],
+        int(sys.argv[2]),
+        int(sys.argv[3]),
+        int(sys.argv[4]),
+        Path(sys.argv[5]),
+    )
     from tests.campaign import seeds
     from tests.campaign.readers import READERS
 

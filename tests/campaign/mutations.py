@@ -87,21 +87,29 @@ def damaged_arrays(arrays: dict[str, np.ndarray], rng: np.random.Generator) -> b
             arrays.pop(name)
         elif kind == 1 and value.dtype.kind in "biuf":
             with np.errstate(all="ignore"):
-                arrays[name] = value.astype(str(rng.choice(["u4", "i1", "f2", "f8", "i8", "u8", "c8", "?", "S3", "U2"])))
+                arrays[name] = value.astype(
+                    str(rng.choice(["u4", "i1", "f2", "f8", "i8", "u8", "c8", "?", "S3", "U2"]))
+                )
         elif kind == 2 and value.size:
             arrays[name] = value.ravel()[: int(rng.integers(0, value.size))] if rng.random() < 0.5 else value[None]
         elif kind in {3, 4, 5} and value.size and value.dtype.kind in "iuf":
             value = value.astype(np.float64) if rng.random() < 0.5 else value.copy()
             with np.errstate(all="ignore"):
-                nasty = np.array(float(rng.choice([np.nan, np.inf, -1, 0.5, 1e30, -1e300, 4e9, 2**31, 1e9]))).astype(value.dtype)
+                nasty = np.array(float(rng.choice([np.nan, np.inf, -1, 0.5, 1e30, -1e300, 4e9, 2**31, 1e9]))).astype(
+                    value.dtype
+                )
             value.flat[int(rng.integers(0, value.size))] = nasty
             arrays[name] = value
         elif kind == 6:
-            shape = str(rng.choice(["(999999999,)", "(30000000000,)", "(-1,)", "(1,)*9", "(" * 200, "(9" * 3, "()", "(2,2,"]))
+            shape = str(
+                rng.choice(["(999999999,)", "(30000000000,)", "(-1,)", "(1,)*9", "(" * 200, "(9" * 3, "()", "(2,2,"])
+            )
             code = str(rng.choice(["<f4", "<U1", "<U0", "|O", "<f8", ">i4", "|V8", "<M8[s]", "x", "<U9999999"]))
             headers[name] = f"{{'descr': '{code}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
         elif kind == 7:
-            arrays[name] = np.array([str(rng.choice(["", "x", "NaN", "solved"]))] * max(1, value.shape[0] if value.ndim else 1))
+            arrays[name] = np.array(
+                [str(rng.choice(["", "x", "NaN", "solved"]))] * max(1, value.shape[0] if value.ndim else 1)
+            )
         elif len(arrays) > 1:
             arrays[name] = arrays[str(rng.choice(list(arrays)))]
         if not arrays:
@@ -134,7 +142,21 @@ def damaged_text(text: str, rng: np.random.Generator) -> bytes:
         elif kind == 1 and len(lines) > 1:
             lines.pop(i)
         elif kind == 2 and "=" in lines[i]:
-            values = ["1e400", "nan", "-1", "9" * 400, "[" * 3000, '"""', "true", "[[]]", "1979-05-27", "{a=1}", "0x", '"\\ud800"', "1e300"]
+            values = [
+                "1e400",
+                "nan",
+                "-1",
+                "9" * 400,
+                "[" * 3000,
+                '"""',
+                "true",
+                "[[]]",
+                "1979-05-27",
+                "{a=1}",
+                "0x",
+                '"\\ud800"',
+                "1e300",
+            ]
             lines[i] = lines[i].split("=")[0] + "= " + str(rng.choice(values))
         elif kind == 3:
             lines[i] = "a." * int(rng.choice([2, 3000])) + "b = 1"

@@ -147,7 +147,9 @@ def _messages(folder: Path) -> None:
                 _sound(one.rotation, one.translation, one.weights, "message")
         claim(job.state.over, "a job that does not end")
         progress = job.progress
-        claim(0 <= progress.fraction <= 1 and (progress.seconds_left is None or progress.seconds_left < 1e300), "progress")
+        claim(
+            0 <= progress.fraction <= 1 and (progress.seconds_left is None or progress.seconds_left < 1e300), "progress"
+        )
     finally:
         process.kill()
 

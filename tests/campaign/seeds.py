@@ -50,7 +50,11 @@ def shot(folder: Path) -> dict:
         "world_to_camera": np.dstack([turns, rng.random((3, 3, 1))]).tolist(), "distortion": None,
         "plate": {"kind": "sequence", "path": str(folder / "plates" / "{frame:04d}.png"), "frames": [1, None, 3], "colorspace": "sRGB"},
     }  # fmt: skip
-    pose = {"rotation": turns.reshape(3, 9).tolist(), "translation": rng.random((3, 3)).tolist(), "weights": rng.random((3, 2)).tolist()}
+    pose = {
+        "rotation": turns.reshape(3, 9).tolist(),
+        "translation": rng.random((3, 3)).tolist(),
+        "weights": rng.random((3, 2)).tolist(),
+    }
     return {
         "schema": 1, "name": "little", "frames": FRAMES, "fps": 24.0, "rig": str(folder / "rig.npz"), "stages": ["rigid", "dense"],
         "cameras": [camera, {**camera, "name": "B"}], "initial": pose,
@@ -86,7 +90,13 @@ def journal() -> list[dict]:
     """The lines of a journal of two solves."""
     head = {"names": KEYS, "shot": "x", "settings": {}, "stages": ["rigid", "dense"], "last": "dense", "tells": 1}
     line = {name: value for name, value in frame_message().items() if name != "type"}
-    return [head, line, {**line, "frame": 1002, "stage": "rigid"}, head, {**line, "frame": 1003, "status": "failed", "error_px": None}]
+    return [
+        head,
+        line,
+        {**line, "frame": 1002, "stage": "rigid"},
+        head,
+        {**line, "frame": 1003, "status": "failed", "error_px": None},
+    ]
 
 
 def overlay() -> dict[str, np.ndarray]:
@@ -105,7 +115,12 @@ def stage_file() -> str:
 def preset() -> dict:
     """A preset."""
     group = {"name": "jaw", "enabled": True, "strength": 1.0, "keys": ["jawOpen"]}
-    return {"face_solve_preset": 1, "settings": {"landmarks": "FAN", "refinement": 0.5}, "excluded_keys": ["smile"], "groups": [group]}
+    return {
+        "face_solve_preset": 1,
+        "settings": {"landmarks": "FAN", "refinement": 0.5},
+        "excluded_keys": ["smile"],
+        "groups": [group],
+    }
 
 
 MESSAGES = (
