@@ -63,17 +63,17 @@ def _one_process(kind: str, first: int, count: int, seed: int, until: float, tal
                 try:
                     line = lines.get(timeout=patience)
                 except queue.Empty:
-                    tally.add(number, "hang", f"over {SECONDS:.0f} s")
+                    tally.add(number, "hang", f"over {patience:.0f} s")
                     return number + 1
                 if not line:
                     if number < count:
                         tally.add(number, "traceback", f"the process ended with {process.wait()}")
                     return number + 1
                 number, outcome, what = json.loads(line)
-                if outcome != "ready":
+                patience = SECONDS  # for the reading
+                if outcome != "made":
                     tally.add(number, outcome, what)
-                    number += 1
-                patience = SECONDS
+                    number, patience = number + 1, 60.0  # for making the next: a bomb takes its time
                 if number >= count:
                     return number
             return number
@@ -82,16 +82,12 @@ def _one_process(kind: str, first: int, count: int, seed: int, until: float, tal
             process.wait()
 
 
-def attempt(kind: str, folder: Path, seed: int, number: int) -> tuple[str, str]:
-    """Damage one input, read it, and say what came of it."""
-    import numpy as np
-
+def attempt(kind: str, folder: Path) -> tuple[str, str]:
+    """Read the input that lies in the folder, and say what came of it."""
     from tests.campaign.readers import READERS, REFUSALS, NonsenseError
 
-    reader = READERS[kind]
-    reader.make(folder, np.random.default_rng([seed, number, list(READERS).index(kind)]))
     try:
-        reader.read(folder)
+        READERS[kind].read(folder)
     except REFUSALS as refusal:
         outcome = ("memory" if "more memory than there is" in str(refusal) else "refused", str(refusal)[:200])
     except NonsenseError as nonsense:
@@ -127,9 +123,10 @@ def main() -> None:
     np.savez(folder / "good" / "rig.npz", **seeds.rig())
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (BYTES, hard))
-    print(json.dumps([first, "ready", ""]), file=answers, flush=True)
     for number in range(first, count):
-        outcome, what = attempt(kind, folder, seed, number)
+        READERS[kind].make(folder, np.random.default_rng([seed, number, list(READERS).index(kind)]))
+        print(json.dumps([number, "made", ""]), file=answers, flush=True)
+        outcome, what = attempt(kind, folder)
         print(json.dumps([number, outcome, what]), file=answers, flush=True)
 
 

@@ -123,7 +123,7 @@ def damaged_arrays(arrays: dict[str, np.ndarray], rng: np.random.Generator) -> b
             if name in headers:
                 data = b"\x93NUMPY\x01\x00" + len(headers[name]).to_bytes(2, "little") + headers[name] + data[128:]
             archive.writestr(f"{name}.npy", damaged(data, rng) if rng.random() < 0.05 else data)
-        if rng.random() < 0.01:  # a bomb: four gigabytes of nothing in four megabytes
+        if rng.random() < 0.002:  # a bomb: four gigabytes of nothing in four megabytes
             with archive.open("bomb.npy" if rng.random() < 0.5 else "names.npy", "w", force_zip64=True) as member:
                 for _ in range(1100):
                     member.write(bytes(2**20))
