@@ -44,6 +44,16 @@ LOCKED = "locked"
 FRAME_FAILED = "failed"
 FRAME_STATUSES = (SOLVED, INFILLED, INTERPOLATED, LOCKED, FRAME_FAILED)
 
+# What a frame's numbers may be, over the pipe and in files: beyond it is a mistake, not a performance.
+FARTHEST_FRAME = 1_048_574  # Blender's frames go so far, to both sides
+FARTHEST = 1e7  # scene units from the origin
+LARGEST_WEIGHT = 1e3  # of a shape key; Blender's sliders end at 10
+
+# What a frame's numbers may be, over the pipe and in files: beyond it is a mistake, not a performance.
+FARTHEST_FRAME = 1_048_574  # Blender's frames go so far, to both sides
+FARTHEST = 1e7  # scene units from the origin
+LARGEST_WEIGHT = 1e3  # of a shape key; Blender's sliders end at 10
+
 
 class ProtocolError(ValueError):
     """A line that is no message."""

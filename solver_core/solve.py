@@ -13,8 +13,9 @@ import numpy as np
 from solver_core import protocol
 from solver_core.common.arrays import Bools, Ints
 from solver_core.common.errors import FaceSolveError
-from solver_core.documents.journal import Journal
+from solver_core.documents.journal import Asked, Journal
 from solver_core.documents.overlay import Overlay, overlay_path
+from solver_core.documents.resume import digest, give_back, take_up
 from solver_core.documents.shot import Shot, load_shot
 from solver_core.documents.solution import Solution, empty_solution
 from solver_core.face.head_parts import head_parts
@@ -34,6 +35,7 @@ from solver_core.stages.judging import landmark_error, observers_of
 from solver_core.stages.kinds.step import Step
 from solver_core.stages.shared.joins import join
 from solver_core.stages.shared.light import estimate_lights
+from solver_core.stages.shared.possible import impossible, sound
 from solver_core.stages.stage_file import read_stages, unknown_keys
 
 SEEING, JUDGING = 0.15, 0.1  # expected seconds a frame, for the time left
@@ -49,6 +51,7 @@ class Overrides:
     landmarks: str | None = None
     flow: str | None = None
     device: str | None = None
+    resume: bool = False  # frames that an ended solve was done with are kept, and not solved again
 
 
 def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrides | None = None) -> Solution:
@@ -65,21 +68,42 @@ def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrid
         shot = replace(shot, stages=overrides.stages)
     if overrides.stage_file is not None:
         shot = replace(shot, stage_file=overrides.stage_file)
+    asked = asked_of(shot, stages_of(shot))
     if overrides.frames is not None:
         shot = shot.between(*overrides.frames)
-    stages_of(shot)
     if out.is_dir():
         raise FaceSolveError(f"{out} is a folder.", f"Name a file, such as {out / 'SOLUTION.npz'}.")
-    journal = Journal(out, shot.rig.names, listener)
-    complete, overlay = False, Overlay()
+    journal = Journal(out, shot.rig.names, listener, asked)
+    complete, overlay, held = False, Overlay(), set[int]()
     try:
-        solution = solve(shot, journal, overlay)
+        done = journal.finished() if overrides.resume else {}
+        shot, done = take_up(shot, done)
+        if done:
+            listener.warning(f"{len(done)} of {len(shot.frames)} frames are taken up from the solve that was ended.")
+        solution = begun(shot) if done and shot.held_mask.all() else solve(shot, journal, overlay)
+        give_back(solution, done)
         solution.save(out)
         overlay.save(overlay_path(out))
+        held = {
+            int(f)
+            for f, status in zip(solution.frames, solution.status, strict=True)
+            if status != protocol.FRAME_FAILED
+        }
         complete = True
     finally:
-        journal.close(remove=complete)
+        journal.close(remove=complete, held=held)
     return solution
+
+
+def asked_of(shot: Shot, stages: dict[str, tuple[Step, ...]]) -> Asked:
+    """What a solve of the shot is asked, for its journal."""
+    lasting = [name for name, steps in stages.items() if not all(step.only_fills for step in steps)]
+    last = lasting[-1] if lasting else ""
+    steps = stages.get(last, ())
+    # a step that reports moves tells of each frame in every pass, and a stage that ends with another once when it is over
+    tells = sum(step.passes for step in steps if step.reports_moves) + (not (steps and steps[-1].reports_moves))
+    settings = {**asdict(shot.settings), "reference_frames": list(shot.settings.reference_frames)}
+    return Asked(digest(shot), {**settings, "stage_file": str(shot.stage_file or "")}, tuple(stages), last, tells)
 
 
 def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
@@ -125,14 +149,7 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
         )
     for sentence in [*shot.notes, *(unknown_keys(stages, shot.rig) if shot.stage_file else [])]:
         listener.warning(sentence)
-    solution = empty_solution(shot.frames, shot.start(), shot.rig.names)
-    solution.settings = {
-        **asdict(shot.settings),
-        "stages": list(stages),
-        "stage_file": str(shot.stage_file or ""),
-        "shot": str(shot.folder.resolve()),
-    }
-    keep(solution, shot, shot.held_mask)
+    solution = begun(shot)
     progress = Progress(listener, _shares(stages))
 
     def seeing(done: int, total: int) -> bool:
@@ -147,6 +164,19 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
             for sentence in _notes(context):
                 listener.warning(sentence)
             _Run(context, solution, listener, progress).run(stages, overlay)
+    return solution
+
+
+def begun(shot: Shot) -> Solution:
+    """The solution before anything is solved: what stays as it is is in it."""
+    solution = empty_solution(shot.frames, shot.start(), shot.rig.names)
+    solution.settings = {
+        **asdict(shot.settings),
+        "stages": list(stages_of(shot)),
+        "stage_file": str(shot.stage_file or ""),
+        "shot": str(shot.folder.resolve()),
+    }
+    keep(solution, shot, shot.held_mask)
     return solution
 
 
@@ -355,6 +385,12 @@ class _Run:
 
     def report_frame(self, i: int, status: str, error: float, stage: str, reason: str = "") -> None:
         """Put a frame's latest result into the solution, and let the listener know."""
+        if status not in {protocol.FRAME_FAILED, protocol.LOCKED}:
+            problem = impossible(self.context, i, seen=status == protocol.SOLVED)
+            if problem:
+                status, error, reason = protocol.FRAME_FAILED, math.nan, problem
+                if not sound(self.context.pose[np.array([i])]):
+                    self.context.pose.assign(np.array([i]), self.context.shot.start()[np.array([i])])
         self.reported.add(i)
         solution, pose = self.solution, self.context.pose[np.array([i])]
         solution.status[i], solution.error_px[i], solution.reason[i] = status, error, reason

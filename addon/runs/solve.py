@@ -11,7 +11,8 @@ from ..scene.keys.displayed import look_after
 from ..scene.keys.writer import find_actors, store_results, write_frames
 from ..scene.setup.prechecks import ranges
 from ..scene.shot.export import Plan
-from ..worker.job import FrameResult, Job, State
+from ..worker.frame_result import FrameResult
+from ..worker.job import Job, State
 
 # The solver's stages as the panels call them; what is not here is said as the solver says it.
 _IN_WORDS = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import math
 import time
 from dataclasses import dataclass, field
 from typing import Callable, Dict, List, Optional
@@ -12,12 +11,15 @@ from .. import protocol
 from ..problem import FaceSolveProblem
 from ..solver_report import Weights
 from . import interpreter
+from .frame_result import FrameResult, number, numbers, read_frame, text, whole
 from .process import Ended, Garbage, WorkerProcess
 
 HELLO_SECONDS = 180.0  # the first import of a large library from a slow disk
 SILENCE_SECONDS = 30.0  # heartbeats come every second
 CANCEL_SECONDS = 1.5  # what has arrived is on the timeline, and what was told is on disk: a solver that is busy need not be waited for
 _MUCH_GARBAGE = 100
+_MANY_WARNINGS = 200
+_LONGEST_WARNING = 2000  # letters
 
 
 class State(enum.Enum):
@@ -33,21 +35,6 @@ class State(enum.Enum):
     def over(self) -> bool:
         """True where nothing more will happen."""
         return self in (State.FINISHED, State.FAILED)
-
-
-@dataclass(frozen=True)
-class FrameResult:
-    """A frame as the solver sent it: rotation (9, row-major) and translation (3, scene units) of the head, weights (K)."""
-
-    frame: int
-    status: str
-    error_px: Optional[float]
-    rotation: List[float]
-    translation: List[float]
-    weights: List[float]
-    reason: str = ""
-    jaw_rotation: Optional[List[float]] = None  # 9, row-major, against the bone's rest; None where there is no jaw bone
-    jaw_translation: Optional[List[float]] = None  # 3
 
 
 @dataclass(frozen=True)
@@ -135,9 +122,9 @@ class Job:
                 self._heard = self._clock()
                 try:
                     self._on_message(received, frames)
-                except (KeyError, TypeError, ValueError) as error:
+                except (TypeError, ValueError) as error:
                     self._fail(
-                        f"The solver sent a {received['type']!r} message that cannot be read ({error}).",
+                        f"The solver sent a {received['type'][:40]!r} message that cannot be read ({error}).",
                         "Update the solver and the add-on together.",
                     )
             if self.state.over:
@@ -167,28 +154,22 @@ class Job:
         elif kind == protocol.PROGRESS:
             left = message.get("seconds_left")
             self.progress = Progress(
-                str(message.get("stage", "")),
-                min(1.0, max(0.0, float(message.get("fraction") or 0.0))),
-                None if left is None else max(0.0, float(left)),
+                text(message, "stage", ""),
+                min(1.0, max(0.0, number({"fraction": 0.0, **message}, "fraction"))),
+                None if left is None else max(0.0, number(message, "seconds_left")),
             )
         elif kind == protocol.FRAME:
-            frames.append(self._read_frame(message))
+            frames.append(read_frame(message, self.weight_count))
         elif kind == protocol.WARNING:
-            self.warnings.append(str(message["message"]))
+            self._warn(text(message, "message"))
         elif kind in (protocol.FINISHED, protocol.CANCELLED):
-            self._finish(
-                Outcome(
-                    cancelled=kind == protocol.CANCELLED,
-                    solution=str(message.get("solution") or ""),
-                    seconds=float(message.get("seconds") or self.elapsed),
-                )
-            )
+            seconds = number({"seconds": self.elapsed, **message}, "seconds")
+            self._finish(Outcome(kind == protocol.CANCELLED, solution=text(message, "solution", ""), seconds=seconds))
         elif kind == protocol.FITTED:
-            self._finish(
-                Outcome(solution=str(message["solution"]), seconds=float(message["seconds"]), fitted=_fitted(message))
-            )
+            solution, seconds = text(message, "solution"), number(message, "seconds")
+            self._finish(Outcome(solution=solution, seconds=seconds, fitted=_fitted(message)))
         elif kind == protocol.CHECKED:
-            lines = [str(line) for line in message.get("lines", [])]
+            lines = _texts(message, "lines")
             if message.get("ok", True):
                 self._finish(Outcome(lines=lines, weights=_read_weights(message), seconds=self.elapsed))
             else:
@@ -198,10 +179,15 @@ class Job:
             lines = [f"{one.name}: {one.licence}; {one.state}." for one in listed]
             self._finish(Outcome(lines=lines, weights=listed, seconds=self.elapsed))
         elif kind == protocol.FAILED:
-            self._fail(str(message["message"]), str(message.get("remedy") or ""))
+            self._fail(text(message, "message"), text(message, "remedy", ""))
+
+    def _warn(self, sentence: str) -> None:
+        """Keep what the artist should know; a flood of it is cut off."""
+        if len(self.warnings) < _MANY_WARNINGS:
+            self.warnings.append(sentence[:_LONGEST_WARNING])
 
     def _on_hello(self, message: protocol.Message) -> None:
-        theirs = int(message["protocol"])
+        theirs = whole(message, "protocol", 0, 1 << 31)
         if theirs != protocol.PROTOCOL_VERSION:
             older = "solver" if theirs < protocol.PROTOCOL_VERSION else "add-on"
             self._fail(
@@ -213,31 +199,10 @@ class Job:
             self.state = State.RUNNING
             self.process.send(self.request)
 
-    def _read_frame(self, message: protocol.Message) -> FrameResult:
-        error_px = message.get("error_px")
-        result = FrameResult(
-            frame=int(message["frame"]),
-            status=str(message["status"]),
-            error_px=None if error_px is None else float(error_px),
-            rotation=[float(value) for value in message["rotation"]],
-            translation=[float(value) for value in message["translation"]],
-            weights=[float(value) for value in message["weights"]],
-            reason=str(message.get("reason") or ""),
-            jaw_rotation=_numbers(message, "jaw_rotation", 9),
-            jaw_translation=_numbers(message, "jaw_translation", 3),
-        )
-        if result.status not in protocol.FRAME_STATUSES:
-            raise ValueError(f"unknown status {result.status!r}")
-        if (len(result.rotation), len(result.translation), len(result.weights)) != (9, 3, self.weight_count):
-            raise ValueError(f"wrong number of values at frame {result.frame}")
-        if not all(map(math.isfinite, (*result.rotation, *result.translation, *result.weights))):
-            raise ValueError(f"not a number at frame {result.frame}")
-        return result
-
     def _on_garbage(self, line: Garbage) -> None:
         self._garbage += 1
         if self._garbage == 1 and self.state is not State.STARTING:
-            self.warnings.append(f"The solver printed something that is no message: {bytes(line[:60])!r}.")
+            self._warn(f"The solver printed something that is no message: {bytes(line[:60])!r}.")
         if self._garbage > _MUCH_GARBAGE:
             self._fail(
                 f"{self.process.command[0]} prints things that are no messages of the solver ({bytes(line[:40])!r}).",
@@ -288,24 +253,42 @@ class Job:
         self.state = State.FAILED
 
 
-def _numbers(message: protocol.Message, name: str, count: int) -> Optional[List[float]]:
-    """The finite numbers of an optional field; None where the message has none."""
-    if name not in message:
-        return None
-    values = [float(value) for value in message[name]]
-    if len(values) != count or not all(map(math.isfinite, values)):
-        raise ValueError(f"{name} has no {count} finite numbers at frame {message['frame']}")
+def _texts(message: protocol.Message, name: str) -> List[str]:
+    values = message.get(name, [])
+    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+        raise ValueError(f"{name} holds something that is no text")
     return values
 
 
 def _read_weights(message: protocol.Message) -> List[Weights]:
-    return [Weights(**{name: item[name] for name in Weights.__annotations__}) for item in message.get("weights", [])]
+    listed = message.get("weights", [])
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+        raise ValueError("weights is no list of networks")
+    return [_network(item) for item in listed]
+
+
+def _network(item: protocol.Message) -> Weights:
+    fields: Dict[str, object] = {}
+    for name, kind in Weights.__annotations__.items():  # annotations are texts: nothing of them is evaluated
+        if kind == "int":
+            fields[name] = whole(item, name, 0, 1 << 50)
+        elif kind == "bool":
+            fields[name] = bool(item.get(name))
+        else:
+            fields[name] = text(item, name)
+    return Weights(**fields)  # type: ignore[arg-type]
 
 
 def _fitted(message: protocol.Message) -> Fitted:
-    names, weights = message["names"], [float(value) for value in message["weights"]]
-    focal = {str(camera): float(factor) for camera, factor in message["focal"].items()}
-    if len(names) != len(weights) or not all(map(math.isfinite, [*weights, *focal.values()])):
-        raise ValueError("wrong or missing numbers")
-    found = dict(zip(map(str, names), weights, strict=True))
-    return Fitted(found, focal, [int(f) for f in message["frames"]], [float(e) for e in message["error_px"]])
+    names, focal = _texts(message, "names"), message.get("focal")
+    frames, errors = message.get("frames"), message.get("error_px")
+    if not isinstance(focal, dict) or not isinstance(frames, list) or not isinstance(errors, list):
+        raise TypeError("focal, frames or error_px are missing")
+    weights = numbers(message, "weights", len(names), protocol.LARGEST_WEIGHT)
+    numbered = [{"frame": frame} for frame in frames]
+    return Fitted(
+        dict(zip(names, weights, strict=True)),
+        {str(camera): number(focal, camera) for camera in focal},
+        [whole(one, "frame", -protocol.FARTHEST_FRAME, protocol.FARTHEST_FRAME) for one in numbered],
+        numbers(message, "error_px", len(errors), 1e9),
+    )

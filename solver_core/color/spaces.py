@@ -17,6 +17,7 @@ import PyOpenColorIO as ocio
 
 from solver_core.color.srgb import srgb_decode
 from solver_core.common.errors import FaceSolveError
+from solver_core.common.reading import DAMAGE, why
 
 Pixels = npt.NDArray[np.float32]
 Transform = Callable[[Pixels], Pixels]
@@ -49,6 +50,7 @@ _ENCODED = {
     "Rec.2020": (0.0, "Linear Rec.2020"),
     "BT.2020": (0.0, "Linear Rec.2020"),
 }
+_LONGEST_NAME = 200  # letters
 _LOOKS = (
     "Filmic sRGB",
     "AgX",
@@ -103,6 +105,8 @@ def _processor(name: str) -> ocio.CPUProcessor:
     """OpenColorIO's processor from `name` to linear Rec.709."""
     builtin = ocio.Config.CreateFromFile(BUILTIN_CONFIG)
     try:
+        if len(name) > _LONGEST_NAME or "\0" in name:
+            raise ValueError("no colour space has such a name")
         studio = _studio_config()
         if studio is not None and studio.getColorSpace(name) is not None:
             between = ocio.Config.GetProcessorFromConfigs(studio, name, builtin, LINEAR_REC709)
@@ -119,9 +123,9 @@ def _processor(name: str) -> ocio.CPUProcessor:
         known = _RENAMED.get(name, name)
         if builtin.getColorSpace(known) is not None:
             return builtin.getProcessor(known, LINEAR_REC709).getDefaultCPUProcessor()
-    except (ocio.Exception, ocio.ExceptionMissingFile) as error:
+    except (ocio.Exception, ocio.ExceptionMissingFile, *DAMAGE) as error:
         raise FaceSolveError(
-            f"Colour space '{name}' of the image cannot be converted: {error}",
+            f"Colour space '{name[:_LONGEST_NAME]}' of the image cannot be converted: {why(error)}.",
             "Choose another colour space for the image in Blender, or check the OCIO configuration.",
         ) from error
     if name.startswith(_LOOKS):

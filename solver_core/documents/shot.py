@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,9 @@ from solver_core.camera.camera import Camera
 from solver_core.camera.distortion import COEFFICIENTS, Distortion
 from solver_core.common.arrays import Floats, Ints
 from solver_core.common.errors import FaceSolveError
+from solver_core.common.numbers import between, finite, rotations
+from solver_core.common.reading import DAMAGE, read_json, reading, why
+from solver_core.documents.checks import camera_numbers, frame_number, plate_of, poses
 from solver_core.face.jaw import JawMotion, at_rest
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig, load_rig
@@ -135,27 +137,25 @@ def load_shot(folder: Path) -> Shot:
         FaceSolveError: naming what is missing or wrong in it.
     """
     path = folder / "shot.json"
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise FaceSolveError(f"There is no shot.json in {folder}.", AGAIN) from error
-    except (OSError, ValueError) as error:
-        raise FaceSolveError(f"{path} cannot be read: {error}.", AGAIN) from error
-    if not isinstance(document, dict) or document.get("schema") != SHOT_SCHEMA_VERSION:
-        version = document.get("schema") if isinstance(document, dict) else None
+    with reading(path, "The shot", AGAIN):
+        if not path.exists():
+            raise FaceSolveError(f"There is no shot.json in {folder}.", AGAIN)
+        document = read_json(path)
+    version = document.get("schema") if isinstance(document, dict) else None
+    if isinstance(version, bool) or version != SHOT_SCHEMA_VERSION:
         raise FaceSolveError(
-            f"{path} has schema version {version!r}; this solver reads {SHOT_SCHEMA_VERSION}.",
+            f"{path} has schema version {version!r:.80}; this solver reads {SHOT_SCHEMA_VERSION}.",
             "Install the add-on and the solver of the same release.",
         )
     try:
         return _shot(folder, document)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        what = f"has no {error}" if isinstance(error, KeyError) else f"is malformed: {error}"
+    except DAMAGE as error:
+        what = f"has no {error}" if isinstance(error, KeyError) else f"is malformed: {why(error)}"
         raise FaceSolveError(f"{path} {what}.", AGAIN) from error
 
 
 def _shot(folder: Path, document: dict[str, Any]) -> Shot:
-    frames = np.array([_whole(frame, "frames") for frame in document["frames"]], np.int64)
+    frames = np.array([frame_number(frame, "frames") for frame in document["frames"]], np.int64)
     if len(frames) == 0:
         raise FaceSolveError("The shot has no frames.", "Choose a frame range that the plate covers.")
     if np.any(np.diff(frames) <= 0):
@@ -165,51 +165,52 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
     if not document["cameras"]:
         raise FaceSolveError("The shot has no camera.", "Enable at least one camera that has a plate.")
     initial = document["initial"]
-    pose = Pose(
-        _turns(initial["rotation"], count, "initial.rotation"),
-        _numbers(initial["translation"], (count, 3), "initial.translation"),
-        _numbers(initial["weights"], (count, keys), "initial.weights"),
-        _jaw(initial, rig, count, "initial"),
-    )
+    pose = Pose(*poses(initial, count, keys, "initial"), _jaw(initial, rig, count, "initial"))
+    here = set(frames.tolist())
     locked = tuple(
-        LockedFrame(
-            _whole(item["frame"], "locked.frame"),
-            _turns(item["rotation"], 1, "locked.rotation")[0],
-            _numbers(item["translation"], (3,), "locked.translation"),
-            _numbers(item["weights"], (keys,), "locked.weights"),
-            _jaw(item, rig, 1, "locked"),
-        )
-        for item in document.get("locked", [])
-        if _whole(item["frame"], "locked.frame") in set(frames.tolist())
+        _locked(item, rig) for item in document.get("locked", []) if frame_number(item["frame"], "locked.frame") in here
     )
+    cameras = tuple(_camera(item, count) for item in document["cameras"])
+    twice = next((one.name for i, one in enumerate(cameras) if one.name in {c.name for c in cameras[:i]}), None)
+    if twice is not None:
+        raise FaceSolveError(f"Two cameras are called {twice}.", "Give every camera its own name in Blender.")
     stages = document.get("stages")
-    if not isinstance(stages, list | None):
-        raise TypeError(f"stages is {stages!r}, expected a list of names")
+    if stages is not None and not (isinstance(stages, list) and all(isinstance(one, str) for one in stages)):
+        raise TypeError(f"stages is {stages!r:.80}, expected a list of names")
     return Shot(
         name=str(document.get("name", folder.name)),
         folder=folder,
         frames=frames,
-        fps=_between(document.get("fps", FILM), 1e-3, 1e4, "fps"),
-        cameras=tuple(_camera(item, count) for item in document["cameras"]),
+        fps=between(document.get("fps", FILM), 1e-3, 1e4, "fps"),
+        cameras=cameras,
         rig=rig,
         initial=pose,
         locked=locked,
-        neighbours=tuple(_whole(frame, "neighbours") for frame in document.get("neighbours", [])),
+        neighbours=tuple(frame_number(frame, "neighbours") for frame in document.get("neighbours", [])),
         infill_ranges=tuple(
-            (_whole(r["frame_start"], "infill_ranges.frame_start"), _whole(r["frame_end"], "infill_ranges.frame_end"))
+            (
+                frame_number(r["frame_start"], "infill_ranges.frame_start"),
+                frame_number(r["frame_end"], "infill_ranges.frame_end"),
+            )
             for r in document.get("infill_ranges", [])
         ),
         settings=_settings(document.get("settings", {})),
-        earlier={_whole(item["frame"], "earlier.frame"): _earlier(item) for item in document.get("earlier", [])},
-        stages=None if stages is None else tuple(str(stage) for stage in stages),
+        earlier={frame_number(item["frame"], "earlier.frame"): _earlier(item) for item in document.get("earlier", [])},
+        stages=None if stages is None else tuple(stages),
         stage_file=folder / str(document["stage_file"]) if document.get("stage_file") else None,
         notes=tuple(notes),
     )
 
 
+def _locked(item: dict[str, Any], rig: Rig) -> LockedFrame:
+    rotation, translation, weights = poses(item, 1, len(rig.names), "locked")
+    jaw = _jaw(item, rig, 1, "locked")
+    return LockedFrame(frame_number(item["frame"], "locked.frame"), rotation[0], translation[0], weights[0], jaw)
+
+
 def _earlier(item: dict[str, Any]) -> Earlier:
     if item["status"] not in FRAME_STATUSES:
-        raise ValueError(f"earlier.status is {item['status']!r}, expected one of {', '.join(FRAME_STATUSES)}")
+        raise ValueError(f"earlier.status is {item['status']!r:.80}, expected one of {', '.join(FRAME_STATUSES)}")
     return Earlier(str(item["status"]), str(item.get("reason", "")))
 
 
@@ -218,41 +219,14 @@ def _settings(document: dict[str, Any]) -> Settings:
     given = {key: value for key, value in document.items() if key in Settings.__dataclass_fields__}
     for name in ("landmarks", "detector", "flow", "device"):
         if not isinstance(given.get(name, ""), str):
-            raise TypeError(f"settings.{name} is {given[name]!r}, expected a name")
+            raise TypeError(f"settings.{name} is {given[name]!r:.80}, expected a name")
     if "refinement" in given:
-        given["refinement"] = _between(given["refinement"], 0.0, 1.0, "settings.refinement")
+        given["refinement"] = between(given["refinement"], 0.0, 1.0, "settings.refinement")
     if "reference_frames" in given:
         given["reference_frames"] = tuple(
-            _whole(frame, "settings.reference_frames") for frame in given["reference_frames"]
+            frame_number(frame, "settings.reference_frames") for frame in given["reference_frames"]
         )
     return Settings(**given)
-
-
-def _between(value: object, low: float, high: float, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise ValueError(f"{name} is {value!r}, expected a number from {low:g} to {high:g}")
-    return float(value)
-
-
-def _whole(value: object, name: str) -> int:
-    """A frame: of the scene, or of a plate."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 2**31 or int(value) != value:
-        raise ValueError(f"{name} has {value!r}, expected whole numbers")
-    return int(value)
-
-
-def _turns(value: object, count: int, name: str) -> Floats:
-    """[count,3,3] rotations."""
-    turns = _orthonormal(_numbers(value, (count, 3, 3), name), name)
-    if (np.linalg.det(turns) < 0).any():
-        raise ValueError(f"{name} has a matrix that mirrors")
-    return turns
-
-
-def _orthonormal(axes: Floats, name: str) -> Floats:  # [n,3,3]
-    if not np.allclose(axes @ axes.swapaxes(1, 2), np.eye(3), atol=1e-3):
-        raise ValueError(f"{name} has a matrix that is no rotation")
-    return axes
 
 
 def _rig(path: Path, folder: Path, textures: list[dict[str, Any]]) -> tuple[Rig, list[str]]:
@@ -277,30 +251,24 @@ def _jaw(item: dict[str, Any], rig: Rig, count: int, name: str) -> JawMotion | N
         return None
     rest = at_rest(count)
     return JawMotion(
-        _turns(item.get("jaw_rotation", rest.rotation), count, f"{name}.jaw_rotation"),
-        _numbers(item.get("jaw_translation", rest.translation), (count, 3), f"{name}.jaw_translation"),
+        rotations(item.get("jaw_rotation", rest.rotation), count, f"{name}.jaw_rotation"),
+        finite(item.get("jaw_translation", rest.translation), (count, 3), f"{name}.jaw_translation"),
     )
 
 
 def _camera(item: dict[str, Any], count: int) -> Camera:
-    plate = dict(item["plate"])
-    if len(plate["frames"]) != count:
-        raise ValueError(f"camera {item['name']}: plate.frames has {len(plate['frames'])} entries for {count} frames")
-    of = f"camera {item['name']}:"
-    plate["frames"] = [None if frame is None else _whole(frame, f"{of} plate.frames") for frame in plate["frames"]]
-    intrinsics = _numbers(item["intrinsics"], (count, 4), f"{of} intrinsics")
-    if (intrinsics[:, :2] <= 0).any():
-        raise ValueError(f"{of} intrinsics has a focal length that is not above 0")
-    world_to_camera = _numbers(item["world_to_camera"], (count, 3, 4), f"{of} world_to_camera")
-    _orthonormal(world_to_camera[:, :, :3], f"{of} world_to_camera")
+    name = item["name"]
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"a camera is called {name!r:.80}, expected a name")
+    width, height, intrinsics, world_to_camera = camera_numbers(item, count, f"camera {name}:")
     return Camera(
-        name=str(item["name"]),
-        width=int(item["width"]),
-        height=int(item["height"]),
+        name=name,
+        width=width,
+        height=height,
         intrinsics=intrinsics,
         world_to_camera=world_to_camera,
-        plate=plate,
-        distortion=_distortion(item.get("distortion"), str(item["name"])),
+        plate=plate_of(item["plate"], count, f"camera {name}:"),
+        distortion=_distortion(item.get("distortion"), name),
     )
 
 
@@ -313,22 +281,13 @@ def _distortion(item: dict[str, Any] | None, camera: str) -> Distortion | None:
             f"Camera {camera} has a lens distortion {model}, which this version does not know.",
             f"Choose one of {', '.join(COEFFICIENTS)} in the movie clip's camera.",
         )
-    principal, unit = (_numbers(item[name], (2,), f"distortion.{name}") for name in ("principal", "unit"))
+    principal, unit = (finite(item[name], (2,), f"distortion.{name}") for name in ("principal", "unit"))
     if not unit.all():
         raise ValueError("distortion.unit is zero")
-    coefficients = _numbers([item[name] for name in COEFFICIENTS[model]], (len(COEFFICIENTS[model]),), "distortion")
+    coefficients = finite([item[name] for name in COEFFICIENTS[model]], (len(COEFFICIENTS[model]),), "distortion")
     return Distortion(
         model,
         tuple(map(float, coefficients)),
         (float(principal[0]), float(principal[1])),
         (float(unit[0]), float(unit[1])),
     )
-
-
-def _numbers(value: object, shape: tuple[int, ...], name: str) -> Floats:
-    array = np.asarray(value, np.float64)
-    if array.size != int(np.prod(shape)):
-        raise ValueError(f"{name} has {array.size} numbers, expected {shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} has a value that is not a finite number")
-    return array.reshape(shape)

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 
 from solver_core import __version__
-from solver_core.common.arrays import Floats, Ints, Strings
+from solver_core.common.arrays import Floats, Ints
 from solver_core.common.errors import FaceSolveError
 from solver_core.common.files import replacing
+from solver_core.common.numbers import finite, rotations, within
+from solver_core.common.reading import read_arrays, reading
+from solver_core.documents.checks import errors, frames_of_results, poses, statuses
 from solver_core.face.jaw import JawMotion
 from solver_core.face.pose import Pose
-from solver_core.protocol import FRAME_FAILED, FRAME_STATUSES
+from solver_core.protocol import FARTHEST, FRAME_FAILED
 
 
 @dataclass
@@ -71,27 +74,51 @@ def load_solution(path: Path) -> Solution:
     Raises:
         FaceSolveError: where it is absent, damaged or not a solution.
     """
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            status: Strings = data["status"]
-            jaw = JawMotion(data["jaw_rotation"], data["jaw_translation"]) if "jaw_rotation" in data else None
-            solution = Solution(
-                frames=data["frames"].astype(np.int64),
-                pose=Pose(data["rotation"], data["translation"], data["weights"], jaw),
-                names=tuple(str(n) for n in data["names"]),
-                status=[str(s) for s in status],
-                error_px=data["error_px"],
-                reason=[str(r) for r in data["reason"]],
-                settings=json.loads(str(data["settings"])),
-            )
-    except FileNotFoundError as error:
-        raise FaceSolveError(f"There is no solution at {path}.", "Solve the shot first.") from error
-    except Exception as error:
-        raise FaceSolveError(f"{path} is not a solution: {error}.", "Solve the shot again.") from error
-    unknown = set(solution.status) - set(FRAME_STATUSES)
-    if unknown:
-        raise FaceSolveError(f"{path} has frames marked {sorted(unknown)}.", "Update the solver.")
-    return solution
+    with reading(path, "The solution", "Solve the shot again."):
+        if not path.exists():
+            raise FaceSolveError(f"There is no solution at {path}.", "Solve the shot first.")
+        return _solution(read_arrays(path))
+
+
+def _solution(data: dict[str, np.ndarray]) -> Solution:
+    frames, names = frames_of_results(data["frames"], "frames"), _texts(data["names"], "names")
+    count = len(frames)
+    pose = Pose(*poses(data, count, len(names), "the solution"))
+    if "jaw_rotation" in data:
+        pose.jaw = JawMotion(
+            rotations(data["jaw_rotation"], count, "jaw_rotation"),
+            within(finite(data["jaw_translation"], (count, 3), "jaw_translation"), FARTHEST, "jaw_translation"),
+        )
+    if len(set(names)) < len(names):
+        raise ValueError("two shape keys have one name")
+    reason = _texts(data["reason"], "reason")
+    if len(reason) != count:
+        raise ValueError(f"reason has {len(reason)} entries for {count} frames")
+    return Solution(
+        frames=frames,
+        pose=pose,
+        names=tuple(names),
+        status=statuses(_texts(data["status"], "status"), count, "status"),
+        error_px=errors(data["error_px"], count, "error_px"),
+        reason=reason,
+        settings=_settings(data["settings"]),
+    )
+
+
+def _texts(values: np.ndarray, name: str) -> list[str]:
+    if values.ndim != 1 or (values.size and values.dtype.kind != "U"):
+        raise ValueError(f"{name} holds {values.dtype}, not texts")
+    return [str(value) for value in values]
+
+
+def _settings(value: np.ndarray) -> dict[str, Any]:
+    settings = json.loads(str(value)) if value.shape == () else None
+    if not isinstance(settings, dict):
+        raise TypeError("settings is no list of names and values")
+    for name in ("landmarks", "flow", "shot"):
+        if not isinstance(settings.get(name, ""), str):
+            raise TypeError(f"settings.{name} is {settings[name]!r:.80}, expected a text")
+    return settings
 
 
 def empty_solution(frames: Ints, start: Pose, names: tuple[str, ...]) -> Solution:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +10,8 @@ import numpy as np
 
 from solver_core.common.arrays import Bools, Floats, Ints, Strings
 from solver_core.common.errors import FaceSolveError
+from solver_core.common.numbers import exact
+from solver_core.common.reading import read_arrays, reading, why
 from solver_core.face.jaw import FREEDOM, Carried, JawBone, JawMotion
 from solver_core.face.pose import Pose
 
@@ -191,17 +191,14 @@ def load_rig(path: Path) -> Rig:
     Raises:
         FaceSolveError: naming the array or the shape key that is wrong.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            data = {key: file[key] for key in file.keys()}  # noqa: SIM118 - a lone array has no keys, and says so
-    except FileNotFoundError as error:
-        raise FaceSolveError(f"The shot has no rig file {path.name}.", AGAIN) from error
-    except (OSError, EOFError, ValueError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise FaceSolveError(f"The rig file {path} cannot be read: {error}.", AGAIN) from error
+    if not path.is_file():
+        raise FaceSolveError(f"The shot has no rig file {path.name}.", AGAIN)
+    with reading(path, "The rig file", AGAIN):
+        data = read_arrays(path)
     try:
         rig = _rig(data)
     except (KeyError, TypeError, ValueError) as error:
-        raise FaceSolveError(f"The rig file {path} is malformed: {error}.", AGAIN) from error
+        raise FaceSolveError(f"The rig file {path} is malformed: {why(error)}.", AGAIN) from error
     check_rig(rig)
     corrects = rig.in_group("jaw") & (rig.jaw is not None)
     return replace(rig, strength=np.maximum(np.where(corrects, JAW_KEYS * rig.strength, rig.strength), WEAKEST))
@@ -236,6 +233,16 @@ def check_rig(rig: Rig) -> None:
         raise FaceSolveError(
             f"The face's scale is {', '.join(f'{s:g}' for s in rig.scale)}.", "Give the face a scale that is not zero."
         )
+    if (np.abs(rig.scale) > ENORMOUS).any() or (np.abs(rig.scale) < 1 / ENORMOUS).any():
+        raise FaceSolveError(
+            f"The face's scale is {', '.join(f'{s:g}' for s in rig.scale)}.",
+            f"Give the face a scale from {1 / ENORMOUS:g} to {ENORMOUS:g}.",
+        )
+    if np.prod(rig.scale) < 0 and _volume(rig) < 0:
+        raise FaceSolveError(
+            f"The face's scale, {', '.join(f'{s:g}' for s in rig.scale)}, turns it inside out.",
+            "Apply the scale in Blender (Object, Apply, Scale), and export the shot again.",
+        )
     if rig.colors is not None and not np.isfinite(rig.colors).all():
         raise FaceSolveError("A vertex colour of the face is not a number.", "Repair or delete the colour attribute.")
     if rig.jaw is not None:
@@ -248,6 +255,13 @@ def check_rig(rig: Rig) -> None:
                 f"The slider of shape key {name} goes from {low:g} to {high:g}.",
                 "Give it a range, or exclude the key." if moves else "Give it a range.",
             )
+
+
+def _volume(rig: Rig) -> float:
+    """What the triangles enclose, seen from the middle of the vertices: below 0 where they face inward."""
+    points = (rig.neutral * rig.scale).astype(np.float64)
+    a, b, c = np.moveaxis((points - points.mean(0))[rig.triangles], 1, 0)
+    return float((a * np.cross(b, c)).sum() / 6)
 
 
 def _check_jaw(jaw: JawBone) -> None:
@@ -270,18 +284,22 @@ def _rig(data: dict[str, np.ndarray]) -> Rig:
         value = data[name] if name in data or default is None else np.broadcast_to(np.asarray(default), shape)
         if value.shape != shape:
             raise ValueError(f"{name} has shape {value.shape}, expected {shape}")
-        return np.ascontiguousarray(value, kind)
+        return exact(value, kind, name)
 
     triangles = take("triangles", (len(data["triangles"]), 3), np.int32)
     if len(triangles) == 0 or triangles.min() < 0 or triangles.max() >= vertices:
         raise ValueError("triangles name vertices that do not exist")
     names: Strings = data["names"]
     groups: Strings = data.get("groups", np.full(keys, "head"))
+    for what, texts in (("names", names), ("groups", groups)):
+        if texts.dtype.kind != "U" and texts.size:
+            raise ValueError(f"{what} holds {texts.dtype}, not texts")
     if groups.shape != (keys,):
         raise ValueError(f"groups has shape {groups.shape}, expected {(keys,)}")
     colors = data.get("colors")
     if colors is not None and (colors.shape[:1] != (vertices,) or colors.shape[1:] not in {(3,), (4,)}):
         raise ValueError(f"colors has shape {colors.shape}, expected {(vertices, 4)}")
+    colors = None if colors is None else exact(colors, np.float32, "colors")
     if colors is not None and np.ptp(colors[:, :3], axis=0).max() < FLAT:
         colors = None  # a material's one colour shows no brow and no lip: plates do
     return Rig(

@@ -12,6 +12,8 @@ import numpy as np
 from solver_core.color.spaces import to_linear
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.common.errors import FaceSolveError
+from solver_core.common.numbers import exact
+from solver_core.common.reading import read_arrays
 from solver_core.face.rig import Rig
 from solver_core.footage.plates.images import read_image
 from solver_core.look.appearance import albedo_of
@@ -45,10 +47,10 @@ def read_layout(path: Path, triangles: int) -> Layout | None:
     Raises:
         ValueError: arrays of another shape than the rig's.
     """
-    with np.load(path, allow_pickle=False) as file:
-        if "uv" not in file or "texture" not in file:
-            return None
-        layout = Layout(file["uv"].astype(np.float64), file["texture"].astype(np.int64))
+    arrays = read_arrays(path, ("uv", "texture"))
+    if len(arrays) < 2:
+        return None
+    layout = Layout(exact(arrays["uv"], np.float64, "uv"), exact(arrays["texture"], np.int64, "texture"))
     if layout.uv.shape != (triangles, 3, 2) or layout.texture.shape != (triangles,):
         raise ValueError(f"uv has shape {layout.uv.shape} and texture {layout.texture.shape} for {triangles} triangles")
     return layout

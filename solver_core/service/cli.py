@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import signal
 import sys
@@ -11,9 +12,8 @@ from typing import Self
 
 from solver_core import __version__
 from solver_core.common.errors import FaceSolveError
+from solver_core.protocol import FARTHEST_FRAME
 from solver_core.service.listener import FrameResult
-
-FARTHEST = 1_048_574  # Blender's frames go so far, to both sides
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,6 +27,9 @@ def main(argv: list[str] | None = None) -> int:
         return _run(_parser().parse_args(_with_negative_frames(arguments)))
     except FaceSolveError as error:
         print(f"face-solve: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # who read the output has gone, and wants no more of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
@@ -43,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("--landmarks", choices=["facemesh", "fan"])
     solve.add_argument("--flow", choices=["dis", "own", "raft_small", "raft_large", "flownet2"])
     solve.add_argument("--device", choices=["cpu", "cuda"])
+    solve.add_argument(
+        "--resume", action="store_true", help="keep the frames that a solve which was ended had finished"
+    )
     fitting = commands.add_parser("fit-rig", help="fit identity shape keys and the focal length to the actor")
     fitting.add_argument("shot", type=Path, metavar="SHOT_DIR")
     fitting.add_argument("--out", type=Path, required=True, metavar="FITTED.npz")
@@ -136,8 +142,8 @@ def _range(option: str, text: str) -> tuple[int, int]:
     first, last = int(match[1]), int(match[2] or match[1])
     if last < first:
         raise FaceSolveError(f"{option} {text} ends before it starts.", "Give the first frame first.")
-    if max(-first, last) > FARTHEST:
-        raise FaceSolveError(f"{option} {text} goes beyond frame {FARTHEST}.", "Give frames of the shot.")
+    if max(-first, last) > FARTHEST_FRAME:
+        raise FaceSolveError(f"{option} {text} goes beyond frame {FARTHEST_FRAME}.", "Give frames of the shot.")
     return first, last
 
 
@@ -163,6 +169,7 @@ def _solve(arguments: argparse.Namespace) -> int:
         landmarks=arguments.landmarks,
         flow=arguments.flow,
         device=arguments.device,
+        resume=arguments.resume,
     )
     try:
         with _Bar() as bar:
@@ -183,9 +190,16 @@ class _Bar:
     """A listener that draws a progress bar; Ctrl-C stops the solve and keeps what is done."""
 
     def __init__(self) -> None:
+        from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        self._bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        class Quiet(Console):
+            def on_broken_pipe(self) -> None:  # who read the output has gone: the solve goes on
+                self.quiet = True
+
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), console=Quiet()
+        )
         self._task = self._bar.add_task("loading", total=1.0)
         self._stop = False
 

@@ -58,7 +58,7 @@ class Worker:
     def _answer(self, message: Message) -> None:
         try:
             if message["type"] == protocol.SOLVE:
-                self._solve(Path(str(message["shot"])), Path(str(message["out"])))
+                self._solve(_path(message, "shot"), _path(message, "out"))
             elif message["type"] == protocol.FIT_RIG:
                 self._fit_rig(message)
             elif message["type"] == protocol.CHECK:
@@ -66,7 +66,7 @@ class Worker:
             elif message["type"] == protocol.WEIGHTS:
                 self._weights(str(message.get("fetch") or ""))
             else:
-                self._fail(f"The solver does not know the command {message['type']!r}.", UPDATE)
+                self._fail(f"The solver does not know the command {message['type']!r:.80}.", UPDATE)
         except FaceSolveError as error:
             traceback.print_exc()
             self._fail(error.message, error.remedy)
@@ -119,8 +119,10 @@ class Worker:
         started = self._start()
         from solver_core.fit_rig import fit_folder
 
-        out, frames = Path(str(message["out"])), [int(frame) for frame in message["frames"]]
-        fitted = fit_folder(Path(str(message["shot"])), out, self, focal=bool(message["focal"]), frames=frames)
+        shot, out, frames = _path(message, "shot"), _path(message, "out"), message.get("frames", [])
+        if not isinstance(frames, list) or not all(type(frame) is int for frame in frames):
+            raise _unreadable(message, "frames")
+        fitted = fit_folder(shot, out, self, focal=bool(message.get("focal")), frames=frames)
         seconds = time.monotonic() - started
         if fitted is None:
             self._send({"type": protocol.CANCELLED, "solution": "", "frames": 0, "seconds": seconds})
@@ -218,6 +220,17 @@ class Worker:
                 self._answers.flush()
             except (OSError, ValueError):  # a closed pipe is a BrokenPipeError, on Windows an OSError of another number
                 self._quit.set()
+
+
+def _path(message: Message, name: str) -> Path:
+    value = message.get(name)
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise _unreadable(message, name)
+    return Path(value)
+
+
+def _unreadable(message: Message, name: str) -> FaceSolveError:
+    return FaceSolveError(f"The command {message['type']!r:.80} has a {name!r} that cannot be read.", UPDATE)
 
 
 def _listed() -> list[dict[str, object]]:

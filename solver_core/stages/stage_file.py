@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import re
 import typing
 from collections.abc import Mapping
@@ -14,13 +13,16 @@ from typing import Any
 import tomllib
 
 from solver_core.common.errors import FaceSolveError
+from solver_core.common.reading import read_text, reading, why
 from solver_core.face.rig import Rig
 from solver_core.networks.regions import Layout
 from solver_core.stages.catalogue import KINDS
 from solver_core.stages.key_names import ALL, EYELIDS, JAW_BONE
 from solver_core.stages.kinds.step import Step, WrongSettingError
 
+LARGEST, LONGEST = 2**16, 1000  # bytes and lines of a stage file; that of the built-in stages has a hundred lines
 MOST = 1000  # iterations or rounds of a step: more is a slip of the finger
+HEAVIEST = 1e9  # of a weight
 RESERVED = ("loading", "detection", "judging")  # what progress calls the parts of a solve that are no stages
 WORDS = {int: "a whole number", float: "a number", bool: "true or false"}  # that stand for a value of the type
 Where = tuple[str | int, ...]  # keys and indices that lead to a setting
@@ -36,15 +38,14 @@ def read_stages(path: Path, layout: Layout) -> dict[str, tuple[Step, ...]]:
     Raises:
         FaceSolveError: naming the file, the line, and what would be allowed there.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-        document = tomllib.loads(text)
-    except OSError as error:
-        raise FaceSolveError(
-            f"The stage file {path} cannot be read: {error.strerror}.", "Choose another file, or none."
-        ) from error
-    except ValueError as error:  # of the letters, or of TOML, whose own message names line and column
-        raise FaceSolveError(f"The stage file {path} is no TOML: {error}.", "Mend it there.") from error
+    with reading(path, "The stage file", "Mend it there, or choose another file, or none."):
+        text = read_text(path, LARGEST).replace("\r\n", "\n")
+        if text.count("\n") > LONGEST:
+            raise ValueError(f"it has more than {LONGEST} lines")
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:  # its own message names line and column
+            raise FaceSolveError(f"The stage file {path} is no TOML: {why(error)}.", "Mend it there.") from error
     try:
         return _stages(document, layout)
     except _WrongError as wrong:
@@ -146,7 +147,7 @@ def _tables(owner: dict[str, Any], where: Where, name: str) -> list[dict[str, An
 def _step(item: dict[str, Any], where: Where, layout: Layout) -> Step:
     word = item.get("kind")
     if not isinstance(word, str) or word not in KINDS:
-        what = f"there is no kind of step {word!r}" if "kind" in item else "the step has no kind"
+        what = f"there is no kind of step {word!r:.80}" if "kind" in item else "the step has no kind"
         raise _WrongError((*where, "kind") if "kind" in item else where, what, f"Kinds are {', '.join(KINDS)}.")
     kind = KINDS[word]
     try:
@@ -179,32 +180,36 @@ def _value(value: object, kind: object, field: dataclasses.Field[Any], owner: Wh
     if kind is bool:
         if isinstance(value, bool):
             return value
-        raise _WrongError(where, f"{name} is {value!r}", "Write true or false.")
+        raise _WrongError(where, f"{name} is {value!r:.80}", "Write true or false.")
     if kind is int:
         if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST:
             return value
-        raise _WrongError(where, f"{name} is {value!r}", f"Write a whole number from 1 to {MOST}.")
+        raise _WrongError(where, f"{name} is {value!r:.80}", f"Write a whole number from 1 to {MOST}.")
     if kind is float:
         return _amount(value, where)
     if kind == tuple[str, ...]:
         return _names(value, where)
     if not isinstance(value, Mapping):
         example = field.metadata.get("example", "{ name = 1.0 }")
-        raise _WrongError(where, f"{name} is {value!r}", f"Write it as {example}.")
+        raise _WrongError(where, f"{name} is {value!r:.80}", f"Write it as {example}.")
     return {key: _amount(amount, (*where, key)) for key, amount in value.items()}
 
 
 def _amount(value: object, where: Where) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= HEAVIEST:
         return float(value)
-    raise _WrongError(where, f"{where[-1]} is {value!r}", "Write a number of 0 or more.")
+    raise _WrongError(
+        where,
+        f"{where[-1]} is {value!r:.80}",
+        "Write a number of 0 or more, of the size that the built-in stages have.",
+    )
 
 
 def _names(value: object, where: Where) -> tuple[str, ...]:
     name = where[-1]
     if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
         raise _WrongError(
-            where, f"{name} is {value!r}", f'Write groups or shape keys as ["jaw", "mouth"], or ["{ALL}"] for all.'
+            where, f"{name} is {value!r:.80}", f'Write groups or shape keys as ["jaw", "mouth"], or ["{ALL}"] for all.'
         )
     twice = next((one for one in value if value.count(one) > 1), None)
     if twice is not None:

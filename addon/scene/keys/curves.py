@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, List
+import math
+from typing import Dict, List, Optional
 
 import bpy
 
@@ -12,11 +13,24 @@ _SELECTED = ("select_control_point", "select_left_handle", "select_right_handle"
 
 
 def keyed_values(curve: bpy.types.FCurve) -> Dict[int, float]:
-    """Value by whole frame of every key of a curve; keys between frames are left out."""
+    """Value by whole frame of every key of a curve. Keys between frames are left out, and keys that are no numbers: these are nobody's."""
     if curve is None:
         return {}
     points = _get(curve.keyframe_points, "co", 2)
-    return {round(x): y for x, y in zip(points[0::2], points[1::2], strict=True) if abs(x - round(x)) < _SAME_FRAME}
+    keys = [(x, y) for x, y in zip(points[0::2], points[1::2], strict=True) if math.isfinite(x) and math.isfinite(y)]
+    return {round(x): y for x, y in keys if abs(x - round(x)) < _SAME_FRAME}
+
+
+def drop_broken_keys(curve: Optional[bpy.types.FCurve]) -> None:
+    """Delete keys that are no numbers, which an older version may have written: what they move is nowhere, and nobody made them."""
+    if curve is None:
+        return
+    points = curve.keyframe_points
+    co = _get(points, "co", 2)
+    for i in reversed(range(len(points))):
+        if not (math.isfinite(co[2 * i]) and math.isfinite(co[2 * i + 1])):
+            points.remove(points[i], fast=True)
+    curve.update()
 
 
 def write_keys(curve: bpy.types.FCurve, values: Dict[int, float]) -> None:
@@ -27,6 +41,7 @@ def write_keys(curve: bpy.types.FCurve, values: Dict[int, float]) -> None:
     """
     if not values:
         return
+    drop_broken_keys(curve)
     points = curve.keyframe_points
     count = len(points)
     co, left, right = (_get(points, name, 2) for name in ("co", "handle_left", "handle_right"))

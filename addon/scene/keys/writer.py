@@ -9,7 +9,7 @@ from mathutils import Matrix, Vector
 
 from ... import protocol
 from ...problem import FaceSolveProblem
-from ...worker.job import FrameResult
+from ...worker.frame_result import FrameResult
 from ..rig.control_answers import Answer
 from ..rig.followers import shared_channels
 from ..rig.head import Carrier

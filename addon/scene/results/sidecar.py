@@ -5,6 +5,7 @@ No bpy.
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import zipfile
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from ...problem import FaceSolveProblem
-from ..shot.npz import BROKEN, Array, decode
+from ..shot.npz import BROKEN, Array, check_sizes, decode
 
 SUFFIX = ".overlay.npz"
+_LARGEST = 1 << 30  # bytes; ten thousand frames have two hundred million
+_LARGEST_MEMBER = 1 << 24
 KEPT = "overlay.npz"  # all solves of a shot together
 
 
@@ -38,7 +41,12 @@ class Sidecar:
         """Width and height of a camera's plate; None where it was not solved against."""
         if camera not in self._sizes:
             found = self.read(f"size/{camera}")
-            if found is None:
+            if (
+                found is None
+                or len(found.values) != 2
+                or isinstance(found.values, list)
+                or not all(map(math.isfinite, found.values))
+            ):
                 return None
             self._sizes[camera] = (int(found.values[0]), int(found.values[1]))
         return self._sizes[camera]
@@ -46,7 +54,7 @@ class Sidecar:
     def landmarks(self, camera: str, frame: int) -> Optional[Tuple[Sequence[float], Sequence[float]]]:
         """Plate's and render's, 2n numbers each, plate pixels."""
         found = self.read(f"landmarks/{camera}/{frame}")
-        if found is None or len(found.shape) != 3 or found.shape[0] != 2:
+        if found is None or len(found.shape) != 3 or found.shape[::2] != (2, 2) or isinstance(found.values, list):
             return None
         half = len(found.values) // 2
         return found.values[:half], found.values[half:]
@@ -54,7 +62,11 @@ class Sidecar:
     def flow(self, camera: str, frame: int) -> Optional[Tuple[Array, Sequence[float]]]:
         """A picture [S,S,4], 0 to 255, its first row at the top, and the 2x3 matrix from its pixels to the plate's."""
         picture, place = self.read(f"flow/{camera}/{frame}"), self.read(f"crop/{camera}/{frame}")
-        if picture is None or place is None or len(picture.shape) != 3 or len(place.values) != 6:
+        if picture is None or place is None or len(picture.shape) != 3 or picture.shape[2] != 4:
+            return None
+        if isinstance(picture.values, list) or picture.values.typecode != "B":
+            return None
+        if isinstance(place.values, list) or len(place.values) != 6 or not all(map(math.isfinite, place.values)):
             return None
         return picture, place.values
 
@@ -77,19 +89,25 @@ def open_sidecar(path: Path) -> Optional[Sidecar]:
     except BROKEN:
         return None
     regions, region = sidecar.read("regions"), sidecar.read("region")
-    if regions is not None and region is not None:
-        sidecar.regions, sidecar.region = [str(name) for name in regions.values], list(region.values)
+    if regions is not None and region is not None and all(0 <= one < len(regions.values) for one in _wholes(region)):
+        sidecar.regions, sidecar.region = [str(name) for name in regions.values], _wholes(region)
     return sidecar
+
+
+def _wholes(block: Array) -> List[int]:
+    """The values of whole numbers; none of another kind."""
+    return [one for one in block.values if isinstance(one, int)]
 
 
 def _read_member(path: Path, member: zipfile.ZipInfo) -> bytes:
     """A member's bytes, by the table that was read before; `zipfile` would read all of the table for each."""
+    check_sizes([member], _LARGEST_MEMBER)
     with path.open("rb") as stream:
         stream.seek(member.header_offset + 26)  # the lengths of name and extra field, at the end of its own header
         stream.seek(sum(struct.unpack("<HH", stream.read(4))), os.SEEK_CUR)
         data = stream.read(member.compress_size)
     if member.compress_type == zipfile.ZIP_DEFLATED:
-        data = zlib.decompress(data, -zlib.MAX_WBITS)
+        data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, member.file_size + 1)
     if zlib.crc32(data) != member.CRC:
         raise zipfile.BadZipFile(f"{path} is not what it was.")
     return data
@@ -130,4 +148,5 @@ def keep(new: Path, kept: Path) -> bool:
 
 def _members(path: Path) -> Dict[str, bytes]:
     with zipfile.ZipFile(path) as archive:
+        check_sizes(archive.infolist(), _LARGEST)
         return {name: archive.read(name) for name in archive.namelist()}

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Dict, List, Tuple
 
 import bpy
 
 from ...problem import ERROR, FaceSolveProblem
-from ...worker.job import FrameResult
 from ..infill import find_ranges
 from ..keys.channels import read_pose
+from ..keys.curves import drop_broken_keys
 from ..keys.displayed import look_after
 from ..keys.fixes import artists_frames, solved_channels
 from ..keys.playing import play_problems
@@ -23,54 +21,9 @@ from ..rig.head import check_carrier, head_of
 from ..rig.jaw import check_jaw
 from ..rig.mesh import check_face, excluded_keys, identity_keys, solvable_keys
 from ..shot.export import Plan
-from ..shot.npz import read_npz
 from ..shot.sampling import evaluated
 from .overlays import keep_overlays
-
-_NEEDED = ("frames", "rotation", "translation", "weights", "names", "status", "error_px")
-
-
-def read_solution(path: Path) -> Tuple[List[str], Dict[int, FrameResult]]:
-    """(names, results by frame) of a solution file.
-
-    Raises:
-        FaceSolveProblem: where it is no solution, or its arrays do not fit each other.
-    """
-    arrays = read_npz(path)
-    missing = [name for name in _NEEDED if name not in arrays]
-    if missing:
-        raise FaceSolveProblem(
-            f"{path} is no solution: it has no {missing[0]!r}.", "Choose a SOLUTION.npz that the solver wrote."
-        )
-    names, frames = arrays["names"].values, arrays["frames"].values
-    count, keys = len(frames), len(names)
-    shapes = {
-        "rotation": (count, 3, 3),
-        "translation": (count, 3),
-        "weights": (count, keys),
-        "status": (count,),
-        "error_px": (count,),
-    }
-    bone = {"jaw_rotation": (count, 3, 3), "jaw_translation": (count, 3)} if "jaw_rotation" in arrays else {}
-    for name, shape in {**shapes, **bone}.items():
-        if name not in arrays or arrays[name].shape != shape:
-            found = f"has the shape {arrays[name].shape}, not {shape}" if name in arrays else "is missing"
-            raise FaceSolveProblem(f"{path} is damaged: {name!r} {found}.", "Solve again.")
-    results: Dict[int, FrameResult] = {}
-    for i, frame in enumerate(frames):
-        error = arrays["error_px"].values[i]
-        results[int(frame)] = FrameResult(
-            int(frame),
-            str(arrays["status"].values[i]),
-            None if math.isnan(error) else float(error),
-            list(arrays["rotation"].values[9 * i : 9 * i + 9]),
-            list(arrays["translation"].values[3 * i : 3 * i + 3]),
-            list(arrays["weights"].values[keys * i : keys * i + keys]),
-            str(arrays["reason"].values[i]) if "reason" in arrays else "",
-            list(arrays["jaw_rotation"].values[9 * i : 9 * i + 9]) if bone else None,
-            list(arrays["jaw_translation"].values[3 * i : 3 * i + 3]) if bone else None,
-        )
-    return list(names), results
+from .solution_file import read_solution
 
 
 def import_solution(scene: bpy.types.Scene, path: Path) -> str:
@@ -96,6 +49,8 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
     if jaw is not None:
         check_jaw(jaw, carried=head.carrier.owner == jaw.armature)
     check_carrier(head.carrier)
+    for channel in solved_channels(settings, face):
+        drop_broken_keys(channel.find())
     frames = sorted(results)
     for problem in play_problems(scene, solved_channels(settings, face), frames[0], frames[-1]):
         if problem.level == ERROR:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Union
@@ -14,6 +13,7 @@ from ..rig.shape_layout import Group, Layout
 VERSION = 1
 _KIND = "face_solve_preset"
 _LARGEST = 1 << 24  # bytes; a preset of a thousand keys has 40 thousand
+_LARGEST_NUMBER = 1e30  # JSON's whole numbers may have hundreds of digits, which no float holds
 _AGAIN = "Choose a file that Save Preset has written."
 
 Value = Union[str, bool, float]
@@ -73,7 +73,7 @@ def read_preset(path: Path) -> Preset:
     if not isinstance(document, dict) or _KIND not in document:
         raise FaceSolveProblem(f"{path} is no preset of Face Solve.", _AGAIN)
     version = document[_KIND]
-    if not isinstance(version, int) or version < 1:
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise FaceSolveProblem(f"The preset {path} has no version.", _AGAIN)
     if version > VERSION:
         raise FaceSolveProblem(
@@ -117,7 +117,7 @@ def _preset(document: Dict[str, object]) -> Preset:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _LARGEST_NUMBER
 
 
 def _list(value: object, where: str) -> List[object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import re
 import struct
 import sys
 import zipfile
@@ -16,8 +16,25 @@ from ...problem import FaceSolveProblem
 _MAGIC = b"\x93NUMPY"
 _CODES = {"<f4": "f", "<f8": "d", "<i4": "i", "<i8": "q", "|b1": "b", "|i1": "b", "|u1": "B"}
 Values = Union["array[float]", "array[int]", List[str]]
-# What reading a damaged file raises.
-BROKEN = (OSError, zipfile.BadZipFile, zlib.error, ValueError, KeyError, SyntaxError, struct.error, EOFError)
+# What reading a damaged file raises; RuntimeError holds zip files' passwords and unknown compressions.
+BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
+LARGEST = 1 << 28  # bytes of all arrays of a file; ten thousand frames of a thousand shape keys have 80 million
+_MANY_TEXTS = 100_000
+# A header as every version of NumPy writes it; nothing of it is evaluated.
+_HEADER = re.compile(
+    r"\{'descr': '(?P<code>[^'\\]{1,20})', 'fortran_order': (?P<columns>True|False), 'shape': \((?P<shape>[0-9, ]{0,200})\),? *\} *"
+)
 
 
 class Array:
@@ -79,31 +96,63 @@ def read_npz(path: Path) -> Dict[str, Array]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return {Path(name).stem: decode(archive.read(name)) for name in archive.namelist() if name.endswith(".npy")}
+            members = [one for one in archive.infolist() if one.filename.endswith(".npy")]
+            check_sizes(members)
+            return {one.filename[:-4]: decode(archive.read(one)) for one in members}
     except FileNotFoundError as error:
         raise FaceSolveProblem(f"There is no file {path}.", "Choose a SOLUTION.npz that the solver wrote.") from error
     except BROKEN as error:
         raise FaceSolveProblem(
-            f"{path} cannot be read as a solution: {error}.", "Solve again, or choose another file."
+            f"{path} cannot be read as a solution: {why(error)}.", "Solve again, or choose another file."
         ) from error
 
 
+def why(error: BaseException) -> str:
+    """The cause in a few words."""
+    said = getattr(error, "strerror", None) or " ".join(str(error).split())
+    return str(said)[:200].rstrip(".") or type(error).__name__
+
+
+def check_sizes(members: Sequence[zipfile.ZipInfo], most: int = LARGEST) -> None:
+    """Refuse a file before it is unpacked.
+
+    Raises:
+        ValueError: where its members say that they are larger than `most` bytes together.
+    """
+    size = sum(one.file_size for one in members)
+    if size > most:
+        raise ValueError(f"it unpacks to {size} bytes, more than the {most} that are read")
+
+
 def decode(data: bytes) -> Array:
-    """One member of a .npz file."""
-    if data[:6] != _MAGIC:
-        raise ValueError("not a NumPy array")
+    """One member of a .npz file. What its header says is compared with the bytes that are there before anything is made of it.
+
+    Raises:
+        ValueError: no array, one of another kind than numbers and texts, one that declares more or less than there is.
+    """
+    if data[:6] != _MAGIC or len(data) < 12:
+        raise ValueError("it holds something that is not a NumPy array")
     size, start = (struct.unpack("<H", data[8:10])[0], 10) if data[6] == 1 else (struct.unpack("<I", data[8:12])[0], 12)
-    header = ast.literal_eval(data[start : start + size].decode("latin1").strip())
-    code, shape, body = header["descr"], header["shape"], data[start + size :]
-    if header["fortran_order"] and len(shape) > 1:
+    header = _HEADER.fullmatch(data[start : start + min(size, 1000)].decode("latin1").strip())
+    if header is None:
+        raise ValueError("an array has a header that NumPy does not write")
+    code, body = header["code"], data[start + size :]
+    shape = tuple(int(length) for length in header["shape"].split(",") if length.strip())
+    if header["columns"] == "True" and len(shape) > 1:
         raise ValueError("column-major arrays are not supported")
     count = 1
     for length in shape:
         count *= length
-    if code.startswith("<U"):
-        width = 4 * int(code[2:])
-        texts = [body[i * width : (i + 1) * width].decode("utf-32-le").rstrip("\0") for i in range(count)]
-        return Array(texts, shape)
+    texts = re.fullmatch(r"<U([1-9][0-9]{0,5})", code)
+    if texts is None and code not in _CODES:
+        raise ValueError(f"arrays of the type {code} are not supported, only numbers and texts")
+    width = 4 * int(texts[1]) if texts else array(_CODES[code]).itemsize
+    if count * width != len(body):
+        raise ValueError(f"an array says that it has {count} values of {width} bytes, and has {len(body)} bytes")
+    if texts:
+        if count > _MANY_TEXTS:
+            raise ValueError(f"an array has {count} texts")
+        return Array([body[i * width : (i + 1) * width].decode("utf-32-le").rstrip("\0") for i in range(count)], shape)
     values: Values = array(_CODES[code])
     values.frombytes(body)
     if sys.byteorder == "big":

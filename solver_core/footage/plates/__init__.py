@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from solver_core.common.errors import FaceSolveError
-from solver_core.footage.plates.footage import Footage, FrameSource, Plate, PlateFrameError
+from solver_core.common.reading import reading
+from solver_core.footage.plates.footage import MOST_PIXELS, Footage, FrameSource, Plate, PlateFrameError
 from solver_core.footage.plates.images import ImageSequence, StillImage
 from solver_core.footage.plates.movie import Movie
 
@@ -40,18 +41,15 @@ def open_plate(
         FaceSolveError: footage missing, unreadable, of another size, or in an unknown colour space.
 
     """
-    frames = [int(frame) for frame in spec.get("frames") or () if frame is not None]
     path = str(folder / str(spec["path"])) if folder is not None else str(spec["path"])
-    kind = spec["kind"]
-    source: FrameSource
-    if kind == "sequence":
-        source = ImageSequence(path, frames)
-    elif kind == "image":
-        source = StillImage(path)
-    elif kind == "movie":
-        source = Movie(path, rotate=bool(spec.get("rotate", True)))
-    else:
-        raise FaceSolveError(f"A plate of kind '{kind}' is not known.", "Use sequence, movie or image.")
+    with reading(path, "The plate", "Copy it again, or load the plate again in Blender."):
+        source = _source(spec, path)
+    if source.size[0] * source.size[1] > MOST_PIXELS:
+        source.close()
+        raise FaceSolveError(
+            f"The plate {path} is {source.size[0]} x {source.size[1]} pixels, more than {MOST_PIXELS // 10**6} million.",
+            "Export it smaller.",
+        )
     if size is not None and source.size != size:
         source.close()
         raise FaceSolveError(
@@ -59,3 +57,14 @@ def open_plate(
             "Load the plate that the camera was matchmoved on, or export the shot again.",
         )
     return Footage(source, str(spec.get("colorspace", "sRGB")), cache_bytes)
+
+
+def _source(spec: Mapping[str, Any], path: str) -> FrameSource:
+    kind = spec["kind"]
+    if kind == "sequence":
+        return ImageSequence(path, [int(frame) for frame in spec.get("frames") or () if frame is not None])
+    if kind == "image":
+        return StillImage(path)
+    if kind == "movie":
+        return Movie(path, rotate=bool(spec.get("rotate", True)))
+    raise FaceSolveError(f"A plate of kind '{kind}' is not known.", "Use sequence, movie or image.")

@@ -14,9 +14,11 @@ import numpy.typing as npt
 from solver_core.color.spaces import HALF_MAX, Pixels, is_srgb, to_linear
 from solver_core.color.srgb import srgb_decode, srgb_encode
 from solver_core.common.errors import FaceSolveError
+from solver_core.common.reading import DAMAGE, why
 
 Stored: TypeAlias = npt.NDArray[Any]  # [H, W, 3] uint8, uint16, float16 or float32, as in the file
 
+MOST_PIXELS = 100 * 10**6  # of a plate: the largest camera has 99 million
 _BYTE_TO_LINEAR: Pixels = srgb_decode(np.arange(256, dtype=np.float32) / np.float32(255))
 
 
@@ -143,9 +145,18 @@ class Footage:
             if picture in self._pictures:
                 self._pictures.move_to_end(picture)
                 return self._pictures[picture]
-            stored = self._source.decode(frame, self._keep)
+            stored = self._decoded(frame)
             self._keep(picture, stored)
             return stored
+
+    def _decoded(self, frame: int) -> Stored:
+        """From the source; whatever a damaged file raises is that frame's damage."""
+        try:
+            return self._source.decode(frame, self._keep)
+        except DAMAGE as error:
+            raise PlateFrameError(
+                frame, f"Frame {frame} of the plate cannot be read: {why(error)}.", "Copy or export it again."
+            ) from error
 
     def _keep(self, picture: int, stored: Stored) -> None:
         """Cache a picture; the ones unused for longest make room."""
@@ -159,6 +170,8 @@ class Footage:
 def _as_float(stored: Stored) -> Pixels:
     """A fresh float32 copy: integers as fractions of their largest value, floats made finite."""
     if np.issubdtype(stored.dtype, np.integer):
-        return stored.astype(np.float32) / np.float32(np.iinfo(stored.dtype).max)
+        numbers: Pixels = stored.astype(np.float32)
+        numbers /= np.float32(np.iinfo(stored.dtype).max)  # in place: plates are large
+        return numbers
     pixels: Pixels = stored.astype(np.float32)
     return np.nan_to_num(pixels, copy=False, nan=0.0, posinf=HALF_MAX, neginf=-HALF_MAX)

@@ -10,7 +10,8 @@ What is read of a file:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,19 @@ import numpy as np
 import OpenImageIO as oiio
 
 from solver_core.common.errors import FaceSolveError
+from solver_core.common.reading import DAMAGE, why
 from solver_core.footage.plates.footage import PlateFrameError, Stored
+from solver_core.footage.plates.pattern import FramePattern
 
 _FAVOURED_LAYERS = ("", "rgba", "rgb", "combined", "beauty", "left")
 _SHORT = {"red": "r", "green": "g", "blue": "b", "luminance": "y"}
 _STORED_AS = {"uint8": "uint8", "uint16": "uint16", "half": "half"}  # everything else is read as float
+_BYTES = {"uint8": 1, "uint16": 2, "half": 2, "float": 4}
+MOST_BYTES = 2**30  # of an image's pixels as stored: a texture of 16,384 by 16,384 has three quarters of it
 
 
 class ImageSequence:
-    """A file a frame; `pattern` is a Python format string of `frame`.
+    """A file a frame.
 
     Args:
         pattern: such as `plates/A/{frame:04d}.jpg`.
@@ -35,7 +40,7 @@ class ImageSequence:
     """
 
     def __init__(self, pattern: str, frames: list[int]) -> None:
-        self._pattern = pattern
+        self._path = FramePattern(pattern).path
         if not frames:
             raise FaceSolveError(f"The plate {pattern} has no frames.", "Choose a frame range that the plate covers.")
         damaged = []
@@ -82,15 +87,6 @@ class ImageSequence:
     def close(self) -> None:
         """Nothing stays open between frames."""
 
-    def _path(self, frame: int) -> Path:
-        try:
-            return Path(self._pattern.format(frame=frame))
-        except (KeyError, IndexError, ValueError, AttributeError) as error:
-            raise FaceSolveError(
-                f"The plate's path cannot be understood: {self._pattern}",
-                "Write the frame number as {frame:04d}, and other braces twice.",
-            ) from error
-
 
 class StillImage:
     """One image that stands for every frame."""
@@ -123,11 +119,8 @@ def image_size(path: Path) -> tuple[int, int]:
         FaceSolveError: the file cannot be opened.
 
     """
-    image = _open(path)
-    try:
+    with _opened(path) as image:
         return _frame_size(image.spec(), is_exr=image.format_name() == "openexr")
-    finally:
-        image.close()
 
 
 def read_image(path: Path) -> Stored:
@@ -137,30 +130,50 @@ def read_image(path: Path) -> Stored:
         FaceSolveError: the file is damaged or has no colour channels.
 
     """
-    image = _open(path)
-    try:
+    with _opened(path) as image:
         is_exr = image.format_name() == "openexr"
         part, channels = _color_channels(image, path)
         spec = image.spec(part, 0)
         stored_as = _STORED_AS.get(str(spec.format), "float")
         first, last = min(channels), max(channels) + 1
+        _refuse_enormous(path, spec, (last - first) * _BYTES[stored_as])
         pixels: Any = image.read_image(part, 0, first, last, stored_as)
         problem = image.geterror()  # a file cut short may give its first half and an error
         if pixels is None or problem:
             raise _damaged(path, problem)
-        pixels = pixels.reshape(spec.height, spec.width, last - first)[:, :, [channel - first for channel in channels]]
+        pixels = pixels.reshape(spec.height, spec.width, last - first)
+        picked = [channel - first for channel in channels]
+        pixels = pixels if picked == list(range(last - first)) else pixels[:, :, picked]
         return _in_display_window(pixels, spec) if is_exr else np.ascontiguousarray(pixels)
-    finally:
-        image.close()
 
 
-def _open(path: Path) -> oiio.ImageInput:
-    wishes = oiio.ImageSpec()
-    wishes.attribute("oiio:UnassociatedAlpha", 1)  # stored colours, not multiplied by alpha
-    image = oiio.ImageInput.open(str(path), wishes)
-    if image is None:
-        raise _damaged(path, oiio.geterror())
-    return image
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[oiio.ImageInput]:
+    """The image, its header read; whatever a damaged file raises is said as the file's damage."""
+    try:
+        wishes = oiio.ImageSpec()
+        wishes.attribute("oiio:UnassociatedAlpha", 1)  # stored colours, not multiplied by alpha
+        image = oiio.ImageInput.open(str(path), wishes)
+        if image is None:
+            raise _damaged(path, oiio.geterror())
+        try:
+            yield image
+        finally:
+            image.close()
+    except DAMAGE as error:
+        raise _damaged(path, why(error)) from error
+
+
+def _refuse_enormous(path: Path, spec: oiio.ImageSpec, pixel_bytes: int) -> None:
+    """Compare with the bound what the data and the display window would take, before anything is allocated."""
+    for width, height in ((spec.width, spec.height), (spec.full_width, spec.full_height)):
+        if width < 1 or height < 1 or spec.depth > 1:
+            raise _damaged(path, f"it says that it is {width} x {height} pixels")
+        if width * height * max(pixel_bytes, 3) > MOST_BYTES:
+            raise FaceSolveError(
+                f"The image {path} says that it is {width} x {height} pixels, more than can be read.",
+                "Export it smaller, or copy it again if it is not that large.",
+            )
 
 
 def _damaged(path: Path, detail: str) -> FaceSolveError:

@@ -14,7 +14,7 @@ import av
 import numpy as np
 
 from solver_core.common.errors import FaceSolveError
-from solver_core.footage.plates.footage import PlateFrameError, Stored
+from solver_core.footage.plates.footage import MOST_PIXELS, PlateFrameError, Stored
 from solver_core.footage.plates.movie_index import MovieIndex, index_movie
 
 _NOWHERE = -1
@@ -110,6 +110,12 @@ class Movie:
         if stream is None:
             self._container.close()
             raise FaceSolveError(f"The movie {self._path} has no picture.", "Choose a file with a video track.")
+        if stream.width * stream.height > MOST_PIXELS:
+            self._container.close()
+            raise FaceSolveError(
+                f"The movie {self._path} says that it is {stream.width} x {stream.height} pixels, more than can be read.",
+                "Convert it to a smaller one.",
+            )
         stream.thread_type = "AUTO"
         self._stream = stream
 

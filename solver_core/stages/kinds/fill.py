@@ -38,6 +38,7 @@ class Fill(Step):
     kind = "fill"
     seconds = 0.9
     solves = False
+    only_fills = True
 
     rounds: int
     keys: tuple[str, ...] = ()

@@ -46,9 +46,10 @@ class Step(ABC):
     # Whether it solves frames one by one. One that does not takes what is known further: before it, the frames that are solved are joined to
     # those that stay, and where no step of a run solves, the frames that it does not change stay as they are.
     solves: ClassVar[bool] = True
-    reports_moves: ClassVar[bool] = (
-        False  # whether a frame is reported whenever it has moved, before its stage has ended
-    )
+    # whether a frame is reported whenever it has moved, before its stage has ended
+    reports_moves: ClassVar[bool] = False
+    # whether it changes no frame but those that infill has left to it: what is solved is finished without it
+    only_fills: ClassVar[bool] = False
 
     keys: tuple[str, ...]  # shape-key groups or names, or words of key_names.py
     observers: Mapping[str, float] = MappingProxyType({})  # those that it asks (observe/registry.py), and their weights

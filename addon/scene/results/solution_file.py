@@ -1,0 +1,71 @@
+"""Reads a SOLUTION.npz, all of it or nothing: every frame is checked as those that come over the pipe are; no bpy."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+from ...problem import FaceSolveProblem
+from ...worker.frame_result import FrameResult, read_frame
+from ..shot.npz import Array, read_npz
+
+_NEEDED = ("frames", "rotation", "translation", "weights", "names", "status", "error_px")
+
+
+def read_solution(path: Path) -> Tuple[List[str], Dict[int, FrameResult]]:
+    """(names, results by frame) of a solution file.
+
+    Raises:
+        FaceSolveProblem: where it is no solution, or its arrays do not fit each other.
+    """
+    arrays = read_npz(path)
+    missing = [name for name in _NEEDED if name not in arrays]
+    if missing:
+        raise FaceSolveProblem(
+            f"{path} is no solution: it has no {missing[0]!r}.", "Choose a SOLUTION.npz that the solver wrote."
+        )
+    try:
+        return _checked(arrays)
+    except (TypeError, ValueError) as error:
+        raise FaceSolveProblem(f"{path} is damaged: {error}.", "Nothing was keyed. Solve again.") from error
+
+
+def _checked(arrays: Dict[str, Array]) -> Tuple[List[str], Dict[int, FrameResult]]:
+    """The results, every one of them checked as those that come over the pipe are; ValueError where one is wrong."""
+    names, frames = list(arrays["names"].values), list(arrays["frames"].values)
+    count, keys = len(frames), len(names)
+    shapes = {
+        "frames": (count,),
+        "names": (keys,),
+        "rotation": (count, 3, 3),
+        "translation": (count, 3),
+        "weights": (count, keys),
+        "status": (count,),
+        "error_px": (count,),
+    }
+    optional = {"reason": (count,)} if "reason" in arrays else {}
+    bone = {"jaw_rotation": (count, 3, 3), "jaw_translation": (count, 3)} if "jaw_rotation" in arrays else {}
+    for name, shape in {**shapes, **optional, **bone}.items():
+        if name not in arrays or arrays[name].shape != shape:
+            found = f"has the shape {arrays[name].shape}, not {shape}" if name in arrays else "is missing"
+            raise ValueError(f"{name!r} {found}")
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < keys:
+        raise ValueError("'names' are not names of shape keys, each once")
+    sizes = {
+        "rotation": 9,
+        "translation": 3,
+        "weights": keys,
+        **{name: math.prod(shape[1:]) for name, shape in bone.items()},
+    }
+    results: Dict[int, FrameResult] = {}
+    for i, frame in enumerate(frames):
+        fields = {name: list(arrays[name].values[size * i : size * (i + 1)]) for name, size in sizes.items()}
+        fields.update({name: arrays[name].values[i] for name in ("status", *optional)})
+        error = arrays["error_px"].values[i]
+        nowhere = isinstance(error, float) and math.isnan(error)
+        result = read_frame({**fields, "frame": frame, "error_px": None if nowhere else error}, keys)
+        if result.frame in results:
+            raise ValueError(f"frame {result.frame} is in it twice")
+        results[result.frame] = result
+    return names, results
