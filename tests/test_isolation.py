@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from delivered import MODULES, PROGRAMS, deliver, ran
-from solver_core.common.errors import FaceSolveError
 
+from solver_core.common.errors import FaceSolveError
 from solver_core.networks import sources
 
 ROOT = Path(__file__).resolve().parents[1]
