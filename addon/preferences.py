@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import List
 
 import bpy
@@ -133,7 +134,8 @@ def solver_python(context: bpy.types.Context) -> str:
     Raises:
         FaceSolveProblem: where there is none that could run.
     """
-    chosen = chosen_interpreter(preferences(context).interpreter, os.environ, os.path.dirname(bpy.data.filepath))
+    scene_folder = str(Path(bpy.data.filepath).parent) if bpy.data.filepath else ""
+    chosen = chosen_interpreter(preferences(context).interpreter, os.environ, scene_folder)
     return validated_interpreter(chosen, bpy.app.binary_path)
 
 
