@@ -201,6 +201,11 @@ class FaceSolveSettings(PropertyGroup):
         name="Landmarks",
         items=(
             ("FACEMESH", "FaceMesh", "468 points, fast, bundled with the solver"),
+            (
+                "ATTENTION",
+                "FaceMesh with Attention",
+                "478 points: finer lips and eyelids, and irises; bundled with the solver",
+            ),
             ("FAN", "3D-FAN", "68 points, the paper's network; its weights are fetched separately"),
         ),
         default="FACEMESH",

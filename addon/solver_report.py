@@ -11,7 +11,11 @@ INSTALL = "Tick it under Install Solver in the add-on's preferences, and press I
 _FETCH = "Press its download button in the add-on's preferences, under Weights."
 _MEND = "face_solve.preferences"
 # What a choice in the settings stands on: weights, of which one is enough, and what the network is called here.
-_LANDMARKS = {"FAN": (("fan",), "3D-FAN"), "FACEMESH": (("facemesh",), "FaceMesh")}
+_LANDMARKS = {
+    "FAN": (("fan",), "3D-FAN"),
+    "FACEMESH": (("facemesh",), "FaceMesh"),
+    "ATTENTION": (("attention",), "FaceMesh with Attention"),
+}
 _DETECTORS = {"SHORT_RANGE": (("short_range",), "BlazeFace"), "DLIB_CNN": (("dlib_cnn",), "dlib's CNN")}
 _FLOWS = {
     "RAFT_SMALL": (("raft_small", "raft_things_small"), "RAFT Small"),

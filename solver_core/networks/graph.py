@@ -3,16 +3,19 @@
 Images are [B, C, H, W] in channels_last memory. Grammar of the description, all JSON:
 `{"input": name, "outputs": [names], "steps": [{"op", "inputs": [names], "output": name, ...}]}`, where op is one of
 convolution (weight, bias, stride, pads, groups), prelu (slope), relu, add, max_pool (kernel), pad_channels (count),
-flatten (shape), concatenate (axis).
+flatten (shape), concatenate (axis), reshape (shape), identity, multiply (factor), and those of `windows.py`: window_matrix (points,
+level, scale, size, angle), sample_window (size), transform_points. Values with fewer than four dimensions are [B, ...].
 
-Every step is linear once it is known which side of zero each PReLU input lies on and which pixel won each pooling. The
-linearised network is the same list of steps with those choices frozen: `Linearised`.
+Every step but the windows' is linear once it is known which side of zero each PReLU input lies on and which pixel won each
+pooling. The linearised network is the same list of steps with those choices frozen, and the windows' steps differentiated at
+their inputs: `Linearised`.
 """
 
 from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy.typing as npt
@@ -20,7 +23,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from solver_core.networks import windows
+
 Step = dict[str, Any]
+CURVED = ("window_matrix", "sample_window", "transform_points")  # steps that no frozen choice makes linear
 
 
 class Graph(nn.Module):
@@ -69,6 +75,7 @@ class Graph(nn.Module):
         """The outputs at images [B, C, H, W], and the linear map that carries their tangents."""
         values = {self.input: images.contiguous(memory_format=torch.channels_last)}
         frozen: dict[str, Tensor] = {}
+        curved: dict[str, list[Tensor]] = {}
         for step, dead in zip(self.steps, self._dead, strict=True):
             inputs = [values[name] for name in step["inputs"]]
             output = step["output"]
@@ -80,10 +87,12 @@ class Graph(nn.Module):
                 values[output], index = F.max_pool2d(inputs[0], step["kernel"], return_indices=True)
                 frozen[output] = index.permute(0, 2, 3, 1).flatten(1, 2).contiguous()  # [B, H * W, C] into the input's
             else:
+                if step["op"] in CURVED:
+                    curved[output] = inputs
                 values[output] = self._forward(step, inputs)
             for name in dead:
                 del values[name]
-        return [values[name] for name in self.outputs], Linearised(self, frozen)
+        return [values[name] for name in self.outputs], Linearised(self, frozen, curved)
 
     def _forward(self, step: Step, inputs: list[Tensor]) -> Tensor:
         op = step["op"]
@@ -93,6 +102,8 @@ class Graph(nn.Module):
             return F.relu(inputs[0])
         if op == "max_pool":
             return F.max_pool2d(inputs[0], step["kernel"])
+        if op in CURVED:
+            return curved_step(step)(*inputs)
         return self.linear(step, inputs, bias=True)
 
     def linear(self, step: Step, inputs: list[Tensor], bias: bool) -> Tensor:
@@ -118,9 +129,25 @@ class Graph(nn.Module):
             return F.pad(inputs[0], (0, 0, 0, 0, 0, step["count"]))
         if op == "flatten":
             return inputs[0].permute(0, 2, 3, 1).reshape(inputs[0].shape[0], *step["shape"])
+        if op == "reshape":
+            return inputs[0].reshape(inputs[0].shape[0], *step["shape"])
+        if op == "identity":
+            return inputs[0]
+        if op == "multiply":
+            return inputs[0] * self.weight(step["factor"])
         if op == "concatenate":
             return torch.cat(inputs, dim=step["axis"])
         raise ValueError(f"unknown step {op!r}")
+
+
+def curved_step(step: Step) -> Callable[..., Tensor]:
+    """A windows' step as a function of its inputs."""
+    if step["op"] == "window_matrix":
+        settings = (step["points"], tuple(step["level"]), tuple(step["scale"]), tuple(step["size"]), step["angle"])
+        return lambda landmarks: windows.window_matrix(landmarks, *settings)
+    if step["op"] == "sample_window":
+        return lambda features, matrix: windows.sample_window(features, matrix, tuple(step["size"]))
+    return windows.transform_points
 
 
 class Linearised:
@@ -128,21 +155,26 @@ class Linearised:
 
     CHUNK = 16  # tangents pushed together; many more fall out of the processor's cache
 
-    def __init__(self, graph: Graph, frozen: dict[str, Tensor]) -> None:
+    def __init__(self, graph: Graph, frozen: dict[str, Tensor], curved: dict[str, list[Tensor]]) -> None:
         self._graph = graph
         self._frozen = frozen
+        self._curved = curved  # of each of the windows' steps the inputs it was linearised at
 
     def __call__(self, tangents: Tensor, output: int = 0) -> Tensor:
         """Tangents [B, P, C, H, W] of the images -> tangents [B, P, ...] of the network's output number `output`."""
-        name = self._graph.outputs[output]
-        steps = _needed(self._graph.steps, name)
-        images = [
-            torch.cat([self._push(chunk, image, steps, name) for chunk in torch.split(rows, self.CHUNK)])
-            for image, rows in enumerate(tangents)
-        ]
-        return torch.stack(images)
+        return self.several(tangents, [output])[0]
 
-    def _push(self, tangents: Tensor, image: int, steps: list[Step], output: str) -> Tensor:
+    def several(self, tangents: Tensor, outputs: list[int]) -> list[Tensor]:
+        """As a call, of several outputs in one pass."""
+        names = [self._graph.outputs[output] for output in outputs]
+        steps = _needed(self._graph.steps, names)
+        images = []
+        for image, rows in enumerate(tangents):
+            chunks = [self._push(chunk, image, steps, names) for chunk in torch.split(rows, self.CHUNK)]
+            images.append([torch.cat(parts) for parts in zip(*chunks, strict=True)])
+        return [torch.stack(parts) for parts in zip(*images, strict=True)]
+
+    def _push(self, tangents: Tensor, image: int, steps: list[Step], outputs: list[str]) -> list[Tensor]:
         """Tangents [P, C, H, W] of one image through `steps`."""
         graph = self._graph
         values = {graph.input: tangents.contiguous(memory_format=torch.channels_last)}
@@ -153,18 +185,31 @@ class Linearised:
                 value = inputs[0] * self._frozen[step["output"]][image]
             elif step["op"] == "max_pool":
                 value = _gather(inputs[0], self._frozen[step["output"]][image], step["kernel"])
+            elif step["op"] in CURVED:
+                value = _differentiate(step, [one[image : image + 1] for one in self._curved[step["output"]]], inputs)
             else:
                 value = graph.linear(step, inputs, bias=False)
             values[step["output"]] = value
             for name in set(step["inputs"]):
-                if last_use[name] == position:
+                if last_use[name] == position and name not in outputs:
                     del values[name]
-        return values[output]
+        return [values[name] for name in outputs]
 
 
-def _needed(steps: list[Step], output: str) -> list[Step]:
-    """The steps that `output` depends on, in order."""
-    wanted, kept = {output}, []
+def _differentiate(step: Step, at: list[Tensor], tangents: list[Tensor]) -> Tensor:
+    """Tangents [P, ...] of a windows' step, at its inputs [1, ...] for one image."""
+    run = curved_step(step)
+
+    def one(*direction: Tensor) -> Tensor:
+        _, moved = torch.func.jvp(run, tuple(at), tuple(part[None] for part in direction))
+        return moved[0]  # type: ignore[no-any-return]
+
+    return torch.func.vmap(one)(*tangents)  # type: ignore[no-any-return]
+
+
+def _needed(steps: list[Step], outputs: list[str]) -> list[Step]:
+    """The steps that `outputs` depend on, in order."""
+    wanted, kept = set(outputs), []
     for step in reversed(steps):
         if step["output"] in wanted:
             wanted.update(step["inputs"])

@@ -36,6 +36,7 @@ PARTITION = (
     "temples",
     "brows",
     "eyes",
+    "irises",
     "nose",
     "cheeks",
     "lower_cheeks",
@@ -63,6 +64,8 @@ def _facemesh() -> Layout:
     for name in ("brows", "eyes", "cheeks", "lower_cheeks", "temples"):
         right = _numbers(_RIGHT_HALF[name])
         regions[f"{name}_right"], regions[f"{name}_left"] = right, tuple(sorted(mirrored(right)))
+    for name in ("irises", "irises_right", "irises_left"):
+        regions[name] = ()
     regions["mouth"] = tuple(sorted({*regions["lips"], *regions["mouth_surround"]}))
     regions["jaw"] = tuple(sorted(index for name in _JAW for index in regions[name]))
     regions["nonjaw"] = tuple(sorted(set(range(len(mirror))) - set(regions["jaw"])))
@@ -73,6 +76,16 @@ def _facemesh() -> Layout:
         left = mirrored(right)
         contours += [right + left[::-1][1:]] if name in _ACROSS else dict.fromkeys([right, left])
     return Layout(mirror, regions, tuple(contours))
+
+
+def _attention() -> Layout:
+    """FaceMesh's landmarks, then of each iris its centre and the four points around it, the right eye's first."""
+    right, left = tuple(range(468, 473)), tuple(range(473, 478))
+    mirror = [*FACEMESH.mirror, 473, 476, 475, 474, 477, 468, 471, 470, 469, 472]
+    regions = {**FACEMESH.regions, "irises": right + left, "irises_right": right, "irises_left": left}
+    regions["nonjaw"] = (*FACEMESH.regions["nonjaw"], *right, *left)
+    rims = tuple((*iris[1:], iris[1]) for iris in (right, left))
+    return Layout(tuple(mirror), regions, (*FACEMESH.contours, *rims))
 
 
 def _fan() -> Layout:
@@ -89,7 +102,7 @@ def _fan() -> Layout:
     regions = {name: tuple(sorted({*right, *mirrored(right)})) for name, right in right_half.items()}
     for name in PARTITION:
         regions.setdefault(name, ())
-    for name in ("brows", "eyes", "cheeks", "lower_cheeks", "temples"):
+    for name in ("brows", "eyes", "irises", "cheeks", "lower_cheeks", "temples"):
         right = right_half.get(name, ())
         regions[f"{name}_right"], regions[f"{name}_left"] = right, tuple(sorted(mirrored(right)))
     regions["mouth"] = regions["lips"]
@@ -173,6 +186,7 @@ _MIRROR = """
 """
 
 FACEMESH = _facemesh()
+ATTENTION = _attention()
 
 # The subject's right and left of FAN's points, in the order in which they mirror each other.
 _FAN_PAIRS = [

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from solver_core.common.errors import FaceSolveError
+from solver_core.networks.attention import AttentionMesh
 from solver_core.networks.detector import FaceDetector
 from solver_core.networks.device import device as device_of
 from solver_core.networks.dlib_detectors import CnnDetector, HogDetector
@@ -17,8 +18,16 @@ from solver_core.networks.short_range import ShortRangeDetector
 
 Chosen = TypeVar("Chosen")
 
-LANDMARKS: Mapping[str, Callable[[str], LandmarkNetwork]] = {"facemesh": FaceMesh, "fan": Fan}
-LAYOUTS: Mapping[str, Layout] = {"facemesh": FaceMesh.layout, "fan": Fan.layout}
+LANDMARKS: Mapping[str, Callable[[str], LandmarkNetwork]] = {
+    "facemesh": FaceMesh,
+    "attention": AttentionMesh,
+    "fan": Fan,
+}
+LAYOUTS: Mapping[str, Layout] = {
+    "facemesh": FaceMesh.layout,
+    "attention": AttentionMesh.layout,
+    "fan": Fan.layout,
+}
 DETECTORS: Mapping[str, Callable[[], FaceDetector]] = {
     "short_range": ShortRangeDetector,
     "dlib_hog": HogDetector,

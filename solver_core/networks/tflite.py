@@ -58,6 +58,8 @@ class _Reader:
             operator = self.subgraph.Operators(position)
             code = self.model.OperatorCodes(operator.OpcodeIndex())
             name = self.opcodes[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+            if name == "CUSTOM":
+                name = f"{code.CustomCode().decode()} {code.Version()}"
             inputs = [int(i) for i in operator.InputsAsNumpy()]
             output = int(operator.Outputs(0))
             if name == "DEQUANTIZE":
@@ -98,7 +100,24 @@ class _Reader:
                 raise self._unknown("a padding of something else than trailing channels")
             step |= {"op": "pad_channels", "count": int(pads_nhwc[3, 1])}
         elif name == "RESHAPE":  # [1, H, W, C] -> [1, H * W * anchors, values]
-            step |= {"op": "flatten", "shape": self._shape(output)[1:]}
+            spatial = len(self._shape(inputs[0])) == 4
+            step |= {"op": "flatten" if spatial else "reshape", "shape": self._shape(output)[1:]}
+        elif name == "MUL":
+            self._no_fused_activation(self._options(operator, self.schema.MulOptions()))
+            self.constants[f"{step['output']}.factor"] = self._constant(inputs[1])
+            step |= {"op": "multiply", "factor": f"{step['output']}.factor"}
+        elif name == "STRIDED_SLICE":
+            if self._shape(inputs[0]) != self._shape(output) or (self._constant(inputs[3]) != 1).any():
+                raise self._unknown("a slice of something less than the whole")
+            step |= {"op": "identity"}
+        elif name == "Landmarks2TransformMatrix 2":
+            step |= {"op": "window_matrix", **self._window(operator)}
+        elif name == "TransformTensorBilinear 2":
+            options = self._custom(operator)
+            size = [int(options["output_width"]), int(options["output_height"])]
+            step |= {"op": "sample_window", "inputs": [self._name(i) for i in inputs], "size": size}
+        elif name == "TransformLandmarks 2":
+            step |= {"op": "transform_points", "inputs": [self._name(i) for i in inputs]}
         elif name == "CONCATENATION":
             options = self._options(operator, self.schema.ConcatenationOptions())
             step |= {"op": "concatenate", "inputs": [self._name(i) for i in inputs], "axis": options.Axis()}
@@ -130,6 +149,23 @@ class _Reader:
             "groups": weight.shape[0] if depthwise else 1,
         }
 
+    def _window(self, operator: Any) -> Step:
+        """The settings of a window around landmarks, as `windows.window_matrix` takes them."""
+        options = self._custom(operator)
+        return {
+            "points": [int(i) for i in options["subset_idxs"]],
+            "level": [int(options["left_rotation_idx"]), int(options["right_rotation_idx"])],
+            "scale": [float(options["scale_x"]), float(options["scale_y"])],
+            "size": [int(options["output_width"]), int(options["output_height"])],
+            "angle": float(options["target_rotation_radians"]),
+        }
+
+    @staticmethod
+    def _custom(operator: Any) -> dict[str, Any]:
+        """The options of an operator of the file's own, which are a flexbuffer."""
+        flexbuffers: Any = importlib.import_module("flatbuffers.flexbuffers")
+        return dict(flexbuffers.Loads(bytes(operator.CustomOptionsAsNumpy())))
+
     def _pads(
         self, options: Any, image: int, kernel: tuple[int, ...], stride: tuple[int, ...]
     ) -> tuple[int, int, int, int]:
@@ -150,7 +186,8 @@ class _Reader:
         if dtype is None:
             raise self._unknown("a constant that is neither floating point nor an integer")
         data = self.model.Buffers(tensor.Buffer()).DataAsNumpy()
-        return np.frombuffer(data.tobytes(), dtype).reshape(tensor.ShapeAsNumpy())
+        shape = tensor.ShapeAsNumpy() if tensor.ShapeLength() else ()
+        return np.frombuffer(data.tobytes(), dtype).reshape(shape)
 
     def _shape(self, index: int) -> list[int]:
         return [int(n) for n in self.subgraph.Tensors(index).ShapeAsNumpy()]

@@ -94,6 +94,15 @@ REGISTRY: dict[str, WeightFile] = {
             bytes=1_233_130,
         ),
         WeightFile(
+            name="attention",
+            what="478 landmarks of a face with finer lips, eyes and irises (FaceMesh with attention).",
+            licence="Apache-2.0",
+            source=_mediapipe("face_landmark/face_landmark_with_attention.tflite"),
+            source_sha256="e06a804e0144f9929eda782122916b35d60c697c3c9344013ca2bbe76a6ce2b4",
+            sha256="68c723cea3e32dce9c753b2fe684c4d1e7ae79058a2692b2da15cc33277eb0fa",
+            bytes=2_463_104,
+        ),
+        WeightFile(
             name="short_range",
             what="Faces in a picture, with six key points each (BlazeFace, short range).",
             licence="Apache-2.0",

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("--stages", help="comma-separated stage names (default: the shot's, or all)")
     solve.add_argument("--stage-file", type=Path, metavar="STAGES.toml", help="a studio's own stages")
     solve.add_argument("--frames", metavar="A-B", help="only these frames")
-    solve.add_argument("--landmarks", choices=["facemesh", "fan"])
+    solve.add_argument("--landmarks", choices=["facemesh", "attention", "fan"])
     solve.add_argument("--flow", choices=["dis", "own", "raft_small", "raft_large", "flownet2"])
     solve.add_argument("--device", choices=["cpu", "cuda"])
     solve.add_argument(
