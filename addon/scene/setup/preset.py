@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Union
@@ -13,7 +14,7 @@ from ..rig.shape_layout import Group, Layout
 VERSION = 1
 _KIND = "face_solve_preset"
 _LARGEST = 1 << 24  # bytes; a preset of a thousand keys has 40 thousand
-_LARGEST_NUMBER = 1e30  # JSON's whole numbers may have hundreds of digits, which no float holds
+_LARGEST_NUMBER = sys.float_info.max  # JSON's whole numbers may have hundreds of digits, which no float holds
 _AGAIN = "Choose a file that Save Preset has written."
 
 Value = Union[str, bool, float]
@@ -117,7 +118,7 @@ def _preset(document: Dict[str, object]) -> Preset:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _LARGEST_NUMBER
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST_NUMBER
 
 
 def _list(value: object, where: str) -> List[object]:
