@@ -20,10 +20,11 @@ from solver_core.documents.shot import Shot, load_shot
 from solver_core.documents.solution import Solution, empty_solution
 from solver_core.face.head_parts import head_parts
 from solver_core.face.landmark_embedding import tie_landmarks
-from solver_core.flow.dis import FlowNetwork
+from solver_core.flow.network import FlowNetwork
 from solver_core.flow.networks.registry import flow_network
 from solver_core.footage.views import NOT_LOOKED_AT, View, observe
-from solver_core.look.appearance import Appearance, albedo_of
+from solver_core.look.albedo import albedo_of
+from solver_core.look.look import Look
 from solver_core.networks.registry import face_detector, landmark_layout, landmark_network
 from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import shadow_transfer
@@ -229,7 +230,7 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
 
         views.append(observe(camera, count, network, detector, looked, shot.fps))
     plain = shot.rig.colors is None
-    appearance = Appearance(albedo_of(shot.rig), head_parts(actor, tie, network.layout) if plain else None)
+    parts = head_parts(actor, tie, network.layout) if plain else None
     shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles) if going else None
     nowhere = np.zeros(count, bool)
     context = Context(
@@ -238,8 +239,8 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool]) -> Context:
         network.layout,
         tie,
         views,
-        Renderer(shot.rig.triangles, appearance.albedo, shadow),
-        appearance,
+        Renderer(shot.rig.triangles),
+        Look(albedo_of(shot.rig), shadow=shadow, parts=parts),
         shot.start(),
         fill=nowhere,
         known=nowhere,
@@ -388,7 +389,7 @@ class _Run:
         context = self.context
         flow = self.flow if overlay is not None and with_flow else None
         witness = None if overlay is None else partial(overlay.add, context)
-        if not context.appearance.lights:
+        if not context.look.lights:
             estimate_lights(context)
         wanted = np.array(
             [i for i in sorted(self.told) if context.seen[i] and self.solution.status[i] != protocol.FRAME_FAILED], int

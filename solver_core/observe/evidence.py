@@ -14,7 +14,8 @@ from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.energies.reprojection import ReprojectionEnergy
 from solver_core.face.pose import Pose
 from solver_core.face.rig import SurfacePoints
-from solver_core.flow.dis import FlowNetwork, sample_vectors, structure_of
+from solver_core.flow.confidence import sample_vectors, structure_of
+from solver_core.flow.network import FlowNetwork
 from solver_core.footage.views import REFERENCE_CROP, View
 from solver_core.look.synthesis import Picture, picture
 from solver_core.networks.landmarks import LandmarkNetwork
@@ -73,7 +74,7 @@ def measure(context: Context, view: View, light: Floats, index: Ints, flow: Flow
     """Render the frames at their poses and ask the networks about render and plate (equation 2)."""
     pose = context.pose[index]
     plates = view.images(index, SIZE)
-    shown = picture(context.rig, context.renderer, view, pose, index, SIZE, light, plates)
+    shown = picture(context.rig, context.renderer, view, pose, index, SIZE, context.look.under(light), plates)
     images = shown.rendering.image
     on_plate, on_render = landmarks_of(context.network, plates), landmarks_of(context.network, images)
     flows = None if flow is None else (flow(images, plates), flow(plates, images))

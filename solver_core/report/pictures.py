@@ -11,7 +11,7 @@ import numpy.typing as npt
 from solver_core.common.arrays import Bools, Floats, Ints, spread
 from solver_core.documents.solution import Solution
 from solver_core.flow.colors import key, middlebury
-from solver_core.flow.dis import FlowNetwork
+from solver_core.flow.network import FlowNetwork
 from solver_core.footage.views import View
 from solver_core.look.synthesis import picture
 from solver_core.observe.evidence import landmarks_of
@@ -66,7 +66,7 @@ def show(context: Context, flow: FlowNetwork) -> list[Shown]:
     estimate_lights(context)
     found = [
         _show(context, view, light, np.array([i]), flow)
-        for view, light in zip(context.views, context.appearance.lights, strict=True)
+        for view, light in zip(context.views, context.look.lights, strict=True)
         for i in np.flatnonzero(view.seen)
     ]
     return sorted(found, key=lambda shown: shown.frame)
@@ -74,7 +74,8 @@ def show(context: Context, flow: FlowNetwork) -> list[Shown]:
 
 def _show(context: Context, view: View, light: Floats, index: Ints, flow: FlowNetwork) -> Shown:
     plates = view.images(index, SIZE)
-    rendering = picture(context.rig, context.renderer, view, context.pose[index], index, SIZE, light, plates).rendering
+    look, pose = context.look.under(light), context.pose[index]
+    rendering = picture(context.rig, context.renderer, view, pose, index, SIZE, look, plates).rendering
     plate, render = plates[0], rendering.image[0]
     difference = np.abs(plate - render)
     on_plate, on_render = landmarks_of(context.network, plates)[0], landmarks_of(context.network, rendering.image)[0]

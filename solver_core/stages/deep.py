@@ -16,7 +16,7 @@ from solver_core.common.arrays import Floats, Ints, spread
 from solver_core.energies.energy import Energy, FaceProblem, Free
 from solver_core.energies.prior import WeightPrior, jaw_prior
 from solver_core.face.pose import Pose
-from solver_core.flow.dis import FlowNetwork
+from solver_core.flow.network import FlowNetwork
 from solver_core.footage.views import View
 from solver_core.observe.evidence import Evidence, Testimony, measure
 from solver_core.optimise.dogleg import Options, Quadratic, dogleg
@@ -41,7 +41,7 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
         [b] indices of the frames that have just been moved.
     """
     estimate_lights(context)
-    context.renderer.albedo = bake(context) if step.skin else context.appearance.albedo
+    context.look = bake(context) if step.skin else replace(context.look, detail=None)
     before = context.pose.copy()
     free = context.free(step.keys, rotation=step.head, translation=step.head)
     frames = context.solvable
@@ -77,7 +77,7 @@ def deep_round(context: Context, step: Deep, flow: FlowNetwork) -> Iterator[Ints
 def _heard(context: Context, index: Ints, flow: FlowNetwork | None) -> dict[int, list[Evidence]]:
     """By frame, the evidence of all cameras."""
     heard: dict[int, list[Evidence]] = {int(i): [] for i in index}
-    for view, light in zip(context.views, context.appearance.lights, strict=True):
+    for view, light in zip(context.views, context.look.lights, strict=True):
         visible = index[view.seen[index]]
         if len(visible):
             for i, testimony in zip(visible, measure(context, view, light, visible, flow), strict=True):
@@ -142,7 +142,7 @@ def landmark_error(
         witness: told what each camera saw of each frame.
     """
     total, count = np.zeros(len(index)), np.zeros(len(index))
-    for view, light in zip(context.views, context.appearance.lights, strict=True):
+    for view, light in zip(context.views, context.look.lights, strict=True):
         seen = np.flatnonzero(view.seen[index])
         if len(seen):
             for b, testimony in zip(seen, measure(context, view, light, index[seen], flow), strict=True):

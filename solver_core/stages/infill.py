@@ -20,7 +20,7 @@ from solver_core.energies.prior import WeightPrior, jaw_prior
 from solver_core.energies.smoothing import SmoothLink
 from solver_core.face.pose import Pose
 from solver_core.face.rig import SurfacePoints
-from solver_core.flow.dis import FlowNetwork
+from solver_core.flow.network import FlowNetwork
 from solver_core.stages.catalogue import Fill
 from solver_core.stages.context import Context, Filled
 from solver_core.stages.deep import STIFFNESS

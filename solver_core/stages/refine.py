@@ -14,7 +14,7 @@ from solver_core import protocol
 from solver_core.common.arrays import Bools, Ints
 from solver_core.energies.link import Joint, Single
 from solver_core.energies.reprojection import ReprojectionEnergy
-from solver_core.flow.dis import FlowNetwork
+from solver_core.flow.network import FlowNetwork
 from solver_core.stages.catalogue import Refine
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.deep import STIFFNESS

@@ -14,7 +14,7 @@ import numpy as np
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.energies.energy import Free
 from solver_core.face.pose import RIGID, Pose
-from solver_core.flow.dis import FlowNetwork
+from solver_core.flow.network import FlowNetwork
 from solver_core.stages.catalogue import EYELIDS, Deep, Fit, Step
 from solver_core.stages.context import Context
 from solver_core.stages.deep import FIRM, deep_round
@@ -98,9 +98,8 @@ def answers(
 ) -> Pose:
     """[A] what the solver itself would say at the anchors, beginning where the solved frame beside each is."""
     neighbours = [i + 1 if i + 1 < len(solved) and solved[i + 1] else i - 1 for i in anchors]
-    asked = replace(context, pose=context.pose.copy(), appearance=replace(context.appearance), asked=anchors)
+    asked = replace(context, pose=context.pose.copy(), asked=anchors)
     asked.pose.assign(anchors, context.pose[np.array(neighbours)])
-    albedo = context.renderer.albedo
     if isinstance(last, Fit):
         fit(asked, last, cancelled)
     else:
@@ -116,7 +115,6 @@ def answers(
                 break
             # where a round with the skin takes back what all frames moved in common, it takes back what is asked here
             asked.pose.assign(anchors, own)
-    context.renderer.albedo = albedo
     return asked.pose[anchors]
 
 

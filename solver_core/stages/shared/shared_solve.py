@@ -11,7 +11,7 @@ from solver_core.energies.energy import Energy, FaceProblem
 from solver_core.energies.prior import WeightPrior, jaw_prior
 from solver_core.energies.shared import Shared, SharedProblem, Sight, Together
 from solver_core.face.rig import Rig
-from solver_core.flow.dis import FlowNetwork
+from solver_core.flow.network import FlowNetwork
 from solver_core.observe.evidence import Evidence, measure, tied_landmarks
 from solver_core.optimise.dogleg import Options, dogleg
 from solver_core.stages.catalogue import ALL
@@ -51,7 +51,7 @@ def hear_render(context: Context, flow: FlowNetwork) -> list[Heard]:
         index = np.flatnonzero(view.seen)
         for i, testimony in zip(
             index,
-            measure(context, view, context.appearance.lights[camera], index, flow) if len(index) else (),
+            measure(context, view, context.look.lights[camera], index, flow) if len(index) else (),
             strict=True,
         ):
             heard += [Heard(int(i), camera, one) for one in testimony.evidence]
