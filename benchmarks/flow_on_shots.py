@@ -16,9 +16,9 @@ from scipy.spatial.transform import Rotation
 
 from solver_core.documents.shot import load_shot
 from solver_core.face.pose import Pose
-from solver_core.flow.networks.torch_flow import TorchFlow
 from solver_core.flow.networks.own import FACTOR, Own
 from solver_core.flow.networks.registry import flow_network
+from solver_core.flow.networks.torch_flow import TorchFlow
 from solver_core.look.synthesis import picture
 from solver_core.observe.evidence import SIZE
 from solver_core.report.compare import load_truth

@@ -93,9 +93,7 @@ def interpolate(
 
 
 @nb.njit(parallel=True, cache=True)
-def _locate(
-    geometry: Geometry, fragments: Fragments, places: Float64, radius: float, found: SurfacePoints
-) -> None:
+def _locate(geometry: Geometry, fragments: Fragments, places: Float64, radius: float, found: SurfacePoints) -> None:
     points, depth, triangles = geometry.points, geometry.depth, geometry.triangles
     seen, seen_barycentric = fragments.triangle, fragments.barycentric
     triangle, barycentric, distance = found.triangle, found.barycentric, found.distance

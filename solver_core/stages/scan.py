@@ -93,7 +93,9 @@ def _in_view(
     images, triangles = [], []
     for value in values:
         pose.weights[:, keys] = value
-        shown = picture(context.rig, context.renderer, view, pose, frames, SIZE, context.look.under(light), plates).rendering
+        shown = picture(
+            context.rig, context.renderer, view, pose, frames, SIZE, context.look.under(light), plates
+        ).rendering
         images.append(shown.image)
         triangles.append(shown.fragments.triangle)
     seen = np.stack(triangles)  # [v,b,S,S]

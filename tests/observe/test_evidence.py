@@ -28,7 +28,7 @@ def test_a_head_out_of_its_crop_has_no_flow_and_the_others_are_solved(context, a
     assert np.abs(astray.pose.translation - before.translation)[others].max() < 0.02
     astray.pose.assign(np.array([ASTRAY]), before[np.array([ASTRAY])])
     estimate_lights(astray)
-    (said,) = measure(astray, astray.views[0], astray.appearance.lights[0], np.array([ASTRAY]), DisFlow())
+    (said,) = measure(astray, astray.views[0], astray.look.lights[0], np.array([ASTRAY]), DisFlow())
     assert len(said.evidence) == 1
     assert said.flow is None
     assert np.isfinite(landmark_error(astray, np.array([ASTRAY]), DisFlow())).all()

@@ -88,9 +88,7 @@ def _push(
     parameters = out.shape[1]
     for job in nb.prange(out.shape[0] * parameters):
         b, p = job // parameters, job % parameters
-        _push_one(
-            triangles, fragments, seen, forms, outline, edge, behind, slope, motion, has_shadow, b, p, out[b, p]
-        )
+        _push_one(triangles, fragments, seen, forms, outline, edge, behind, slope, motion, has_shadow, b, p, out[b, p])
 
 
 @nb.njit(cache=True)
@@ -154,7 +152,11 @@ def _push_one(
             vx -= (1.0 - s) * ax + s * bx + edge.edge[b, n, 0] * d_place
             vy -= (1.0 - s) * ay + s * by + edge.edge[b, n, 1] * d_place
         for c in range(3):
-            g, u, f = edge.colour_by_normal[b, n, c], behind.colour_by_velocity[b, n, c], behind.colour_by_normal[b, n, c]
+            g, u, f = (
+                edge.colour_by_normal[b, n, c],
+                behind.colour_by_velocity[b, n, c],
+                behind.colour_by_normal[b, n, c],
+            )
             change = edge.colour_by_share[b, n, c] * d_share + g[0] * mx + g[1] * my + g[2] * mz
             change -= u[0] * vx + u[1] * vy + f[0] * fx + f[1] * fy + f[2] * fz
             if turned:

@@ -244,7 +244,9 @@ def _against_renders(
     """
     index, view, flow = np.array(frames), tracker.view, tracker.flow
     plates = view.images(index, SIZE)
-    images = picture(context.rig, context.renderer, view, poses, index, SIZE, context.look.under(light), plates).rendering.image
+    images = picture(
+        context.rig, context.renderer, view, poses, index, SIZE, context.look.under(light), plates
+    ).rendering.image
     least = np.minimum.reduce([*(tracker.structure(i) for i in frames), *map(structure_of, images)])
     forward, backward = flow(images[:1], images[1:])[0], flow(images[1:], images[:1])[0]
     rendered = sample_vectors(forward, backward, least, shown.rows, shown.columns)
