@@ -93,11 +93,11 @@ class SeenPixels(NamedTuple):
     """The pixels whose centres see the surface.
 
     Attributes:
-        count: [B] how many.
+        number: [B] of them in each image.
         pixel: [B,N] row * W + column, ascending.
     """
 
-    count: npt.NDArray[np.int64]
+    number: npt.NDArray[np.int64]
     pixel: Int32
 
 
@@ -192,7 +192,7 @@ def _list_pixels(fragments: Fragments, b: int, seen: SeenPixels) -> None:
             if fragments.triangle[b, row, column] >= 0:
                 seen.pixel[b, n] = row * width + column
                 n += 1
-    seen.count[b] = n
+    seen.number[b] = n
 
 
 @nb.njit(cache=True)
@@ -207,7 +207,7 @@ def _row_forms(
     slope: Float32,
 ) -> None:
     width = linear.shape[2]
-    n = np.searchsorted(seen.pixel[b, : seen.count[b]], row * width)  # the row's place in the list
+    n = np.searchsorted(seen.pixel[b, : seen.number[b]], row * width)  # the row's place in the list
     shade = np.zeros(9)
     for column in range(width):
         t = fragments.triangle[b, row, column]
@@ -238,7 +238,7 @@ def _image_piece_forms(
     width = linear.shape[2]
     has_shadow = shadow.shape[0] > 0
     shade = np.zeros(9)
-    for n in range(outline.count[b]):
+    for n in range(outline.number[b]):
         pixel = outline.pixel[b, n]
         row, column = pixel // width, pixel % width
         for c in range(3):

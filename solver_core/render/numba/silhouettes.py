@@ -35,7 +35,7 @@ class Outline(NamedTuple):
     """The visible silhouette, cut at the pixels' borders, and what it does to each pixel that it passes.
 
     Attributes:
-        count: [B] number of pieces of each image.
+        number: [B] of pieces in each image.
         pixel: [B,N] row * W + column of each piece.
         ends: [B,N,2] the two vertices of its edge, the surface on its left (x towards y).
         flux: [B,N] its share of the pixel's covered area, pixels squared.
@@ -46,7 +46,7 @@ class Outline(NamedTuple):
         behind_barycentric: [B,N,3] where on it, perspective correct.
     """
 
-    count: npt.NDArray[np.int64]
+    number: npt.NDArray[np.int64]
     pixel: Int32
     ends: Int32
     flux: Float64
@@ -68,7 +68,7 @@ def outline(scene: Scene, fragments: Fragments) -> Outline:
     capacity = 16 * (height + width)
     while True:
         pieces = Outline(
-            count=np.zeros(batch, np.int64),
+            number=np.zeros(batch, np.int64),
             pixel=np.zeros((batch, capacity), np.int32),
             ends=np.zeros((batch, capacity, 2), np.int32),
             flux=np.zeros((batch, capacity)),
@@ -80,9 +80,9 @@ def outline(scene: Scene, fragments: Fragments) -> Outline:
         )
         at = np.zeros((batch, capacity, 3))  # image position and inverse depth of the point nearest to the centre
         _cut(scene.geometry, scene.edges, fragments.depth, pieces, at)
-        if pieces.count.max(initial=0) <= capacity:
+        if pieces.number.max(initial=0) <= capacity:
             break
-        capacity = int(pieces.count.max())
+        capacity = int(pieces.number.max())
     bands = max(1, nb.get_num_threads() // max(batch, 1))
     _sweep(scene.geometry, height, width, bands, pieces, at)
     _keep_visible(pieces)
@@ -241,7 +241,7 @@ def _cut_image(geometry: Geometry, b: int, edges: Int32, seen_depth: Float32, pi
                 row += 1 if ey > 0.0 else -1
             if not (0 <= column < width and 0 <= row < height):
                 break
-    pieces.count[b] = n
+    pieces.number[b] = n
 
 
 @nb.njit(parallel=True, cache=True)
@@ -257,12 +257,12 @@ def _sweep_band(
     geometry: Geometry, b: int, row_start: int, row_end: int, width: int, pieces: Outline, at: Float64
 ) -> None:
     points, depth, triangles = geometry.points, geometry.depth, geometry.triangles
-    count, pixel, ends, behind = pieces.count, pieces.pixel, pieces.ends, pieces.behind
+    number, pixel, ends, behind = pieces.number, pieces.pixel, pieces.ends, pieces.behind
     barycentric = pieces.behind_barycentric
     first = np.full((row_end - row_start, width), -1, np.int32)  # each pixel's pieces as a chain
-    following = np.full(count[b], -1, np.int32)
-    nearest = np.zeros(count[b])  # inverse depth of what lies behind
-    for n in range(count[b]):
+    following = np.full(number[b], -1, np.int32)
+    nearest = np.zeros(number[b])  # inverse depth of what lies behind
+    for n in range(number[b]):
         row, column = pixel[b, n] // width, pixel[b, n] % width
         if row_start <= row < row_end:
             following[n] = first[row - row_start, column]
@@ -298,7 +298,7 @@ def _sweep_band(
                                 nearest[n] = inverse
                                 behind[b, n] = t
                     n = following[n]
-    for n in range(count[b]):
+    for n in range(number[b]):
         t = behind[b, n]
         if t >= 0 and row_start <= pixel[b, n] // width < row_end:
             i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -320,14 +320,14 @@ def _sweep_band(
 @nb.njit(parallel=True, cache=True)
 def _keep_visible(pieces: Outline) -> None:
     """Move the visible pieces to the front of every list."""
-    for b in nb.prange(pieces.count.shape[0]):
+    for b in nb.prange(pieces.number.shape[0]):
         _keep_visible_image(pieces, b)
 
 
 @nb.njit(cache=True)
 def _keep_visible_image(pieces: Outline, b: int) -> None:
     kept = 0
-    for n in range(pieces.count[b]):
+    for n in range(pieces.number[b]):
         if pieces.behind[b, n] == _HIDDEN:
             continue
         pieces.pixel[b, kept] = pieces.pixel[b, n]
@@ -339,4 +339,4 @@ def _keep_visible_image(pieces: Outline, b: int) -> None:
         pieces.behind[b, kept] = pieces.behind[b, n]
         pieces.behind_barycentric[b, kept] = pieces.behind_barycentric[b, n]
         kept += 1
-    pieces.count[b] = kept
+    pieces.number[b] = kept

@@ -144,7 +144,7 @@ def _blend_outline(scene: Scene, outline: Outline, out: Float32) -> None:
 def _blend_image(scene: Scene, outline: Outline, b: int, out: Float32) -> None:
     width = out.shape[2]
     shade = np.zeros(9)
-    for n in range(outline.count[b]):
+    for n in range(outline.number[b]):
         row, column = outline.pixel[b, n] // width, outline.pixel[b, n] % width
         i, j = outline.ends[b, n, 0], outline.ends[b, n, 1]
         w = along_edge(outline.place[b, n], scene.depth[b, i], scene.depth[b, j])

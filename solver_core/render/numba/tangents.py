@@ -36,7 +36,7 @@ def image_tangents(scene: Scene, fragments: Fragments, outline: Outline, linear:
     slope = np.zeros((batch, height * width, 3), np.float32)
     forms = SurfaceForms.zeros(batch, seen_most)
     pixel_forms(scene, fragments, linear, seen, forms, slope)
-    pieces = int(outline.count.max(initial=0))
+    pieces = int(outline.number.max(initial=0))
     edge, behind = PieceForms.zeros(batch, pieces), SurfaceForms.zeros(batch, pieces)
     piece_forms(scene, outline, linear, edge, behind, slope)
     out = np.empty((batch, parameters, height, width, 3), np.float32)
@@ -116,7 +116,7 @@ def _push_one(
         for m in range(9):
             for c in range(3):
                 turned = turned or d_light[m, c] != 0.0
-    for n in range(seen.count[b]):
+    for n in range(seen.number[b]):
         here = seen.pixel[b, n]
         t = fragments.triangle[b, here // width, here % width]
         vx, vy, mx, my, mz = _surface_motion(forms, b, n, triangles[t], dp, dz, dn)
@@ -125,7 +125,7 @@ def _push_one(
             image[here, c] = u[0] * vx + u[1] * vy + m[0] * mx + m[1] * my + m[2] * mz
             if turned:
                 image[here, c] += forms.albedo[b, n, c] * _light_change(forms.shadow[b, n], d_light, c)
-    for n in range(outline.count[b]):
+    for n in range(outline.number[b]):
         here = outline.pixel[b, n]
         i, j, t = outline.ends[b, n, 0], outline.ends[b, n, 1], outline.behind[b, n]
         ax, ay, bx, by = dp[i, 0], dp[i, 1], dp[j, 0], dp[j, 1]
