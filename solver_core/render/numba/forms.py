@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solver_core.render.encoding import encoding_slope
+from solver_core.render.numba.inner import inner
 from solver_core.render.numba.silhouettes import NEAREST, ON_COLUMN, ON_ROW, Outline
 from solver_core.render.numba.surface import (
     Place,
@@ -101,7 +102,7 @@ class SeenPixels(NamedTuple):
     pixel: Int32
 
 
-@nb.njit(cache=True)
+@inner
 def _surface_form(
     forms: SurfaceForms, b: int, n: int, px: float, py: float, place: Place, scene: Scene, shade: Float64
 ) -> None:
@@ -183,7 +184,7 @@ def pixel_forms(
         _row_forms(scene, fragments, job // height, job % height, linear, seen, forms, slope)
 
 
-@nb.njit(cache=True)
+@inner
 def _list_pixels(fragments: Fragments, b: int, seen: SeenPixels) -> None:
     height, width = fragments.triangle.shape[1:]
     n = 0
@@ -195,7 +196,7 @@ def _list_pixels(fragments: Fragments, b: int, seen: SeenPixels) -> None:
     seen.number[b] = n
 
 
-@nb.njit(cache=True)
+@inner
 def _row_forms(
     scene: Scene,
     fragments: Fragments,
@@ -229,7 +230,7 @@ def piece_forms(
         _image_piece_forms(scene, outline, b, linear, forms, behind, slope)
 
 
-@nb.njit(cache=True)
+@inner
 def _image_piece_forms(
     scene: Scene, outline: Outline, b: int, linear: Float32, forms: PieceForms, behind: SurfaceForms, slope: Float32
 ) -> None:

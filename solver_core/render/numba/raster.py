@@ -9,6 +9,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from solver_core.render.numba.inner import inner
 from solver_core.render.rasteriser import NEAR, Fragments, Geometry
 
 
@@ -45,7 +46,7 @@ def _rasterise(geometry: Geometry, bands: int, seen: Fragments) -> None:
         _rasterise_band(geometry, job // bands, band * height // bands, (band + 1) * height // bands, seen)
 
 
-@nb.njit(cache=True)
+@inner
 def _rasterise_band(geometry: Geometry, b: int, row_start: int, row_end: int, seen: Fragments) -> None:
     points, depth, triangles = geometry.points, geometry.depth, geometry.triangles
     width = seen.triangle.shape[2]

@@ -22,6 +22,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from solver_core.render.numba.inner import inner
 from solver_core.render.numba.raster import edge_sides, perspective_barycentric
 from solver_core.render.rasteriser import NEAR, Float32, Float64, Fragments, Geometry, Int32, Scene
 
@@ -145,7 +146,7 @@ def _cut(geometry: Geometry, edges: Int32, seen_depth: Float32, pieces: Outline,
         _cut_image(geometry, b, edges, seen_depth[b], pieces, at)
 
 
-@nb.njit(cache=True)
+@inner
 def _cut_image(geometry: Geometry, b: int, edges: Int32, seen_depth: Float32, pieces: Outline, at: Float64) -> None:
     points, depth = geometry.points, geometry.depth
     capacity = pieces.pixel.shape[1]
@@ -252,7 +253,7 @@ def _sweep(geometry: Geometry, height: int, width: int, bands: int, pieces: Outl
         _sweep_band(geometry, job // bands, band * height // bands, (band + 1) * height // bands, width, pieces, at)
 
 
-@nb.njit(cache=True)
+@inner
 def _sweep_band(
     geometry: Geometry, b: int, row_start: int, row_end: int, width: int, pieces: Outline, at: Float64
 ) -> None:
@@ -324,7 +325,7 @@ def _keep_visible(pieces: Outline) -> None:
         _keep_visible_image(pieces, b)
 
 
-@nb.njit(cache=True)
+@inner
 def _keep_visible_image(pieces: Outline, b: int) -> None:
     kept = 0
     for n in range(pieces.number[b]):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numba as nb
 import numpy as np
 
+from solver_core.render.numba.inner import inner
 from solver_core.render.numba.silhouettes import Outline
 from solver_core.render.rasteriser import Float32, Float64, Fragments, Int32, Scene
 from solver_core.render.shading import irradiance
@@ -71,7 +72,7 @@ def on_triangle(triangles: Int32, t: int, barycentric: Float64) -> Place:
     )
 
 
-@nb.njit(cache=True)
+@inner
 def surface_colour(scene: Scene, b: int, place: Place, shade: Float64) -> tuple[float, float, float]:
     """Linear radiance of a place in image b; `shade` is room for 9 numbers, and holds the place's shadow transfer afterwards."""
     i, j, k, w0, w1, w2 = place
@@ -114,7 +115,7 @@ def _interpolate(scene: Scene, fragments: Fragments, out: Float32) -> None:
         _interpolate_row(scene, fragments, job // height, job % height, out)
 
 
-@nb.njit(cache=True)
+@inner
 def _interpolate_row(scene: Scene, fragments: Fragments, b: int, row: int, out: Float32) -> None:
     shade = np.zeros(9)
     for column in range(out.shape[2]):
@@ -140,7 +141,7 @@ def _blend_outline(scene: Scene, outline: Outline, out: Float32) -> None:
         _blend_image(scene, outline, b, out)
 
 
-@nb.njit(cache=True)
+@inner
 def _blend_image(scene: Scene, outline: Outline, b: int, out: Float32) -> None:
     width = out.shape[2]
     shade = np.zeros(9)

@@ -12,6 +12,7 @@ import numba as nb
 import numpy as np
 
 from solver_core.render.numba.forms import PieceForms, SeenPixels, SurfaceForms, piece_forms, pixel_forms
+from solver_core.render.numba.inner import inner
 from solver_core.render.numba.silhouettes import Outline
 from solver_core.render.rasteriser import Float32, Float64, Fragments, Int32, Motion, Scene
 
@@ -91,7 +92,7 @@ def _push(
         _push_one(triangles, fragments, seen, forms, outline, edge, behind, slope, motion, has_shadow, b, p, out[b, p])
 
 
-@nb.njit(cache=True)
+@inner
 def _push_one(
     triangles: Int32,
     fragments: Fragments,
