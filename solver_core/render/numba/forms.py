@@ -16,7 +16,7 @@ from solver_core.render.numba.surface import (
     along_edge,
     background_colour,
     on_triangle,
-    surface_colour,
+    piece_colour,
     total_irradiance,
 )
 from solver_core.render.rasteriser import Float32, Float64, Fragments, Int32, Scene
@@ -102,7 +102,7 @@ class SeenPixels(NamedTuple):
     pixel: Int32
 
 
-@inner
+@nb.njit(cache=True, inline="always")  # a call for every pixel would copy all these arrays' descriptions
 def _surface_form(
     forms: SurfaceForms, b: int, n: int, px: float, py: float, place: Place, scene: Scene, shade: Float64
 ) -> None:
@@ -267,9 +267,9 @@ def _image_piece_forms(
         far_red, far_green, far_blue = background_colour(scene.background, b, row, column)
         if t >= 0:
             far = on_triangle(scene.triangles, t, outline.behind_barycentric[b, n])
-            far_red, far_green, far_blue = surface_colour(scene, b, far, shade)
+            far_red, far_green, far_blue = piece_colour(scene, b, far, shade)
             _surface_form(behind, b, n, ax + s * ex, ay + s * ey, far, scene, shade)
-        red, green, blue = surface_colour(scene, b, Place(i, j, j, 1.0 - w, w, 0.0), shade)
+        red, green, blue = piece_colour(scene, b, Place(i, j, j, 1.0 - w, w, 0.0), shade)
         contrast = forms.contrast[b, n]
         contrast[0], contrast[1], contrast[2] = red - far_red, green - far_green, blue - far_blue
         nx = (1.0 - w) * normals[b, i, 0] + w * normals[b, j, 0]

@@ -72,7 +72,7 @@ def on_triangle(triangles: Int32, t: int, barycentric: Float64) -> Place:
     )
 
 
-@inner
+@nb.njit(cache=True, inline="always")  # a call for every pixel would copy all these arrays' descriptions
 def surface_colour(scene: Scene, b: int, place: Place, shade: Float64) -> tuple[float, float, float]:
     """Linear radiance of a place in image b; `shade` is room for 9 numbers, and holds the place's shadow transfer afterwards."""
     i, j, k, w0, w1, w2 = place
@@ -96,6 +96,12 @@ def surface_colour(scene: Scene, b: int, place: Place, shade: Float64) -> tuple[
         (w0 * albedo[i, 1] + w1 * albedo[j, 1] + w2 * albedo[k, 1]) * max(green, 0.0),
         (w0 * albedo[i, 2] + w1 * albedo[j, 2] + w2 * albedo[k, 2]) * max(blue, 0.0),
     )
+
+
+@inner
+def piece_colour(scene: Scene, b: int, place: Place, shade: Float64) -> tuple[float, float, float]:
+    """As `surface_colour`, compiled once: an outline's pieces are few."""
+    return surface_colour(scene, b, place, shade)
 
 
 @nb.njit(cache=True, inline="always")
@@ -149,13 +155,13 @@ def _blend_image(scene: Scene, outline: Outline, b: int, out: Float32) -> None:
         row, column = outline.pixel[b, n] // width, outline.pixel[b, n] % width
         i, j = outline.ends[b, n, 0], outline.ends[b, n, 1]
         w = along_edge(outline.place[b, n], scene.depth[b, i], scene.depth[b, j])
-        red, green, blue = surface_colour(scene, b, Place(i, j, j, 1.0 - w, w, 0.0), shade)
+        red, green, blue = piece_colour(scene, b, Place(i, j, j, 1.0 - w, w, 0.0), shade)
         t = outline.behind[b, n]
         if t < 0:
             far_red, far_green, far_blue = background_colour(scene.background, b, row, column)
         else:
             behind = on_triangle(scene.triangles, t, outline.behind_barycentric[b, n])
-            far_red, far_green, far_blue = surface_colour(scene, b, behind, shade)
+            far_red, far_green, far_blue = piece_colour(scene, b, behind, shade)
         out[b, row, column, 0] += outline.flux[b, n] * (red - far_red)
         out[b, row, column, 1] += outline.flux[b, n] * (green - far_green)
         out[b, row, column, 2] += outline.flux[b, n] * (blue - far_blue)

@@ -109,7 +109,7 @@ def _push_one(
     image: Float32,
 ) -> None:
     """Fill the tangent [HW,3] of image b by parameter p."""
-    width = fragments.triangle.shape[2]
+    triangle = fragments.triangle[b].reshape(-1)
     image[:] = 0.0
     dp, dz, dn, d_light = motion.points[b, p], motion.depth[b, p], motion.normals[b, p], motion.shadow_light[b, p]
     turned = False
@@ -119,7 +119,7 @@ def _push_one(
                 turned = turned or d_light[m, c] != 0.0
     for n in range(seen.number[b]):
         here = seen.pixel[b, n]
-        t = fragments.triangle[b, here // width, here % width]
+        t = triangle[here]
         vx, vy, mx, my, mz = _surface_motion(forms, b, n, triangles[t], dp, dz, dn)
         for c in range(3):
             u, m = forms.colour_by_velocity[b, n, c], forms.colour_by_normal[b, n, c]
