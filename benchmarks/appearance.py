@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.exported import ROOT, exported
 from solver_core.face.head_parts import head_parts
-from solver_core.look.appearance import albedo_of
+from solver_core.look.albedo import albedo_of
 from solver_core.look.synthesis import picture
 from solver_core.observe.landmarks import landmarks_of
 from solver_core.observe.observer import SIZE
@@ -44,20 +44,19 @@ VARIANTS = {
 
 def bias(context: Context, *, colors: str, light: bool, behind: bool) -> np.ndarray:
     """[N] RMS distance of the landmarks at the context's poses, plate pixels."""
-    appearance = context.appearance
-    appearance.albedo = albedo_of(context.rig if colors == COLORS else replace(context.rig, colors=None))
-    appearance.parts = head_parts(context.rig, context.embedding, context.layout) if colors == PARTS else None
-    appearance.lights = [START for _ in context.views]
+    context.look = replace(
+        context.look,
+        albedo=albedo_of(context.rig if colors == COLORS else replace(context.rig, colors=None)),
+        parts=head_parts(context.rig, context.embedding, context.layout) if colors == PARTS else None,
+        lights=(START,) * len(context.views),
+    )
     if light:
         estimate_lights(context)
-    context.renderer.albedo = appearance.albedo
     (view,) = context.views
     index = np.flatnonzero(view.seen)
     plates = view.images(index, SIZE)
     background = plates if behind else np.full_like(plates, 0.5)
-    shown = picture(
-        context.rig, context.renderer, view, context.pose[index], index, SIZE, context.appearance.lights[0], background
-    )
+    shown = picture(context.rig, context.renderer, view, context.pose[index], index, SIZE, context.look, background)
     apart = landmarks_of(context.network, plates) - landmarks_of(context.network, shown.rendering.image)
     scale = np.array([view.crop(int(i), SIZE).scale for i in index])
     return np.sqrt((apart**2).sum(2).mean(1)) * scale

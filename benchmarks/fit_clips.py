@@ -39,6 +39,7 @@ from solver_core.documents.shot import Shot, load_shot
 from solver_core.documents.solution import Solution
 from solver_core.face.rig import Rig
 from solver_core.fit_rig import fit_rig
+from solver_core.look.look import Look
 from solver_core.networks import weights
 from solver_core.networks.sources import SdistMember
 from solver_core.render.renderer import Renderer
@@ -151,9 +152,7 @@ class Judge:
         camera = Camera("portrait", size, size, np.array([[focal, focal, size / 2, size / 2]]), from_front[None])
         pixels, depth = camera.project(points)
         normals = vertex_normals(points[0], rig.triangles)[None]
-        shown = Renderer(rig.triangles, np.full((len(rig.neutral), 3), GREY)).render(
-            pixels, depth, normals, LIGHT, None, size, size
-        )
+        shown = Renderer(rig.triangles).render(pixels, depth, normals, grey_look(rig), None, size, size)
         seen = self.look((np.clip(shown.image[0], 0, 1) * 255).astype(np.uint8))
         if seen is None:
             raise SystemExit("dlib sees no face in the rig's portrait")
@@ -182,6 +181,11 @@ class Judge:
         return np.array(rows)
 
 
+def grey_look(rig: Rig) -> Look:
+    """The rig of one colour in a plain light."""
+    return Look(np.full((len(rig.neutral), 3), GREY), (LIGHT,))
+
+
 def overlay(shot: Shot, solution: Solution, i: int, plate: np.ndarray, renderer: Renderer) -> np.ndarray:
     """The plate, the rig's wireframe over it, and the shaded head over it, side by side and twice as large."""
     rig, camera = shot.rig, shot.cameras[0].at(np.array([i]))
@@ -190,7 +194,7 @@ def overlay(shot: Shot, solution: Solution, i: int, plate: np.ndarray, renderer:
     normals = vertex_normals(world[0], rig.triangles)[None]
     large = cv2.resize(plate, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     behind = srgb_decode(large[None].astype(np.float32) / 255)
-    shown = renderer.render(2 * pixels, depth, normals, LIGHT, behind, *large.shape[:2])
+    shown = renderer.render(2 * pixels, depth, normals, grey_look(rig), behind, *large.shape[:2])
     shaded = (np.clip(shown.image[0], 0, 1) * 255).astype(np.uint8)
     seen = np.unique(shown.fragments.triangle[0])
     lines = _quads(2 * pixels[0], rig.triangles[seen[seen >= 0]])
@@ -254,7 +258,7 @@ def run(movie: Path, arguments: argparse.Namespace, data: np.lib.npyio.NpzFile, 
             flush=True,
         )
         if not arguments.no_movies:
-            renderer = Renderer(part.rig.triangles, np.full((len(part.rig.neutral), 3), GREY))
+            renderer = Renderer(part.rig.triangles)
             shown = [overlay(part, solution, i, pictures[int(f)], renderer) for i, f in enumerate(part.frames)]
             write_movie(arguments.out / f"{movie.stem}_{label.split()[0]}.mp4", shown, part.fps / arguments.every)
 

@@ -19,9 +19,9 @@ from scipy.spatial.transform import Rotation
 
 from solver_core.documents.shot import load_shot
 from solver_core.face.pose import Pose
-from solver_core.flow.networks.network import TorchFlow
 from solver_core.flow.networks.own import FACTOR, Own
 from solver_core.flow.networks.registry import flow_network
+from solver_core.flow.networks.torch_flow import TorchFlow
 from solver_core.look.synthesis import picture
 from solver_core.observe.observer import SIZE
 from solver_core.report.compare import load_truth
@@ -62,11 +62,11 @@ def main() -> None:
     true = truth.at(shot.frames, shot.rig.names)
     context.pose = true
     estimate_lights(context)
-    view, light = context.views[0], context.appearance.lights[0]
+    view, look = context.views[0], context.look.under(context.look.lights[0])
     index = np.flatnonzero(view.seen)
     plates, apart = view.images(index, SIZE), off(true, np.random.default_rng(0))[index]
-    shown = picture(context.rig, context.renderer, view, apart, index, SIZE, light, plates)
-    expected = picture(context.rig, context.renderer, view, true[index], index, SIZE, light, plates)
+    shown = picture(context.rig, context.renderer, view, apart, index, SIZE, look, plates)
+    expected = picture(context.rig, context.renderer, view, true[index], index, SIZE, look, plates)
     print("| network | mean | median | 95 % | over 3 px | seconds a pair |")
     print("| --- | --- | --- | --- | --- | --- |")
     for network in networks:

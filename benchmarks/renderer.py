@@ -13,12 +13,10 @@ import cv2
 import numpy as np
 
 from solver_core.color.srgb import srgb_encode
-from solver_core.render.kernels import blend_outline, encode, shade_centres
-from solver_core.render.raster import rasterise
+from solver_core.look.look import Look
 from solver_core.render.renderer import Renderer
 from solver_core.render.sampling import visible_points
 from solver_core.render.shading import vertex_normals, vertex_normals_jvp
-from solver_core.render.silhouettes import outline
 from solver_core.render.transfer import shadow_transfer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,28 +60,19 @@ def best(repeats, function, *arguments, **named):
     return 1e3 * min(times)
 
 
-def colour(scene, edges, fragments):
-    return encode(blend_outline(scene, edges, shade_centres(scene, fragments)))
-
-
 def table(vertices, triangles, repeats):
-    renderer = Renderer(triangles, np.tile(SKIN, (len(vertices), 1)))
-    light = side_light()
+    renderer = Renderer(triangles)
+    look = Look(np.tile(SKIN, (len(vertices), 1)), (side_light(),))
     print(f"{len(triangles)} triangles; milliseconds an image, best of {repeats}")
-    print("| size | batch | z-buffer | outline | shade, blend, encode | render | render + 6 tangents | + 60 tangents |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| size | batch | z-buffer | render | render + 6 tangents | + 60 tangents |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for size, batch in ((192, 1), (192, 8), (256, 1), (256, 8)):
         turned = np.stack([vertices @ turn(0.05 * b + 0.3).T for b in range(batch)])
         points, depth = project(turned, size)
         normals = vertex_normals(turned, triangles)
-        fragments = rasterise(points, depth, triangles, size, size)
-        scene = renderer._scene(points, depth, normals, light, None, size, size, None)
-        edges = outline(points, depth, triangles, renderer.edges, fragments.depth)
-        inputs = (points, depth, normals, light, None, size, size)
+        inputs = (points, depth, normals, look, None, size, size)
         cells = [
-            best(repeats, rasterise, points, depth, triangles, size, size),
-            best(repeats, outline, points, depth, triangles, renderer.edges, fragments.depth),
-            best(repeats, colour, scene, edges, fragments),
+            best(repeats, renderer.rasterise, points, depth, size, size),
             best(repeats, renderer.render, *inputs),
         ]
         rng = np.random.default_rng(0)
@@ -100,7 +89,7 @@ def table(vertices, triangles, repeats):
         print(f"| {size} | {batch} | " + " | ".join(f"{cell / batch:.1f}" for cell in cells) + " |")
     d_vertices = np.random.default_rng(0).normal(size=(1, 60, *vertices.shape)).astype(np.float32)
     points, depth = project(vertices[None], 192)
-    fragments = rasterise(points, depth, triangles, 192, 192)
+    fragments = renderer.rasterise(points, depth, 192, 192)
     places = np.random.default_rng(0).uniform(40, 150, (1, 468, 2))
     print(f"vertex normals {best(repeats, vertex_normals, vertices[None], triangles):.1f} ms")
     print(f"their 60 tangents {best(3, vertex_normals_jvp, vertices[None], triangles, d_vertices):.1f} ms")
@@ -119,14 +108,15 @@ def picture(vertices, triangles, deltas, out):
     start = time.perf_counter()
     shadow = shadow_transfer(vertices, triangles)
     print(f"shadow transfer, 128 directions: {time.perf_counter() - start:.2f} s")
-    albedo = np.tile(SKIN, (len(vertices), 1))
+    renderer, albedo = Renderer(triangles), np.tile(SKIN, (len(vertices), 1))
     rows = []
     for size, enlarge in ((448, 1), (112, 4)):
         points, depth = project(posed, size)
         normals = vertex_normals(posed, triangles)
-        inputs = (points, depth, normals, side_light(), None, size, size)
-        plain = Renderer(triangles, albedo).render(*inputs)
-        shaded = Renderer(triangles, albedo, shadow).render(*inputs, head_rotation=turns)
+        plain, shaded = (
+            renderer.render(points, depth, normals, look, None, size, size, head_rotation=turns)
+            for look in (Look(albedo, (side_light(),)), Look(albedo, (side_light(),), shadow))
+        )
         views = (
             [*plain.image, *shaded.image] if enlarge == 1 else [*shaded.image, *srgb_encode(shaded.surface.clip(0, 1))]
         )

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from solver_core.documents.shot import Shot
 from solver_core.face.pose import Pose
+from solver_core.look.look import Look
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import sh_basis, vertex_normals
 from solver_core.report.compare import MEASURES
@@ -36,9 +37,10 @@ class Overlay:
     def __init__(self, shot: Shot, take: Pose, grid: npt.NDArray[np.float64]) -> None:
         self.camera, self.rig, self.take = shot.cameras[0], shot.rig, take
         surface = np.where(grid[:, None] > 0, [1.0, 0.0, 0.0], [0.0, 0.0, 1.0])  # red: lines; blue: the rest
-        self.renderer = Renderer(self.rig.triangles, surface)
-        self.flat = np.zeros((9, 3))
-        self.flat[0] = 1 / sh_basis(np.array([[0.0, 0.0, 1.0]]))[0, 0]  # the same light from everywhere
+        self.renderer = Renderer(self.rig.triangles)
+        flat = np.zeros((9, 3))
+        flat[0] = 1 / sh_basis(np.array([[0.0, 0.0, 1.0]]))[0, 0]  # the same light from everywhere
+        self.look = Look(surface, (flat,))
 
     def draw(self, index: int, plate: Picture) -> Picture:
         """[H,W,3] the plate with the head of frame `index` of the shot over it."""
@@ -48,7 +50,7 @@ class Overlay:
         normals = vertex_normals(world, self.rig.triangles)
         height, width = plate.shape[:2]
         black = np.zeros((1, height, width, 3), np.float32)
-        drawn = self.renderer.render(points, depth, normals, self.flat, black, height, width).linear[0].clip(0, 1)
+        drawn = self.renderer.render(points, depth, normals, self.look, black, height, width).linear[0].clip(0, 1)
         line, covered = np.clip(2.5 * drawn[..., :1] - 1.5, 0, 1), drawn.max(-1, keepdims=True)
         shown = plate / 255.0 * (1 - 0.1 * covered)
         return np.rint(255 * (shown * (1 - 0.7 * line) + LINE * 0.7 * line)).astype(np.uint8)

@@ -22,7 +22,8 @@ from solver_core.face.head_parts import head_parts
 from solver_core.face.landmark_embedding import embed_landmarks
 from solver_core.flow.networks.registry import flow_network
 from solver_core.footage.views import NOT_LOOKED_AT, View, find_faces
-from solver_core.look.appearance import Appearance, albedo_of
+from solver_core.look.albedo import albedo_of
+from solver_core.look.look import Look
 from solver_core.networks.registry import face_detector, landmark_layout, landmark_network
 from solver_core.observe.observer import Networks
 from solver_core.observe.registry import load_observers
@@ -238,7 +239,7 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
 
         views.append(find_faces(camera, count, network, detector, looked, shot.fps))
     plain = shot.rig.colors is None
-    appearance = Appearance(albedo_of(shot.rig), head_parts(actor, embedding, network.layout) if plain else None)
+    parts = head_parts(actor, embedding, network.layout) if plain else None
     shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles) if going else None
     nowhere = np.zeros(count, bool)
     context = Context(
@@ -248,8 +249,8 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
         network.layout,
         embedding,
         views,
-        Renderer(shot.rig.triangles, appearance.albedo, shadow),
-        appearance,
+        Renderer(shot.rig.triangles),
+        Look(albedo_of(shot.rig), shadow=shadow, parts=parts),
         shot.start(),
         fill=nowhere,
         known=nowhere,
@@ -368,7 +369,7 @@ class _Run:
         if self.listener.cancelled():
             return
         context = self.context
-        if not context.appearance.lights:
+        if not context.look.lights:
             estimate_lights(context)
         wanted = np.array(
             [i for i in sorted(self.reported) if context.seen[i] and self.solution.status[i] != protocol.FRAME_FAILED],

@@ -15,6 +15,7 @@ from solver_core.camera.camera import Camera
 from solver_core.face.jaw import JawBone, JawMotion
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
+from solver_core.look.look import Look
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import vertex_normals
 
@@ -133,8 +134,9 @@ def film(rig: Rig, pose: Pose, view: Camera, light: np.ndarray = LIGHT) -> np.nd
     y, x = np.mgrid[: 2 * view.height, : 2 * view.width] / 2
     wall = 0.12 + 0.05 * np.sin(x / 17) * np.sin(y / 23)
     background = np.stack([wall, 1.1 * wall, 1.2 * wall], -1)[None]
-    renderer = Renderer(rig.triangles, rig.colors)
-    image = renderer.render(2 * pixels, depth, normals, light, background, 2 * view.height, 2 * view.width).image
+    look = Look(rig.colors, (light,))
+    renderer = Renderer(rig.triangles)
+    image = renderer.render(2 * pixels, depth, normals, look, background, 2 * view.height, 2 * view.width).image
     return np.stack([cv2.resize(one, (view.width, view.height), interpolation=cv2.INTER_AREA) for one in image])
 
 

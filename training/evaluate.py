@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from solver_core.flow.dis import FlowNetwork
-from solver_core.flow.networks.network import TorchFlow
+from solver_core.flow.network import FlowNetwork
 from solver_core.flow.networks.own import FACTOR, Own
 from solver_core.flow.networks.registry import flow_network
+from solver_core.flow.networks.torch_flow import TorchFlow
 from training.heads import Mesh
 from training.pairs import Pair, face_pair, textured_pair
 

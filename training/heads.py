@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 from demo import head as heads
 from demo.paint import SKIN
 from solver_core.color.srgb import srgb_decode
+from solver_core.look.look import Look
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import vertex_normals
 from training.textures import Generator
@@ -108,12 +109,12 @@ def film(
         lights[1] = lights[0]
     masks, triangles, barycentric = [], [], []
     for i in range(2):
-        renderer = Renderer(mesh.triangles, skin if plain and i == 0 else mesh.colors)
+        renderer = Renderer(mesh.triangles)
         shown = renderer.render(
             points[i : i + 1],
             depth[i : i + 1],
             normals[i : i + 1],
-            lights[i],
+            Look(skin if plain and i == 0 else mesh.colors, (lights[i],)),
             srgb_decode(backgrounds[i : i + 1]),
             size,
             size,

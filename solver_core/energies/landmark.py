@@ -12,6 +12,7 @@ from solver_core.common.arrays import Floats, Ints
 from solver_core.face.pose import RIGID, Pose
 from solver_core.face.rig import Rig
 from solver_core.footage.views import View
+from solver_core.look.look import Look
 from solver_core.look.synthesis import Picture, picture
 from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.render.renderer import Renderer
@@ -34,7 +35,7 @@ class LandmarkEnergy:
     network: LandmarkNetwork
     view: View
     frames: Ints  # [B] indices of the shot's frames
-    light: Floats  # [9,3]
+    look: Look  # in this camera's light
     plates: Floats  # [B,S,S,3] the plate in the network's crops, display-referred
     root: Floats  # [B,L] square roots of the landmarks' weights W, 1/pixel
     jacobian: Jacobian = "material_point"
@@ -95,7 +96,7 @@ class LandmarkEnergy:
             shown.points,
             shown.depth,
             shown.normals,
-            self.light,
+            self.look,
             shown.background,
             size,
             size,
@@ -117,7 +118,7 @@ class LandmarkEnergy:
             pose,
             self.frames[index],
             self.network.size,
-            self.light,
+            self.look,
             self.plates[index],
         )
 

@@ -13,7 +13,8 @@ from solver_core.common.errors import FaceSolveError
 from solver_core.face.rig import Rig
 from solver_core.networks.detector import FaceDetector
 from solver_core.networks.landmarks import Found, LandmarkNetwork, locate
-from solver_core.render.raster import Fragments, rasterise
+from solver_core.render.rasteriser import Fragments
+from solver_core.render.renderer import Renderer
 from solver_core.render.shading import shade, vertex_normals
 
 SIZE = 512  # pixels of the picture that the network is shown
@@ -87,7 +88,7 @@ def _portrait(rig: Rig, towards: Floats, up: Floats) -> tuple[Camera, Floats, Fr
         np.concatenate([axes, -(axes @ eye)[:, None]], 1)[None],
     )
     pixels, depth = camera.project(vertices[None].astype(float))
-    fragments = rasterise(pixels, depth, rig.triangles, SIZE, SIZE)
+    fragments = Renderer(rig.triangles).rasterise(pixels, depth, SIZE, SIZE)
     normals = vertex_normals(vertices, rig.triangles)
     light = np.zeros((9, 3))
     light[0] = 2.2

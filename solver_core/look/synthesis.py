@@ -12,7 +12,7 @@ from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
 from solver_core.footage.views import View
-from solver_core.render.raster import rasterise
+from solver_core.look.look import Look
 from solver_core.render.renderer import Renderer, Rendering
 from solver_core.render.shading import vertex_normals
 
@@ -33,7 +33,7 @@ class Picture:
 
 
 def picture(
-    rig: Rig, renderer: Renderer, view: View, pose: Pose, index: Ints, size: int, light: Floats, plates: Floats
+    rig: Rig, renderer: Renderer, view: View, pose: Pose, index: Ints, size: int, look: Look, plates: Floats
 ) -> Picture:
     """Render b frames.
 
@@ -44,14 +44,14 @@ def picture(
         pose: b poses.
         index: which of the shot's frames they are.
         size: of the crop in pixels.
-        light: [9,3].
+        look: of the head, in this camera's light alone (`Look.under`).
         plates: [b,S,S,3] the plate in the same crops, display-referred: what stands behind the head is filled in from around it.
     """
     _, points, depth, normals = geometry_of(rig, view, pose, index, size)
-    covered = _covered(points, depth, rig.triangles, size)
+    covered = _covered(renderer, points, depth, size)
     behind = np.stack([fill(plate, mask) for plate, mask in zip(plates, covered, strict=True)])
     background = srgb_decode(behind)
-    rendering = renderer.render(points, depth, normals, light, background, size, size, head_rotation=pose.rotation)
+    rendering = renderer.render(points, depth, normals, look, background, size, size, head_rotation=pose.rotation)
     return Picture(rendering, points, depth, normals, background)
 
 
@@ -74,10 +74,10 @@ def sample_image(image: Floats, places: Floats) -> Floats:  # [S,S,C], [n,2] pix
     return np.concatenate(rows)
 
 
-def _covered(points: Floats, depth: Floats, triangles: Ints, size: int) -> Bools:
+def _covered(renderer: Renderer, points: Floats, depth: Floats, size: int) -> Bools:
     """[b,S,S] where the head is rendered, grown: the filmed head may stand beside it. Found at a quarter of the resolution."""
     small = size // COARSE
-    seen = rasterise(points / COARSE, depth, triangles, small, small).mask.astype(np.uint8)
+    seen = renderer.rasterise(points / COARSE, depth, small, small).mask.astype(np.uint8)
     reach = max(1, round(COVER * small))
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     return np.stack(

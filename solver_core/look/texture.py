@@ -16,7 +16,7 @@ from solver_core.common.numbers import exact
 from solver_core.common.reading import read_arrays
 from solver_core.face.rig import Rig
 from solver_core.footage.plates.images import read_image
-from solver_core.look.appearance import albedo_of
+from solver_core.look.albedo import albedo_of
 
 CELLS = 8  # a triangle is cut into CELLS x CELLS small ones, and looked at in the middle of each
 LARGEST = 4096  # pixels: larger images are made smaller at once, or they would not fit into memory
@@ -160,11 +160,11 @@ def _look(levels: list[Floats], uv: Floats, share: Floats, extension: str) -> Fl
         here = np.flatnonzero(level == number)
         for start in range(0, len(here), CHUNK):
             part = here[start : start + CHUNK]
-            colors[part] = _bilinear(levels[number], points[part], extension)
+            colors[part] = bilinear(levels[number], points[part], extension)
     return colors
 
 
-def _bilinear(image: Floats, uv: Floats, extension: str) -> Floats:
+def bilinear(image: Floats, uv: Floats, extension: str) -> Floats:
     """[...,3] the image at `uv` [...,2], interpolated between the middles of its pixels."""
     height, width = image.shape[:2]
     x, y = uv[..., 0] * width - 0.5, (1 - uv[..., 1]) * height - 0.5

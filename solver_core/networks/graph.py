@@ -201,10 +201,11 @@ def _differentiate(step: Step, at: list[Tensor], tangents: list[Tensor]) -> Tens
     run = curved_step(step)
 
     def one(*direction: Tensor) -> Tensor:
-        _, moved = torch.func.jvp(run, tuple(at), tuple(part[None] for part in direction))
-        return moved[0]  # type: ignore[no-any-return]
+        moved: Tensor = torch.func.jvp(run, tuple(at), tuple(part[None] for part in direction))[1]
+        return moved[0]
 
-    return torch.func.vmap(one)(*tangents)  # type: ignore[no-any-return]
+    moved: Tensor = torch.func.vmap(one)(*tangents)
+    return moved
 
 
 def _needed(steps: list[Step], outputs: list[str]) -> list[Step]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.flow.colors import middlebury
-from solver_core.flow.dis import sample_vectors, structure_of
+from solver_core.flow.confidence import sample_vectors, structure_of
 from solver_core.footage.views import REFERENCE_CROP, View
 from solver_core.observe.correspondences import Correspondences, to_reference
 from solver_core.observe.observer import SIZE, Layers, Observation, Observer, RenderedFrames

@@ -16,7 +16,7 @@ from solver_core.camera.crop import Crop
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
-from solver_core.flow.dis import FlowNetwork
+from solver_core.flow.network import FlowNetwork
 from solver_core.footage.views import View
 from solver_core.look.synthesis import Picture
 from solver_core.networks.landmarks import LandmarkNetwork

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.render.raster import NEAR, Float32, Float64, Fragments, Int32, geometry, perspective_barycentric
+from solver_core.render.numba.raster import perspective_barycentric
+from solver_core.render.rasteriser import NEAR, Float64, Fragments, Geometry, Int32
 
 
-@dataclass(frozen=True)
-class SurfacePoints:
+class SurfacePoints(NamedTuple):
     """Points fixed to the surface.
 
     Attributes:
@@ -24,11 +24,6 @@ class SurfacePoints:
     triangle: Int32
     barycentric: Float64
     distance: Float64
-
-    @property
-    def seen(self) -> npt.NDArray[np.bool_]:
-        """[B,L], true where the asked place itself lies on the surface."""
-        return self.distance == 0
 
 
 def visible_points(
@@ -55,26 +50,17 @@ def visible_points(
     Raises:
         ValueError: shapes do not fit.
     """
-    points64, depth64, triangles32 = geometry(points, depth, triangles)
+    geometry = Geometry.of(points, depth, triangles)
     places64 = np.require(places, np.float64, ["C", "W"])
-    if places64.ndim != 3 or places64.shape[0] != len(points64) or places64.shape[2] != 2:
+    if places64.ndim != 3 or places64.shape[0] != len(geometry.points) or places64.shape[2] != 2:
         raise ValueError(f"places must be [B,L,2], not {places64.shape}")
-    triangle = np.full(places64.shape[:2], -1, np.int32)
-    barycentric = np.zeros((*places64.shape[:2], 3))
-    distance = np.full(places64.shape[:2], np.inf)
-    _locate(
-        fragments.triangle,
-        fragments.barycentric,
-        points64,
-        depth64,
-        triangles32,
-        places64,
-        float(radius),
-        triangle,
-        barycentric,
-        distance,
+    found = SurfacePoints(
+        np.full(places64.shape[:2], -1, np.int32),
+        np.zeros((*places64.shape[:2], 3)),
+        np.full(places64.shape[:2], np.inf),
     )
-    return SurfacePoints(triangle, barycentric, distance)
+    _locate(geometry, fragments, places64, float(radius), found)
+    return found
 
 
 def interpolate(
@@ -107,18 +93,10 @@ def interpolate(
 
 
 @nb.njit(parallel=True, cache=True)
-def _locate(
-    seen: Int32,
-    seen_barycentric: Float32,
-    points: Float64,
-    depth: Float64,
-    triangles: Int32,
-    places: Float64,
-    radius: float,
-    triangle: Int32,
-    barycentric: Float64,
-    distance: Float64,
-) -> None:
+def _locate(geometry: Geometry, fragments: Fragments, places: Float64, radius: float, found: SurfacePoints) -> None:
+    points, depth, triangles = geometry.points, geometry.depth, geometry.triangles
+    seen, seen_barycentric = fragments.triangle, fragments.barycentric
+    triangle, barycentric, distance = found.triangle, found.barycentric, found.distance
     batch, height, width = seen.shape
     amount = places.shape[1]
     for b in nb.prange(batch):

@@ -11,7 +11,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.render.raster import Float32, Float64
+from solver_core.render.rasteriser import Float32, Float64
 
 C0 = 0.5 / np.sqrt(np.pi)
 C1 = np.sqrt(3.0 / (4.0 * np.pi))

@@ -14,7 +14,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from solver_core.render.raster import Float64, rasterise
+from solver_core.render.rasteriser import Float64
+from solver_core.render.renderer import Renderer
 from solver_core.render.shading import COSINE_LOBE, sh_basis, vertex_normals
 
 _FAR = 100.0
@@ -52,6 +53,7 @@ def blocked(
     radius = float(np.linalg.norm(v - centre, axis=1).max()) or 1.0
     unit = (v - centre) / radius
     bias = 2 * 2 / resolution
+    renderer = Renderer(triangles)
     out = np.zeros((len(np.asarray(directions)), len(v)), bool)
     for d, direction in enumerate(np.asarray(directions, np.float64)):
         side = np.cross(direction, np.eye(3)[np.argmin(np.abs(direction))])
@@ -59,7 +61,7 @@ def blocked(
         up = np.cross(side, direction)
         pixels = (np.stack([unit @ side, unit @ up], -1) * 0.49 + 0.5) * resolution
         depth = _FAR - unit @ direction
-        picture = rasterise(pixels[None], depth[None], triangles, resolution, resolution).depth[0]
+        picture = renderer.rasterise(pixels[None], depth[None], resolution, resolution).depth[0]
         column, row = np.clip(pixels.astype(np.int64), 0, resolution - 1).T
         out[d] = picture[row, column] < depth - bias
     return out
@@ -80,7 +82,7 @@ def shadow_transfer(
         resolution: pixels of the depth pictures.
 
     Returns:
-        [V,9], to be given to `Renderer(shadow=...)`; zero where nothing is blocked.
+        [V,9], the `shadow` of a `Look`; zero where nothing is blocked.
     """
     normals = vertex_normals(vertices, triangles)
     ways = sphere_directions(directions)

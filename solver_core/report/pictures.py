@@ -65,7 +65,7 @@ def show(context: Context) -> list[Shown]:
     estimate_lights(context)
     found = [
         _show(context, view, light, np.array([i]))
-        for view, light in zip(context.views, context.appearance.lights, strict=True)
+        for view, light in zip(context.views, context.look.lights, strict=True)
         for i in np.flatnonzero(view.seen)
     ]
     return sorted(found, key=lambda shown: shown.frame)
@@ -73,7 +73,8 @@ def show(context: Context) -> list[Shown]:
 
 def _show(context: Context, view: View, light: Floats, index: Ints) -> Shown:
     plates = view.images(index, SIZE)
-    rendering = picture(context.rig, context.renderer, view, context.pose[index], index, SIZE, light, plates).rendering
+    look, pose = context.look.under(light), context.pose[index]
+    rendering = picture(context.rig, context.renderer, view, pose, index, SIZE, look, plates).rendering
     plate, render = plates[0], rendering.image[0]
     difference = np.abs(plate - render)
     on_plate, on_render = landmarks_of(context.network, plates)[0], landmarks_of(context.network, rendering.image)[0]

@@ -13,7 +13,8 @@ from solver_core.common.arrays import Floats, Ints
 from solver_core.documents.shot import Shot
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
-from solver_core.look.appearance import albedo_of
+from solver_core.look.albedo import albedo_of
+from solver_core.look.look import Look
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import vertex_normals
 
@@ -146,8 +147,8 @@ def _film(rig: Rig, pose: Pose, camera: Camera) -> Floats:
     wall = 0.12 + 0.05 * np.sin(x / 17) * np.sin(y / 23)
     background = np.stack([wall, 1.1 * wall, 1.2 * wall], -1)[None]
     images = (
-        Renderer(rig.triangles, albedo_of(rig))
-        .render(2 * pixels, depth, normals, light, background, 2 * HEIGHT, 2 * WIDTH)
+        Renderer(rig.triangles)
+        .render(2 * pixels, depth, normals, Look(albedo_of(rig), (light,)), background, 2 * HEIGHT, 2 * WIDTH)
         .image
     )
     return np.stack([cv2.resize(one, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) for one in images])

@@ -14,10 +14,10 @@ from solver_core.energies.energy import Free
 from solver_core.face.landmark_embedding import LandmarkEmbedding
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig, place
-from solver_core.flow.dis import FlowNetwork
+from solver_core.flow.network import FlowNetwork
 from solver_core.footage.cuts import common_cuts
 from solver_core.footage.views import View
-from solver_core.look.appearance import Appearance
+from solver_core.look.look import Look
 from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.networks.regions import Layout
 from solver_core.observe.observer import Networks, Observer
@@ -47,7 +47,7 @@ class Context:
     embedding: LandmarkEmbedding
     views: list[View]
     renderer: Renderer
-    appearance: Appearance
+    look: Look  # as far as it is known: replaced, never changed
     pose: Pose  # N frames
     fill: Bools  # [N] frames that infill is to fill in: no other stage solves them
     known: Bools  # [N] the others whose poses can be trusted, once they are solved

@@ -37,7 +37,7 @@ def landmark_error(
     """
     observers = default_weights(YARDSTICK, *(drawn if overlay is not None else ()))
     total, count = np.zeros(len(index)), np.zeros(len(index))
-    for view, light in zip(context.views, context.appearance.lights, strict=True):
+    for view, light in zip(context.views, context.look.lights, strict=True):
         seen = np.flatnonzero(view.seen[index])
         if not len(seen):
             continue

@@ -10,11 +10,11 @@ from scipy.spatial import cKDTree
 
 from demo import head as heads
 from demo.sculpt import EYE, EYE_RADIUS
+from solver_core.look.look import Look
 from solver_core.networks.facemesh import FaceMesh
 from solver_core.networks.landmarks import Found, locate
 from solver_core.networks.regions import FACEMESH
 from solver_core.networks.short_range import ShortRangeDetector
-from solver_core.render.raster import rasterise
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import vertex_normals
 
@@ -151,7 +151,7 @@ def test_blink_hides_the_eyeball(head: heads.Head, side: str) -> None:
 
     def visible(weight: float) -> int:
         _, points, depth = seen(posed(head, **{f"eyeBlink_{side}": weight}))
-        shown = rasterise(points, depth, head.triangles, SIZE, SIZE).triangle
+        shown = Renderer(head.triangles).rasterise(points, depth, SIZE, SIZE).triangle
         return int(ball[shown[shown >= 0]].sum())
 
     open_, half, closed = visible(0.0), visible(0.5), visible(1.0)
@@ -206,8 +206,8 @@ def test_networks_find_the_face(head: heads.Head, networks: tuple[FaceMesh, Shor
     background = np.linspace(0.05, 0.3, SIZE)[:, None, None] * np.ones((1, SIZE, 3), np.float32)
     normals = vertex_normals(world[None], head.triangles)
     image = (
-        Renderer(head.triangles, head.colors)
-        .render(points, depth, normals, light, background[None], SIZE, SIZE)
+        Renderer(head.triangles)
+        .render(points, depth, normals, Look(head.colors, (light,)), background[None], SIZE, SIZE)
         .image[0]
     )
     face_mesh, detector = networks

@@ -18,6 +18,7 @@ from solver_core.common.errors import FaceSolveError
 from solver_core.documents.shot import Shot
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
+from solver_core.look.look import Look
 from solver_core.networks.detector import as_float
 from solver_core.networks.facemesh import FaceMesh
 from solver_core.networks.landmarks import Found, locate
@@ -85,7 +86,9 @@ def test_plates_show_the_head_where_the_answer_says(frame: int) -> None:
     plate = cv2.cvtColor(cv2.imread(str(run.plate_of(frame))), cv2.COLOR_BGR2RGB)
     normals = vertex_normals(world[None], head.triangles)
     picture = (
-        Renderer(head.triangles, head.colors).render(points, depth, normals, light, None, *plate.shape[:2]).image[0]
+        Renderer(head.triangles)
+        .render(points, depth, normals, Look(head.colors, (light,)), None, *plate.shape[:2])
+        .image[0]
     )
     network, detector = FaceMesh(), ShortRangeDetector()
     seen = locate(plate, network, detector)

@@ -10,6 +10,7 @@ from solver_core.energies.landmark import LandmarkEnergy
 from solver_core.face.pose import RIGID
 from solver_core.footage.views import View
 from solver_core.look import synthesis as imaging
+from solver_core.look.look import Look
 from solver_core.networks.landmarks import Found, locate
 from solver_core.render.renderer import Renderer
 
@@ -29,11 +30,11 @@ def scene(demo_rig, facemesh, face_detector):
     assert isinstance(found, Found)
     seen = View(view, None, [found.crop], found.points[None], [""], np.zeros(0, bool))
     plates = seen.crop(0, facemesh.size).sample(plate)[None]
-    renderer = Renderer(demo_rig.triangles, demo_rig.colors)
-    root = np.ones((1, facemesh.count))
+    renderer = Renderer(demo_rig.triangles)
+    root, look = np.ones((1, facemesh.count)), Look(demo_rig.colors, (LIGHT,))
 
     def energy(jacobian):
-        return LandmarkEnergy(demo_rig, renderer, facemesh, seen, ONE, LIGHT, plates, root, jacobian)
+        return LandmarkEnergy(demo_rig, renderer, facemesh, seen, ONE, look, plates, root, jacobian)
 
     step = np.zeros((1, RIGID + len(demo_rig.names)))
     step[0, :6] = [0.02, -0.03, 0.02, 0.002, -0.003, 0.001]

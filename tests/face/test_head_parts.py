@@ -11,11 +11,10 @@ from little_shot import camera, performance, write_shot
 from solver_core.documents.shot import load_shot
 from solver_core.face.head_parts import LIPS, SKIN, head_parts
 from solver_core.face.landmark_embedding import embed_landmarks
-from solver_core.look.appearance import LEAST_PIXELS, PLAIN, part_colors
+from solver_core.look.albedo import LEAST_PIXELS, PLAIN, part_colors
 from solver_core.look.synthesis import picture
 from solver_core.observe.landmarks import landmarks_of
 from solver_core.observe.observer import SIZE
-from solver_core.render.renderer import Renderer
 from solver_core.solve import prepare_context
 from solver_core.stages.shared.light import estimate_lights
 
@@ -51,9 +50,8 @@ def filmed(tmp_path_factory, demo_rig, facemesh, embedding):
 
 @pytest.fixture
 def plain(filmed):
-    """Its own appearance and renderer: what a test changes is its own."""
-    renderer = Renderer(filmed.rig.triangles, filmed.appearance.albedo, filmed.renderer.shadow)
-    return replace(filmed, appearance=replace(filmed.appearance), renderer=renderer)
+    """A context whose look a test may replace."""
+    return replace(filmed)
 
 
 def eyes_of(rig):
@@ -147,7 +145,7 @@ def test_triangles_with_corners_of_their_own_make_no_difference(demo_rig, faceme
 def test_each_part_takes_its_colour_from_the_plates(plain, demo_rig):
     """Beside the skin's, whose tint is in the light."""
     estimate_lights(plain)
-    albedo, parts = plain.appearance.albedo, plain.appearance.parts
+    albedo, parts = plain.look.albedo, plain.look.parts
     assert np.all(albedo[parts == SKIN] == PLAIN)
     for vertices, color in ((eyes_of(demo_rig), EYE_COLOR), (parts == LIPS, LIP_COLOR)):
         expected = np.array(color) / SKIN_COLOR * PLAIN
@@ -161,59 +159,60 @@ def test_the_networks_see_the_plate_and_the_render_more_alike(plain):
         estimate_lights(plain)
         view, index = plain.views[0], np.arange(COUNT)
         plates = view.images(index, SIZE)
-        shown = picture(plain.rig, plain.renderer, view, plain.pose, index, SIZE, plain.appearance.lights[0], plates)
+        look = plain.look.under(plain.look.lights[0])
+        shown = picture(plain.rig, plain.renderer, view, plain.pose, index, SIZE, look, plates)
         apart = landmarks_of(plain.network, plates) - landmarks_of(plain.network, shown.rendering.image)
         return np.sqrt((apart**2).sum(2).mean())
 
     with_parts = bias()
-    plain.appearance.albedo = plain.renderer.albedo = np.tile(PLAIN, (len(plain.appearance.parts), 1))
-    plain.appearance.parts = None
+    plain.look = replace(plain.look, albedo=np.tile(PLAIN, (len(plain.look.parts), 1)), parts=None)
     assert with_parts < 0.9 * bias()
 
 
-def test_the_renderer_shows_the_colours_or_goes_on_with_the_skins_detail(plain):
+def test_a_render_shows_the_colours_or_goes_on_with_the_skins_detail(plain):
     estimate_lights(plain)
-    assert plain.renderer.albedo is plain.appearance.albedo
-    assert len(np.unique(plain.renderer.albedo, axis=0)) > 1
-    plain.renderer.albedo = detail = plain.appearance.albedo + 0.1
+    np.testing.assert_array_equal(plain.look.shown, plain.look.albedo)
+    assert len(np.unique(plain.look.shown, axis=0)) > 1
+    detail = plain.look.albedo + 0.1
+    plain.look = replace(plain.look, detail=detail)
     estimate_lights(plain)
-    assert plain.renderer.albedo is detail
+    np.testing.assert_array_equal(plain.look.shown, detail)
 
 
 def test_a_part_that_is_hardly_seen_keeps_the_skins_colour(plain):
     """Also where it was seen better before."""
-    parts = plain.appearance.parts.copy()
+    parts = plain.look.parts
     nose = np.flatnonzero(parts == SKIN)[plain.rig.neutral[parts == SKIN, 1].argmin()]
     away = np.linalg.norm(plain.rig.neutral - plain.rig.neutral[nose], axis=1)
     for radius, seen in ((0.02, True), (0.003, False)):
         patch = (away < radius) & (parts == SKIN)
         assert patch.sum() > 3
-        plain.appearance.parts = np.where(patch, parts.max() + 1, parts)
+        plain.look = replace(plain.look, parts=np.where(patch, parts.max() + 1, parts))
         estimate_lights(plain)
-        assert np.all(plain.appearance.albedo[patch] == PLAIN) != seen
+        assert np.all(plain.look.albedo[patch] == PLAIN) != seen
 
 
 def test_a_camera_that_sees_no_skin_has_no_say(plain):
     """Its light is a guess, and so would be the colours under it."""
     estimate_lights(plain)
-    alone = replace(plain, views=plain.views[:1], appearance=replace(plain.appearance))
+    alone = replace(plain, views=plain.views[:1])
     estimate_lights(alone)
     blind = replace(plain.views[1], crops=[None] * COUNT)
     assert not blind.seen.any()
-    estimate_lights(both := replace(plain, views=[plain.views[0], blind], appearance=replace(plain.appearance)))
-    np.testing.assert_array_equal(both.appearance.albedo, alone.appearance.albedo)
-    assert not np.array_equal(both.appearance.albedo, plain.appearance.albedo)  # the second camera had its say
+    estimate_lights(both := replace(plain, views=[plain.views[0], blind]))
+    np.testing.assert_array_equal(both.look.albedo, alone.look.albedo)
+    assert not np.array_equal(both.look.albedo, plain.look.albedo)  # the second camera had its say
 
 
 def test_exposure_of_a_camera_does_not_matter(plain, monkeypatch):
     """A light for each camera takes it."""
     estimate_lights(plain)
-    before = plain.appearance.albedo
+    before = plain.look.albedo
     dark = plain.views[1]
     linear = dark.linear_images
     monkeypatch.setattr(dark, "linear_images", lambda *asked: linear(*asked) / 30, raising=False)
     estimate_lights(plain)
-    np.testing.assert_allclose(plain.appearance.albedo, before, rtol=0.1)
+    np.testing.assert_allclose(plain.look.albedo, before, rtol=0.1)
 
 
 def test_the_median_outvotes_what_is_before_a_part():

@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 
 from solver_core.common.errors import FaceSolveError
 from solver_core.flow.networks import checkpoints, flownet2, names, raft
-from solver_core.flow.networks.network import TorchFlow
 from solver_core.flow.networks.operations import convex_upsample, grid, local_correlation, sample, upsample, warp
 from solver_core.flow.networks.registry import flow_network
+from solver_core.flow.networks.torch_flow import TorchFlow
 from solver_core.networks import weights
 
 CPU = torch.device("cpu")

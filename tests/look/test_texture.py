@@ -17,7 +17,7 @@ from solver_core.common.errors import FaceSolveError
 from solver_core.documents.shot import load_shot
 from solver_core.face.rig import Rig
 from solver_core.look import texture as textures
-from solver_core.look.texture import Layout, Texture, load_linear, painted
+from solver_core.look.texture import Layout, Texture, bilinear, load_linear, painted
 from solver_core.service.listener import Silent
 from solver_core.solve import Overrides, solve_folder
 
@@ -158,7 +158,7 @@ def test_outside_the_picture_goes_on_as_blender_s_node_does(tmp_path):
     uv = np.stack([x, np.full_like(x, 0.5)], 1)
 
     def seen(extension):
-        return textures._bilinear(linear, uv, extension)[:, 0].round(3).tolist()
+        return bilinear(linear, uv, extension)[:, 0].round(3).tolist()
 
     assert seen("repeat") == [0.7, 0, 1, 0.1, 0.9, 0.1, 0.9]
     assert seen("extend") == [1, 1, 1, 0, 0, 0, 0]

@@ -30,7 +30,7 @@ def test_a_head_out_of_its_crop_has_no_flow_and_the_others_are_solved(context, a
     assert np.abs(astray.pose.translation - before.translation)[others].max() < 0.00095
     astray.pose.assign(np.array([ASTRAY]), before[np.array([ASTRAY])])
     estimate_lights(astray)
-    light, index = astray.appearance.lights[0], np.array([ASTRAY])
+    light, index = astray.look.lights[0], np.array([ASTRAY])
     (observed,) = observe(astray, astray.views[0], light, index, LANDMARKS_AND_FLOW)
     assert observed["landmarks"].correspondences is not None
     assert observed["flow"].correspondences is None

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from render_fixtures import HEIGHT, WIDTH, brute_force, project, rotation, sphere
 
-from solver_core.render.raster import rasterise
+from solver_core.render.renderer import Renderer
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -19,7 +19,7 @@ def test_agrees_with_brute_force_on_a_soup(seed) -> None:
     points[1, 5] = 1e5
     points[1, 6] = np.inf
     triangles = rng.integers(0, 60, (50, 3)).astype(np.int32)  # some are degenerate
-    found = rasterise(points, depth, triangles, HEIGHT, WIDTH)
+    found = Renderer(triangles).rasterise(points, depth, HEIGHT, WIDTH)
     for b in range(2):
         seen, weights, z = brute_force(points[b], depth[b], triangles, HEIGHT, WIDTH)
         assert (seen >= 0).mean() > 0.3
@@ -41,7 +41,7 @@ def test_a_triangulated_quadrilateral_is_covered_exactly_once(data) -> None:
         triangle = np.array([[corner, (corner + 1) % 4, 4]], np.int32)
         if data.draw(st.booleans()):
             triangle = triangle[:, ::-1].copy()
-        hits += rasterise(points, np.ones((1, 5)), triangle, 12, 12).mask[0]
+        hits += Renderer(triangle).rasterise(points, np.ones((1, 5)), 12, 12).mask[0]
     np.testing.assert_array_equal(hits, 1)
 
 
@@ -54,7 +54,7 @@ def test_shared_edges_with_rounded_corners_are_covered_exactly_once() -> None:
     front = triangles[u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0] < 0]
     hits = np.zeros((HEIGHT, WIDTH), int)
     for n, triangle in enumerate(front):
-        hits += rasterise(points, depth, np.roll(triangle, n)[None], HEIGHT, WIDTH).mask[0]
+        hits += Renderer(np.roll(triangle, n)[None]).rasterise(points, depth, HEIGHT, WIDTH).mask[0]
     assert hits.max() == 1
     rows = np.flatnonzero(hits.any(1))
     for row in rows:  # a ball has no holes
@@ -62,21 +62,11 @@ def test_shared_edges_with_rounded_corners_are_covered_exactly_once() -> None:
         assert len(columns) == columns[-1] - columns[0] + 1
 
 
-def test_culling_keeps_the_near_side_of_a_ball() -> None:
-    vertices, triangles = sphere()
-    points, depth = project(vertices[None])
-    both = rasterise(points, depth, triangles, HEIGHT, WIDTH)
-    front = rasterise(points, depth, triangles, HEIGHT, WIDTH, cull_backfaces=True)
-    back = rasterise(points, depth, triangles[:, ::-1], HEIGHT, WIDTH, cull_backfaces=True)
-    np.testing.assert_array_equal(both.triangle, front.triangle)
-    assert (back.depth[both.mask] > both.depth[both.mask]).all()
-
-
 def test_perspective_correct_attributes_lie_on_the_plane() -> None:
     """A steep triangle: the 3D point under each pixel's barycentrics projects to the pixel's centre at the given depth."""
     vertices = np.array([[[-0.8, -0.5, 1.5], [0.9, -0.4, -4.0], [0.0, 0.9, 0.5]]])
     points, depth = project(vertices)
-    found = rasterise(points, depth, np.array([[0, 1, 2]]), HEIGHT, WIDTH)
+    found = Renderer(np.array([[0, 1, 2]])).rasterise(points, depth, HEIGHT, WIDTH)
     world = found.barycentric[0].astype(float) @ vertices[0]
     again, z = project(world)
     rows, columns = np.nonzero(found.mask[0])
@@ -86,13 +76,13 @@ def test_perspective_correct_attributes_lie_on_the_plane() -> None:
 
 def test_wrong_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="not there"):
-        rasterise(np.zeros((1, 3, 2)), np.ones((1, 3)), np.array([[0, 1, 3]]), 4, 4)
+        Renderer([[0, 1, 3]]).rasterise(np.zeros((1, 3, 2)), np.ones((1, 3)), 4, 4)
     with pytest.raises(ValueError, match="points must"):
-        rasterise(np.zeros((3, 2)), np.ones((1, 3)), np.array([[0, 1, 2]]), 4, 4)
+        Renderer([[0, 1, 2]]).rasterise(np.zeros((3, 2)), np.ones((1, 3)), 4, 4)
 
 
 def test_absurd_coordinates_do_no_harm() -> None:
     rng = np.random.default_rng(5)
     points = rng.choice([np.nan, np.inf, -np.inf, 1e300, -1e300, 1e30, 10.0, 20.0], (1, 80, 2))
-    found = rasterise(points, np.ones((1, 80)), rng.integers(0, 80, (400, 3)), HEIGHT, WIDTH)
+    found = Renderer(rng.integers(0, 80, (400, 3))).rasterise(points, np.ones((1, 80)), HEIGHT, WIDTH)
     assert np.isfinite(found.barycentric).all()

@@ -17,7 +17,7 @@ from solver_core.networks.registry import LAYOUTS
 from solver_core.observe import registry as observers
 from solver_core.observe.correspondences import Correspondences, to_reference
 from solver_core.observe.observer import SIZE, Observation, Observer
-from solver_core.render.raster import rasterise
+from solver_core.render.renderer import Renderer
 from solver_core.service.listener import Silent
 from solver_core.solve import Overrides, prepare_context, solve_folder
 from solver_core.stages import catalogue
@@ -188,7 +188,9 @@ def walled(demo_rig, tmp_path_factory):
         file = str(made.folder / "A" / f"{frame}.png")
         world = demo_rig.world(truth[np.array([i])])
         pixels, depth = made.cameras[0][np.array([i])].project(world)
-        mask = rasterise(pixels, depth, demo_rig.triangles, made.cameras[0].height, made.cameras[0].width).mask[0]
+        mask = (
+            Renderer(demo_rig.triangles).rasterise(pixels, depth, made.cameras[0].height, made.cameras[0].width).mask[0]
+        )
         image = cv2.imread(file)
         image[~mask] = 250
         cv2.imwrite(file, image)
@@ -214,7 +216,7 @@ def test_an_observer_from_outside_leads_a_step(walled, outline, tmp_path):
     def errors():
         """Of the outline in plate pixels, and of the head across the line of sight in metres."""
         estimate_lights(context)
-        seen = observe(context, view, context.appearance.lights[0], index, step.observers)
+        seen = observe(context, view, context.look.lights[0], index, step.observers)
         across = (context.pose.translation - truth.translation)[:, [0, 2]]
         return max(one["outline"].error_px for one in seen), np.linalg.norm(across, axis=1).max()
 

@@ -32,8 +32,8 @@ class ShortSighted:
 
 @pytest.fixture
 def context(context):
-    """With an appearance of its own: lights are estimated in it."""
-    return replace(context, appearance=replace(context.appearance))
+    """A context of its own: lights are estimated in it."""
+    return replace(context)
 
 
 def link(context, first, second, *, renders, flow=None):
@@ -74,11 +74,11 @@ def test_from_another_pose_the_target_is_the_truth(context):
 
 
 def test_it_is_the_same_to_the_bit_and_its_light_is_estimated(context):
-    context.appearance.lights = [np.zeros((9, 3))]
+    context.look = replace(context.look, lights=(np.zeros((9, 3)),))
     first, second = (link(context, 3, 4, renders=True) for _ in range(2))
     np.testing.assert_array_equal(first.end, second.end)
     np.testing.assert_array_equal(first.root, second.root)
-    assert context.appearance.lights[0][0].min() > 1
+    assert context.look.lights[0][0].min() > 1
 
 
 def test_a_frame_left_to_infill_says_nothing_of_the_light(context):
@@ -86,7 +86,7 @@ def test_a_frame_left_to_infill_says_nothing_of_the_light(context):
     for off in (0.1, 0.3):
         waiting = waiting_for(context, off)
         trackers(waiting, renders=True)
-        lights.append(waiting.appearance.lights[0])
+        lights.append(waiting.look.lights[0])
     np.testing.assert_array_equal(*lights)
 
 

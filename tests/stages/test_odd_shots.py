@@ -200,7 +200,7 @@ def test_the_answer_does_not_depend_on_the_scene_s_unit(little_shot, first_frame
 
 def lights(context):
     estimate_lights(context)
-    return context.appearance.lights[0]
+    return context.look.lights[0]
 
 
 def test_the_light_is_taken_from_the_artist_s_frames(little_shot):

@@ -28,8 +28,7 @@ def posed(tmp_path_factory, demo_rig):
     made = write_shot(tmp_path_factory.mktemp("skin"), demo_rig, truth, (camera("A", COUNT, (0.1, -0.95, 0.02)),))
     context = prepare_context(load_shot(made.folder), lambda _done, _total: True)
     context.pose = truth.copy()
-    plain = np.full_like(context.appearance.albedo, 0.4)
-    context.appearance.albedo = context.renderer.albedo = plain
+    context.look = replace(context.look, albedo=np.full_like(context.look.albedo, 0.4))
     estimate_lights(context)
     return context
 
@@ -37,18 +36,18 @@ def posed(tmp_path_factory, demo_rig):
 def test_brows_and_lips_come_back_from_the_plates(posed):
     """Up to the skin's tint, which the light took: where the true skin is darker, the baked one is."""
     face = posed.embedding.face
-    true, baked = posed.rig.colors[face].astype(float), bake(posed)[face]
+    true, baked = posed.rig.colors[face].astype(float), bake(posed).shown[face]
     for channel in range(3):
         assert np.corrcoef(baked[:, channel], true[:, channel])[0, 1] > 0.6
 
 
 def test_what_no_plate_shows_keeps_the_stiff_albedo(posed):
     behind = (posed.rig.neutral @ posed.embedding.front) < np.percentile(posed.rig.neutral @ posed.embedding.front, 10)
-    np.testing.assert_array_equal(bake(posed)[behind], posed.appearance.albedo[behind])
+    np.testing.assert_array_equal(bake(posed).shown[behind], posed.look.albedo[behind])
 
 
 def test_one_frame_that_disagrees_is_outvoted(posed):
-    before = bake(posed)
+    before = bake(posed).shown
     view = posed.views[0]
     shown = view.plate
 
@@ -58,7 +57,7 @@ def test_one_frame_that_disagrees_is_outvoted(posed):
         def read_display(self, number):
             return shown.read_display(number) * (number != START + 2)
 
-    after = bake(replace(posed, views=[replace(view.at(np.arange(COUNT)), plate=Covered())]))
+    after = bake(replace(posed, views=[replace(view.at(np.arange(COUNT)), plate=Covered())])).shown
     face = posed.embedding.face
     assert np.abs(after - before)[face].mean() < 0.0095 * before[face].mean()
 
@@ -66,7 +65,7 @@ def test_one_frame_that_disagrees_is_outvoted(posed):
 def test_a_camera_without_a_face_leaves_the_albedo_alone(posed):
     blind = replace(posed.views[0], crops=[None] * COUNT)
     empty = replace(posed, views=[blind])
-    np.testing.assert_array_equal(bake(empty), posed.appearance.albedo)
+    assert bake(empty).detail is None
 
 
 def test_few_frames_would_lock_their_own_errors_in(posed):
@@ -75,9 +74,9 @@ def test_few_frames_would_lock_their_own_errors_in(posed):
     view = replace(
         posed.views[0], crops=[crop if use else None for crop, use in zip(posed.views[0].crops, few, strict=True)]
     )
-    np.testing.assert_array_equal(bake(replace(posed, views=[view])), posed.appearance.albedo)
+    assert bake(replace(posed, views=[view])).detail is None
     shot = replace(posed.shot, neighbours=tuple(posed.shot.frames[few]))
-    assert np.abs(bake(replace(posed, views=[view], shot=shot)) - posed.appearance.albedo).max() > 0.01
+    assert np.abs(bake(replace(posed, views=[view], shot=shot)).shown - posed.look.albedo).max() > 0.01
 
 
 def test_frames_left_to_infill_are_not_looked_at(posed):
@@ -86,14 +85,14 @@ def test_frames_left_to_infill_are_not_looked_at(posed):
     wrong = replace(posed, pose=posed.pose.copy(), fill=fill)
     wrong.pose.translation[3] += 0.02
     right = replace(posed, fill=fill)
-    np.testing.assert_array_equal(bake(wrong), bake(right))
+    np.testing.assert_array_equal(bake(wrong).detail, bake(right).detail)
 
 
 def test_the_rigs_own_colours_are_believed_more_than_one_plain_colour(posed):
     own = replace(posed, shot=replace(posed.shot, rig=replace(posed.rig, colors=np.full_like(posed.rig.colors, 0.4))))
     bare = replace(posed, shot=replace(posed.shot, rig=replace(posed.rig, colors=None)))
-    stiff = posed.appearance.albedo
-    assert np.abs(bake(own) - stiff).mean() < 0.8 * np.abs(bake(bare) - stiff).mean()
+    stiff = posed.look.albedo
+    assert np.abs(bake(own).shown - stiff).mean() < 0.8 * np.abs(bake(bare).shown - stiff).mean()
 
 
 def rigid(rng, count):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from solver_core.flow.networks.network import TorchFlow
 from solver_core.flow.networks.operations import warp
 from solver_core.flow.networks.own import FACTOR, Own, least_squares_step
+from solver_core.flow.networks.torch_flow import TorchFlow
 from training import train
 from training.pairs import face_pair
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 
 from solver_core.common.errors import FaceSolveError
-from solver_core.flow.dis import DisFlow, FlowNetwork
+from solver_core.flow.dis import DisFlow
+from solver_core.flow.network import FlowNetwork
 from solver_core.flow.networks import checkpoints, flownet2, names, own, raft
-from solver_core.flow.networks.network import TorchFlow
+from solver_core.flow.networks.torch_flow import TorchFlow
 from solver_core.networks import weights
 from solver_core.networks.device import device as device_of
 

@@ -132,7 +132,7 @@ class Deep(Step):
     def _round(self, context: Context) -> Iterator[Ints]:
         """The light anew, then every frame moved."""
         estimate_lights(context)
-        context.renderer.albedo = bake(context) if self.skin else context.appearance.albedo
+        context.look = bake(context) if self.skin else replace(context.look, detail=None)
         before = context.pose.copy()
         free, frames = self.free(context), context.solvable
         # of few frames nothing is known of the keys' activity, and nothing of the skin's detail

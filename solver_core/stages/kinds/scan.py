@@ -54,7 +54,7 @@ class Scan(Step):
         """
         del cancelled
         estimate_lights(context)
-        context.renderer.albedo = bake(context)
+        context.look = bake(context)
         keys = self.free(context).keys
         groups = independent_groups(context, keys[keys < len(context.rig.names)])
         moved = [_moved(context, group) for group in groups]
@@ -96,7 +96,7 @@ def _differences(
 ) -> Floats:  # values [v,k], moved [k,T]
     """[b,k,v] mean squared difference of render and plate where each key moves the surface, over the cameras; NaN where none sees it."""
     total, count = np.zeros((len(frames), len(keys), len(values))), np.zeros((len(frames), len(keys), 1))
-    for view, light in zip(context.views, context.appearance.lights, strict=True):
+    for view, light in zip(context.views, context.look.lights, strict=True):
         seen = np.flatnonzero(view.seen[frames])
         if len(seen):
             found = _in_view(context, view, light, frames[seen], keys, values, moved)
@@ -114,7 +114,9 @@ def _in_view(
     images, triangles = [], []
     for value in values:
         pose.weights[:, keys] = value
-        shown = picture(context.rig, context.renderer, view, pose, frames, SIZE, light, plates).rendering
+        shown = picture(
+            context.rig, context.renderer, view, pose, frames, SIZE, context.look.under(light), plates
+        ).rendering
         images.append(shown.image)
         triangles.append(shown.fragments.triangle)
     seen = np.stack(triangles)  # [v,b,S,S]

@@ -83,11 +83,9 @@ def beside(frames: Ints, held: Bools, solved: Bools) -> Ints:  # [N] each
 def answers(context: Context, anchors: Ints, solved: Bools, last: Step, cancelled: Cancelled) -> Pose:
     """[A] what the solver itself would say at the anchors, beginning where the solved frame beside each is."""
     neighbours = [i + 1 if i + 1 < len(solved) and solved[i + 1] else i - 1 for i in anchors]
-    asked = replace(context, pose=context.pose.copy(), appearance=replace(context.appearance), asked=anchors)
+    asked = replace(context, pose=context.pose.copy(), asked=anchors)
     asked.pose.assign(anchors, context.pose[np.array(neighbours)])
-    albedo = context.renderer.albedo
     last.solve_anchors(asked, cancelled)
-    context.renderer.albedo = albedo
     return asked.pose[anchors]
 
 

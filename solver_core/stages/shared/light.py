@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -10,9 +10,10 @@ import numpy as np
 from solver_core.common.arrays import Bools, Floats, Ints, spread
 from solver_core.face.head_parts import SKIN
 from solver_core.footage.views import View
-from solver_core.look.appearance import DARKEST, PLAIN, fit_light, part_colors
+from solver_core.look.albedo import DARKEST, PLAIN, part_colors
+from solver_core.look.light import fit_light
 from solver_core.look.synthesis import picture
-from solver_core.render.raster import Fragments
+from solver_core.render.rasteriser import Fragments
 from solver_core.render.sampling import interpolate
 from solver_core.render.shading import rotation_of_basis, sh_basis
 from solver_core.stages.context import Context
@@ -25,7 +26,7 @@ START = np.concatenate([np.full((1, 3), 2.0), np.zeros((8, 3))])
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Pixels:
     """n pixels of the head in one camera's plates: the face's skin, and other parts wherever they are."""
 
     basis: Floats  # [n,9] irradiance of each for a unit of each coefficient of the light
@@ -50,27 +51,26 @@ class _Look:
 
 
 def estimate_lights(context: Context) -> None:
-    """Fit the light of every camera that sees the face, and the colours of a plain head's parts; appearance and renderer change.
+    """Fit the light of every camera that sees the face, and the colours of a plain head's parts: context.look is replaced.
 
-    Frames that are left to infill have no say. A renderer that shows the skin's detail already goes on with it.
+    Frames that are left to infill have no say. The skin's detail, where there is some, stays as it is.
     """
-    appearance, renderer = context.appearance, context.renderer
-    stiff = renderer.albedo is appearance.albedo
-    looks = [_look(context, view) for view in context.views]
-    appearance.lights = [look.light() if look.skin.any() else START for look in looks]
-    if appearance.parts is not None:
-        told = [look.others(light) for look, light in zip(looks, appearance.lights, strict=True) if look.skin.any()]
-        appearance.albedo = np.tile(PLAIN, (len(appearance.parts), 1))
-        if told:
-            for part, color in part_colors(*(np.concatenate(each) for each in zip(*told, strict=True))).items():
-                appearance.albedo[appearance.parts == part] = color
-    if stiff:
-        renderer.albedo = appearance.albedo
+    look = context.look
+    seen = [_pixels(context, view) for view in context.views]
+    lights = tuple(pixels.light() if pixels.skin.any() else START for pixels in seen)
+    albedo = look.albedo
+    if look.parts is not None:
+        found = [pixels.others(light) for pixels, light in zip(seen, lights, strict=True) if pixels.skin.any()]
+        albedo = np.tile(PLAIN, (len(look.parts), 1))
+        if found:
+            for part, color in part_colors(*(np.concatenate(each) for each in zip(*found, strict=True))).items():
+                albedo[look.parts == part] = color
+    context.look = replace(look, albedo=albedo, lights=lights)
 
 
-def _look(context: Context, view: View) -> _Look:
+def _pixels(context: Context, view: View) -> _Pixels:
     """Pixels of frames spread over the shot."""
-    rig = context.rig
+    rig, look = context.rig, context.look
     # frames that the artist posed are the surest, then an even spread of the others
     posed = view.seen & ~context.fill
     locked = np.flatnonzero(context.shot.locked_mask & posed)
@@ -79,27 +79,27 @@ def _look(context: Context, view: View) -> _Look:
     named = np.flatnonzero(np.isin(context.shot.frames, context.shot.settings.reference_frames) & posed)
     index = named if len(named) else index  # the artist's own choice
     if not len(index):
-        return _Look(np.zeros((0, 9)), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, int))
+        return _Pixels(np.zeros((0, 9)), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, int))
     plates = view.linear_images(index, SIZE)
     pose = context.pose[index]
-    shown = picture(rig, context.renderer, view, pose, index, SIZE, START, np.zeros_like(plates))
+    shown = picture(rig, context.renderer, view, pose, index, SIZE, look.under(START), np.zeros_like(plates))
     seen = shown.rendering.fragments
     mask, part = _usable(context, seen)
     normals = interpolate(shown.normals, rig.triangles, seen.triangle, seen.barycentric)
     basis = sh_basis(normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9))
-    if context.renderer.shadow is not None:
-        shadow = interpolate(context.renderer.shadow, rig.triangles, seen.triangle, seen.barycentric)
+    if look.shadow is not None:
+        shadow = interpolate(look.shadow, rig.triangles, seen.triangle, seen.barycentric)
         basis = basis + np.einsum("bhwk,blk->bhwl", shadow, rotation_of_basis(pose.rotation))
-    albedo = interpolate(context.appearance.albedo, rig.triangles, seen.triangle, seen.barycentric)
-    return _Look(basis[mask], albedo[mask], plates[mask], part[mask])
+    albedo = interpolate(look.albedo, rig.triangles, seen.triangle, seen.barycentric)
+    return _Pixels(basis[mask], albedo[mask], plates[mask], part[mask])
 
 
 def _usable(context: Context, seen: Fragments) -> tuple[Bools, Ints]:
     """[b,h,w] pixels that tell of light or of a part's colour, and which part each shows."""
     face = _without_rim((seen.triangle >= 0) & context.face_triangles[seen.triangle], EDGE)
-    if context.appearance.parts is None:
+    if context.look.parts is None:
         return face, np.full(face.shape, SKIN)
-    corners = context.appearance.parts[context.rig.triangles[seen.triangle]]
+    corners = context.look.parts[context.rig.triangles[seen.triangle]]
     part = np.where((seen.triangle >= 0) & (corners == corners[..., :1]).all(-1), corners[..., 0], -1)
     other = _without_rim(seen.triangle >= 0, EDGE) & _alike_around(part, SEAM) & (part >= 0)
     return np.where(part == SKIN, face, other), part

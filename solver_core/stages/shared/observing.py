@@ -28,7 +28,7 @@ def observe(
         b times, by the observers' names, what each says.
     """
     pose, plates = context.pose[index], view.images(index, SIZE)
-    shown = picture(context.rig, context.renderer, view, pose, index, SIZE, light, plates)
+    shown = picture(context.rig, context.renderer, view, pose, index, SIZE, context.look.under(light), plates)
     frames = RenderedFrames(context.rig, view, index, pose, plates, shown, context.head_triangles)
     found = {name: context.observer(name).observe(frames, weight) for name, weight in observers.items() if weight}
     return [{name: observations[b] for name, observations in found.items()} for b in range(len(index))]
@@ -37,7 +37,7 @@ def observe(
 def correspondences(context: Context, index: Ints, observers: Mapping[str, float]) -> dict[int, list[Correspondences]]:
     """By frame of `index` [b], what the observers say in all cameras that see the face."""
     found: dict[int, list[Correspondences]] = {int(i): [] for i in index}
-    for view, light in zip(context.views, context.appearance.lights, strict=True):
+    for view, light in zip(context.views, context.look.lights, strict=True):
         visible = index[view.seen[index]]
         if len(visible):
             for i, observations in zip(visible, observe(context, view, light, visible, observers), strict=True):

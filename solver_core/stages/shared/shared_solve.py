@@ -51,7 +51,7 @@ def observe_render(context: Context) -> list[Observed]:
     observed = []
     for camera, view in enumerate(context.views):
         index = np.flatnonzero(view.seen)
-        light, observers = context.appearance.lights[camera], default_weights("landmarks", "flow")
+        light, observers = context.look.lights[camera], default_weights("landmarks", "flow")
         for i, one in zip(index, observe(context, view, light, index, observers) if len(index) else (), strict=True):
             found = [observation.correspondences for observation in one.values()]
             observed += [Observed(int(i), camera, item) for item in found if item is not None]

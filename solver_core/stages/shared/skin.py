@@ -6,15 +6,17 @@ one constant offset of the whole shot undecided (Section 9.1's energy does not s
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from solver_core.color.srgb import srgb_decode
 from solver_core.common.arrays import Floats, Ints, spread
 from solver_core.footage.views import View
-from solver_core.look.appearance import DARKEST
+from solver_core.look.albedo import DARKEST
+from solver_core.look.look import Look
 from solver_core.look.synthesis import geometry_of, sample_image
-from solver_core.render.raster import rasterise
 from solver_core.render.shading import rotation_of_basis, sh_basis
 from solver_core.stages.context import CHUNK, Context
 
@@ -31,19 +33,18 @@ REWEIGHTINGS = 3
 LOCKED = 4.0  # frames that the artist posed count so often: their colours lie where they belong
 
 
-def bake(context: Context) -> Floats:
-    """[V,3] linear albedo: the stiff one, and what the plates add to it where they agree."""
+def bake(context: Context) -> Look:
+    """The context's look with the skin's detail: the stiff albedo, and what the plates add to it where they agree."""
     colours, weights = [], []
-    for view, light in zip(context.views, context.appearance.lights, strict=True):
+    for view, light in zip(context.views, context.look.lights, strict=True):
         chosen = _chosen(context, view)
         for start in range(0, len(chosen), CHUNK):
             index = chosen[start : start + CHUNK]
             colour, weight = _colours(context, view, light, index)
             colours.append(colour)
             weights.append(weight * np.where(context.shot.locked_mask[index], LOCKED, 1.0)[:, None])
-    stiff = context.appearance.albedo
     if not colours:
-        return stiff
+        return replace(context.look, detail=None)
     colour, weight = np.concatenate(colours), np.concatenate(weights)
     agreed = weight
     for _ in range(REWEIGHTINGS):
@@ -53,8 +54,7 @@ def bake(context: Context) -> Floats:
         agreed = weight / (1 + (difference / DISAGREES) ** 2) ** 2
     total = agreed.sum(0)[:, None]
     firm = STIFF if context.rig.colors is None else OWN
-    blended: Floats = (firm * stiff + total * _mean(colour, agreed)) / (firm + total)
-    return blended
+    return replace(context.look, detail=(firm * context.look.albedo + total * _mean(colour, agreed)) / (firm + total))
 
 
 def _chosen(context: Context, view: View) -> Ints:
@@ -76,10 +76,10 @@ def _colours(context: Context, view: View, light: Floats, index: Ints) -> tuple[
     """[b,V,3] the plate's colour over the light that falls there, and [b,V] how well the vertex is seen."""
     rig, pose = context.rig, context.pose[index]
     vertices, points, depth, normals = geometry_of(rig, view, pose, index, SIZE)
-    fragments = rasterise(points, depth, rig.triangles, SIZE, SIZE)
+    fragments = context.renderer.rasterise(points, depth, SIZE, SIZE)
     basis = sh_basis(normals)
-    if context.renderer.shadow is not None:
-        basis = basis + np.einsum("vk,blk->bvl", context.renderer.shadow, rotation_of_basis(pose.rotation))
+    if context.look.shadow is not None:
+        basis = basis + np.einsum("vk,blk->bvl", context.look.shadow, rotation_of_basis(pose.rotation))
     irradiance = basis @ light
     at = np.clip(points.astype(int), 0, SIZE - 1)
     frame = np.arange(len(index))[:, None]

@@ -12,15 +12,9 @@ from solver_core.common.arrays import Floats, Ints
 from solver_core.energies.flow import FlowLink
 from solver_core.face.pose import Pose
 from solver_core.face.rig import SurfacePoints
-from solver_core.flow.dis import (
-    GRADIENT,
-    FlowNetwork,
-    Vectors,
-    between_plates,
-    information_root,
-    sample_vectors,
-    structure_of,
-)
+from solver_core.flow.confidence import GRADIENT, Vectors, information_root, sample_vectors, structure_of
+from solver_core.flow.dis import between_plates
+from solver_core.flow.network import FlowNetwork
 from solver_core.footage.cache import remembered
 from solver_core.footage.plates import PlateFrameError
 from solver_core.footage.views import View
@@ -28,7 +22,6 @@ from solver_core.look.synthesis import picture
 from solver_core.observe.correspondences import LEAST_SHARE, to_reference
 from solver_core.observe.flow import LOOKS_ALIKE, TAIL, grid, plate_structure, trusted_surface
 from solver_core.observe.observer import SIZE
-from solver_core.render.raster import rasterise
 from solver_core.stages.context import Context
 from solver_core.stages.shared.light import estimate_lights
 
@@ -77,7 +70,7 @@ def trackers(context: Context, *, renders: bool = False) -> list[Tracker]:
     lights: list[Floats | None] = [None] * len(context.views)
     if renders:
         estimate_lights(context)
-        lights = list(context.appearance.lights)
+        lights = list(context.look.lights)
     return [Tracker(with_crops(view), network, light) for view, light in zip(context.views, lights, strict=True)]
 
 
@@ -142,7 +135,7 @@ def surface_in(context: Context, tracker: Tracker, pose: Pose, index: int) -> Sh
     """The head's surface points that one frame's crop shows at a pose; None where no part of the head is in it."""
     camera, crop = tracker.view.camera[index : index + 1], tracker.view.crop(index, SIZE)
     pixels, depth = camera.project(context.rig.world(pose))
-    shown = rasterise(crop.to_crop(pixels), depth, context.rig.triangles, SIZE, SIZE)
+    shown = context.renderer.rasterise(crop.to_crop(pixels), depth, SIZE, SIZE)
     rows, columns = grid(trusted_surface(context.head_triangles, shown.triangle[0]))
     if not len(rows):
         return None
@@ -253,7 +246,9 @@ def _against_renders(
     """
     index, view, flow = np.array(frames), tracker.view, tracker.flow
     plates = view.images(index, SIZE)
-    images = picture(context.rig, context.renderer, view, poses, index, SIZE, light, plates).rendering.image
+    images = picture(
+        context.rig, context.renderer, view, poses, index, SIZE, context.look.under(light), plates
+    ).rendering.image
     least = np.minimum.reduce([*(tracker.structure(i) for i in frames), *map(structure_of, images)])
     forward, backward = flow(images[:1], images[1:])[0], flow(images[1:], images[:1])[0]
     rendered = sample_vectors(forward, backward, least, shown.rows, shown.columns)

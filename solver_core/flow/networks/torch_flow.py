@@ -13,7 +13,7 @@ CHUNK = 4  # pairs of pictures at a time: RAFT's correlations of 320 x 320 pixel
 
 
 class TorchFlow:
-    """Implements `flow.FlowNetwork`.
+    """Implements `FlowNetwork`.
 
     Args:
         name: the registry's.

@@ -1,0 +1,33 @@
+"""The head's stiff albedo: the rig's own colours, or one colour for each part of the head.
+
+Colours taken freely from the frame being solved would lock that frame's error in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solver_core.common.arrays import Floats, Ints
+from solver_core.face.rig import Rig
+
+PLAIN = np.array([0.4, 0.4, 0.4])  # albedo of the skin of a head without colours; the light takes its tint
+LEAST_PIXELS = 40  # from which the colour of a part is believed
+DARKEST = 0.05  # of the brightest irradiance: a shadow tells little of the colour under it
+
+
+def albedo_of(rig: Rig) -> Floats:
+    """[V,3] the rig's own colours, or one plain colour."""
+    if rig.colors is not None:
+        return np.clip(rig.colors, 0.0, 1.0).astype(np.float64)
+    return np.tile(PLAIN, (len(rig.neutral), 1))
+
+
+def part_colors(parts: Ints, albedo: Floats) -> dict[int, Floats]:
+    """The albedo [3], linear, of each part that n pixels show often enough: the median of what each says.
+
+    Args:
+        parts: [n] which part a pixel shows.
+        albedo: [n,3] what is filmed there over the light that falls there.
+    """
+    shown, pixels = np.unique(parts, return_counts=True)
+    return {int(part): np.median(albedo[parts == part], 0) for part in shown[pixels >= LEAST_PIXELS]}
