@@ -19,7 +19,7 @@ from benchmarks.exported import ROOT, exported
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
 from solver_core.flow.dis import DisFlow
-from solver_core.report.compare import face_of, jitter, measure
+from solver_core.report.compare import Face, jitter, measure
 from solver_core.solve import prepare_context, solve
 from solver_core.stages.catalogue import ALL, STAGES, Refine, Smooth
 from solver_core.stages.context import CLOSES_EYE, Context
@@ -48,12 +48,12 @@ def opening(context: Context, pose: Pose) -> np.ndarray:
     points = rig.sample(
         np.broadcast_to(tie.triangle[list(LIPS)], count), np.broadcast_to(tie.barycentric[list(LIPS)], (*count, 3))
     )
-    upper, lower = points.local(pose.weights, pose.jaw).swapaxes(0, 1)
+    upper, lower = points.local(pose).swapaxes(0, 1)
     return 1e3 * np.linalg.norm(upper - lower, axis=1)
 
 
 def row(name: str, context: Context, pose: Pose, truth: Pose, rig: Rig, seconds: float) -> str:
-    face = face_of(rig, context.tie.face)
+    face = Face(rig, context.tie.face)
     errors = measure(pose, truth, face)
     lids = [i for i, key in enumerate(rig.names) if CLOSES_EYE.search(key)]
     blinks = truth.weights[:, lids] > 0.8

@@ -13,19 +13,14 @@ import numpy as np
 
 from solver_core.common.errors import FaceSolveError
 from solver_core.documents.solution import Solution
-from solver_core.face.jaw import JawMotion
+from solver_core.face.blocks import RigidMotion
+from solver_core.face.joints import JAW
 from solver_core.face.pose import Pose
 from solver_core.service.listener import FrameResult, Listener
 
 
 def frame_fields(result: FrameResult) -> dict[str, Any]:
     """A frame as JSON fields; an error that is no number becomes null."""
-    jaw = result.jaw
-    moved = (
-        {}
-        if jaw is None
-        else {"jaw_rotation": jaw.rotation.ravel().tolist(), "jaw_translation": jaw.translation.ravel().tolist()}
-    )
     return {
         "frame": result.frame,
         "status": result.status,
@@ -35,7 +30,10 @@ def frame_fields(result: FrameResult) -> dict[str, Any]:
         "weights": result.weights.tolist(),
         "stage": result.stage,
         "reason": result.reason,
-        **moved,
+        "joints": {
+            name: {"rotation": motion.rotation.ravel().tolist(), "translation": motion.translation.ravel().tolist()}
+            for name, motion in result.joints.items()
+        },
     }
 
 
@@ -123,7 +121,7 @@ def recover(out: Path) -> Solution | None:
             np.array([r["rotation"] for r in ordered], float).reshape(-1, 3, 3),
             np.array([r["translation"] for r in ordered], float),
             np.array([r["weights"] for r in ordered], float).reshape(len(ordered), -1),
-            _jaw(ordered),
+            _joints(ordered),
         ),
         names=tuple(records[0]["names"]),
         status=[r["status"] for r in ordered],
@@ -133,13 +131,19 @@ def recover(out: Path) -> Solution | None:
     )
 
 
-def _jaw(records: list[dict[str, Any]]) -> JawMotion | None:
-    if "jaw_rotation" not in records[0]:
-        return None
-    return JawMotion(
-        np.array([r["jaw_rotation"] for r in records], float).reshape(-1, 3, 3),
-        np.array([r["jaw_translation"] for r in records], float),
-    )
+def _joints(records: list[dict[str, Any]]) -> dict[str, RigidMotion]:
+    """A journal of before schema 2 has the jaw's as `jaw_rotation` and `jaw_translation`."""
+    if "jaw_rotation" in records[0]:
+        found = {JAW: [{kind: r[f"jaw_{kind}"] for kind in ("rotation", "translation")} for r in records]}
+    else:
+        found = {name: [r["joints"][name] for r in records] for name in records[0].get("joints", {})}
+    return {
+        name: RigidMotion(
+            np.array([motion["rotation"] for motion in motions], float).reshape(-1, 3, 3),
+            np.array([motion["translation"] for motion in motions], float),
+        )
+        for name, motions in found.items()
+    }
 
 
 def _unwritable(path: Path, error: OSError) -> FaceSolveError:

@@ -14,11 +14,13 @@ from solver_core.camera.camera import Camera
 from solver_core.camera.distortion import COEFFICIENTS, Distortion
 from solver_core.common.arrays import Floats, Ints
 from solver_core.common.errors import FaceSolveError
-from solver_core.face.jaw import JawMotion, at_rest
+from solver_core.face.blocks import RigidMotion, at_rest
+from solver_core.face.joints import JAW
 from solver_core.face.pose import Pose
-from solver_core.face.rig import Rig, load_rig
+from solver_core.face.rig import Rig
+from solver_core.face.rig_file import load_rig
 from solver_core.look.texture import Texture, painted, read_layout
-from solver_core.protocol import FRAME_STATUSES, SHOT_SCHEMA_VERSION
+from solver_core.protocol import FRAME_STATUSES, SHOT_SCHEMA_VERSION, SHOT_SCHEMAS_READ
 
 AGAIN = "Export the shot again from Blender."
 FILM = 24.0  # frames a second: of a shot that does not say, and of those that times counted in frames of film were measured on
@@ -32,12 +34,12 @@ class LockedFrame:
     rotation: Floats  # [3,3]
     translation: Floats  # [3] metres, world
     weights: Floats  # [K]
-    jaw: JawMotion | None = None  # 1 frame
+    joints: Mapping[str, RigidMotion] = field(default_factory=dict)  # 1 frame each
 
     @property
     def pose(self) -> Pose:
         """The frame's pose."""
-        return Pose(self.rotation[None], self.translation[None], self.weights[None], self.jaw)
+        return Pose(self.rotation[None], self.translation[None], self.weights[None], self.joints)
 
 
 @dataclass(frozen=True)
@@ -141,10 +143,10 @@ def load_shot(folder: Path) -> Shot:
         raise FaceSolveError(f"There is no shot.json in {folder}.", AGAIN) from error
     except (OSError, ValueError) as error:
         raise FaceSolveError(f"{path} cannot be read: {error}.", AGAIN) from error
-    if not isinstance(document, dict) or document.get("schema") != SHOT_SCHEMA_VERSION:
+    if not isinstance(document, dict) or document.get("schema") not in SHOT_SCHEMAS_READ:
         version = document.get("schema") if isinstance(document, dict) else None
         raise FaceSolveError(
-            f"{path} has schema version {version!r}; this solver reads {SHOT_SCHEMA_VERSION}.",
+            f"{path} has schema version {version!r}; this solver reads up to {SHOT_SCHEMA_VERSION}.",
             "Install the add-on and the solver of the same release.",
         )
     try:
@@ -169,7 +171,7 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         _turns(initial["rotation"], count, "initial.rotation"),
         _numbers(initial["translation"], (count, 3), "initial.translation"),
         _numbers(initial["weights"], (count, keys), "initial.weights"),
-        _jaw(initial, rig, count, "initial"),
+        _joints(initial, rig, count, "initial"),
     )
     locked = tuple(
         LockedFrame(
@@ -177,7 +179,7 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
             _turns(item["rotation"], 1, "locked.rotation")[0],
             _numbers(item["translation"], (3,), "locked.translation"),
             _numbers(item["weights"], (keys,), "locked.weights"),
-            _jaw(item, rig, 1, "locked"),
+            _joints(item, rig, 1, "locked"),
         )
         for item in document.get("locked", [])
         if _whole(item["frame"], "locked.frame") in set(frames.tolist())
@@ -257,8 +259,9 @@ def _orthonormal(axes: Floats, name: str) -> Floats:  # [n,3,3]
 
 def _rig(path: Path, folder: Path, textures: list[dict[str, Any]]) -> tuple[Rig, list[str]]:
     """The rig, with its textures' colours at the vertices, and what is to be said of it."""
-    rig = load_rig(path)
-    moved = "head is" if rig.jaw is None else "head and its jaw bone are"
+    rig: Rig = load_rig(path)
+    bones = ", ".join(f"its {name} bone" for name in rig.joints)
+    moved = f"head and {bones} are" if bones else "head is"
     notes = [] if rig.names else [f"The face has no shape keys: only its {moved} solved."]
     layout = read_layout(path, len(rig.triangles)) if textures else None
     if layout is None:
@@ -271,15 +274,19 @@ def _rig(path: Path, folder: Path, textures: list[dict[str, Any]]) -> tuple[Rig,
     return rig, notes + unread
 
 
-def _jaw(item: dict[str, Any], rig: Rig, count: int, name: str) -> JawMotion | None:
-    """The jaw bone's motion; at rest where the file says nothing; None where the rig has no jaw bone."""
-    if rig.jaw is None:
-        return None
-    rest = at_rest(count)
-    return JawMotion(
-        _turns(item.get("jaw_rotation", rest.rotation), count, f"{name}.jaw_rotation"),
-        _numbers(item.get("jaw_translation", rest.translation), (count, 3), f"{name}.jaw_translation"),
-    )
+def _joints(item: dict[str, Any], rig: Rig, count: int, name: str) -> dict[str, RigidMotion]:
+    """The joints' motions in the rig's order, at rest where the file says nothing. In files of schema 1 the jaw's are `jaw_...`."""
+    given = dict(item.get("joints", {}))
+    if "jaw_rotation" in item or "jaw_translation" in item:
+        given[JAW] = {kind: item[f"jaw_{kind}"] for kind in ("rotation", "translation") if f"jaw_{kind}" in item}
+    motions, rest = {}, at_rest(count)
+    for joint in rig.joints:
+        own, where = given.get(joint, {}), f"{name}.joints.{joint}"
+        motions[joint] = RigidMotion(
+            _turns(own.get("rotation", rest.rotation), count, f"{where}.rotation"),
+            _numbers(own.get("translation", rest.translation), (count, 3), f"{where}.translation"),
+        )
+    return motions
 
 
 def _camera(item: dict[str, Any], count: int) -> Camera:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from solver_core import __version__
 from solver_core.common.arrays import Floats, Ints, Strings
 from solver_core.common.errors import FaceSolveError
 from solver_core.common.files import replacing
-from solver_core.face.jaw import JawMotion
+from solver_core.face.blocks import RigidMotion
+from solver_core.face.joints import JAW
 from solver_core.face.pose import Pose
 from solver_core.protocol import FRAME_FAILED, FRAME_STATUSES
 
@@ -38,10 +40,12 @@ class Solution:
             FaceSolveError: where the folder cannot be written or the disk is full.
         """
         versions = {"face_solve": __version__, "python": platform.python_version(), "numpy": np.__version__}
-        jaw = self.pose.jaw
-        moved: dict[str, Any] = (
-            {} if jaw is None else {"jaw_rotation": jaw.rotation, "jaw_translation": jaw.translation}
-        )
+        joints: dict[str, Any] = {}
+        for name, motion in self.pose.joints.items():
+            joints[f"joints/{name}/rotation"], joints[f"joints/{name}/translation"] = (
+                motion.rotation,
+                motion.translation,
+            )
         try:
             with replacing(path) as file:
                 np.savez_compressed(
@@ -50,7 +54,7 @@ class Solution:
                     rotation=self.pose.rotation,
                     translation=self.pose.translation,
                     weights=self.pose.weights,
-                    **moved,
+                    **joints,
                     names=np.array(self.names, np.str_),
                     status=np.array(self.status, np.str_),
                     error_px=self.error_px,
@@ -74,10 +78,9 @@ def load_solution(path: Path) -> Solution:
     try:
         with np.load(path, allow_pickle=False) as data:
             status: Strings = data["status"]
-            jaw = JawMotion(data["jaw_rotation"], data["jaw_translation"]) if "jaw_rotation" in data else None
             solution = Solution(
                 frames=data["frames"].astype(np.int64),
-                pose=Pose(data["rotation"], data["translation"], data["weights"], jaw),
+                pose=Pose(data["rotation"], data["translation"], data["weights"], joints_of(data)),
                 names=tuple(str(n) for n in data["names"]),
                 status=[str(s) for s in status],
                 error_px=data["error_px"],
@@ -92,6 +95,22 @@ def load_solution(path: Path) -> Solution:
     if unknown:
         raise FaceSolveError(f"{path} has frames marked {sorted(unknown)}.", "Update the solver.")
     return solution
+
+
+def joints_of(data: Mapping[str, Floats]) -> dict[str, RigidMotion]:
+    """The joints' motions in a solution's arrays, or a known answer's. Before schema 2 the jaw's were `jaw_...`.
+
+    Raises:
+        KeyError: a joint that has no translation.
+    """
+    places = {name.split("/")[1]: name.removesuffix("rotation") for name in data if _is_joint(name)}
+    if "jaw_rotation" in data:
+        places[JAW] = "jaw_"
+    return {name: RigidMotion(data[f"{at}rotation"], data[f"{at}translation"]) for name, at in places.items()}
+
+
+def _is_joint(name: str) -> bool:
+    return name.startswith("joints/") and name.endswith("/rotation")
 
 
 def empty_solution(frames: Ints, start: Pose, names: tuple[str, ...]) -> Solution:

@@ -6,11 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from solver_core.common.errors import FaceSolveError
+from solver_core.face.joints import JAW
 
-ALL = "*"  # every shape key that may be solved, and the jaw bone
+
+def bone_of(joint: str) -> str:
+    """The word that frees a joint of this name, among a step's keys."""
+    return f"{joint} bone"
+
+
+ALL = "*"  # every shape key that may be solved, and every joint
 # among `keys`: those whose names say that they close an eye; looking down lowers the lids much alike
 EYELIDS = "eyelids"
-JAW_BONE = "jaw bone"  # among `keys`: where the rig has one it takes the place of the keys that open the jaw
+JAW_BONE = bone_of(JAW)  # among `keys`: where the rig has one it takes the place of the keys that open the jaw
 
 
 @dataclass(frozen=True)

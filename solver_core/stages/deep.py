@@ -13,8 +13,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from solver_core.common.arrays import Floats, Ints, spread
-from solver_core.energies.energy import Energy, FaceProblem, Free
-from solver_core.energies.prior import WeightPrior, jaw_prior
+from solver_core.energies.energy import Energy, FaceProblem
+from solver_core.energies.prior import WeightPrior, joint_priors
+from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
 from solver_core.flow.dis import FlowNetwork
 from solver_core.footage.views import View
@@ -85,7 +86,7 @@ def _heard(context: Context, index: Ints, flow: FlowNetwork | None) -> dict[int,
     return heard
 
 
-def _bundle(context: Context, free: Free, strength: Floats) -> Bundle | None:
+def _bundle(context: Context, free: FreeParameters, strength: Floats) -> Bundle | None:
     """None where the rig's own colours say where the detail lies, or where frames that are not solved here carry most of it."""
     others = context.trusted & ~context.shot.locked_mask
     others[context.solvable] = False
@@ -104,18 +105,18 @@ def hold_mean(context: Context, before: Pose) -> None:
     turn = Rotation.from_matrix(old.rotation.swapaxes(1, 2) @ new.rotation).as_rotvec()
     shift = np.einsum("bji,bj->bi", old.rotation, new.translation - old.translation)
     back = Rotation.from_rotvec(-np.median(turn, 0)).as_matrix()
-    new.translation -= np.einsum("bij,j->bi", old.rotation, np.median(shift, 0))
-    new.rotation = new.rotation @ back
+    new.head.translation -= np.einsum("bij,j->bi", old.rotation, np.median(shift, 0))
+    new.head.rotation = new.rotation @ back
     context.pose.assign(frames, new)
 
 
-def improve(context: Context, index: int, evidence: list[Evidence], free: Free, strength: Floats) -> None:
+def improve(context: Context, index: int, evidence: list[Evidence], free: FreeParameters, strength: Floats) -> None:
     """Move one frame's head towards what its cameras measured, keys held at zero by strength [K]; context.pose changes."""
     frame = np.array([index])
     pose = context.pose[frame]
     priors: list[Energy] = [
         WeightPrior(np.zeros((1, len(strength))), strength[None]),
-        *jaw_prior(context.rig, STIFFNESS),
+        *joint_priors(context.rig, STIFFNESS),
     ]
     for _ in range(REWEIGHTINGS):
         energies: list[Energy] = [*priors, *(item.energy(pose) for item in evidence)]
@@ -123,10 +124,10 @@ def improve(context: Context, index: int, evidence: list[Evidence], free: Free, 
     context.pose.assign(frame, pose)
 
 
-def said(context: Context, index: int, evidence: list[Evidence], free: Free) -> Quadratic:
+def said(context: Context, index: int, evidence: list[Evidence], free: FreeParameters) -> Quadratic:
     """What one frame's evidence says around its pose, [1,P] and [1,P,P], keys not held by anything."""
     pose, rig = context.pose[np.array([index])], context.rig
-    energies: list[Energy] = [*jaw_prior(rig, STIFFNESS), *(item.energy(pose) for item in evidence)]
+    energies: list[Energy] = [*joint_priors(rig, STIFFNESS), *(item.energy(pose) for item in evidence)]
     return FaceProblem(energies, rig, free).quadratic(pose, np.array([0]))
 
 

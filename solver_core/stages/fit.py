@@ -9,7 +9,7 @@ import numpy as np
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.energies.edge import EdgeEnergy
 from solver_core.energies.energy import Energy, FaceProblem
-from solver_core.energies.prior import PosePrior, WeightPrior, jaw_prior
+from solver_core.energies.prior import PosePrior, WeightPrior, joint_priors
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
 from solver_core.face.rig import SurfacePoints
 from solver_core.footage.views import REFERENCE_CROP, View
@@ -96,7 +96,7 @@ def _fit(
             root = np.sqrt(step.edges * edges / edges.sum()) / unit[:, None]
             energies.append(EdgeEnergy(landmarks, first, second, np.where(view.seen[frames, None], root, 0.0)))
     strength = np.broadcast_to(STIFFNESS / rig.strength**2, (len(frames), len(rig.names)))
-    energies += [WeightPrior(np.zeros_like(strength), strength), *jaw_prior(rig, STIFFNESS)]
+    energies += [WeightPrior(np.zeros_like(strength), strength), *joint_priors(rig, STIFFNESS)]
     pose = context.pose[frames]
     if step.near:
         pixel = PIXEL / np.sqrt(step.near)

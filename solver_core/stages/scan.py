@@ -35,7 +35,7 @@ def scan(context: Context, step: Scan) -> Iterator[Ints]:
     estimate_lights(context)
     context.renderer.albedo = bake(context)
     keys = context.free(step.keys).keys
-    apart = _apart(context, keys[keys < len(context.rig.names)])
+    apart = _apart(context, keys)
     moved = [_moved(context, together) for together in apart]
     frames = context.solvable
     for start in range(0, len(frames), CHUNK):
@@ -64,7 +64,7 @@ def _apart(context: Context, keys: Ints) -> list[Ints]:
 def _moved(context: Context, keys: Ints) -> Bools:
     """[k,T] triangles that each key moves."""
     rig = context.rig
-    distance = np.linalg.norm(rig.deltas[keys] * rig.scale, axis=2)
+    distance = np.linalg.norm(rig.key_shapes(keys), axis=2)
     vertices = distance > MOVED * np.maximum(distance.max(1, keepdims=True), 1e-12)
     moved: Bools = vertices[:, rig.triangles].any(2)
     return moved

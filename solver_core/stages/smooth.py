@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver_core.face.pose import RIGID
 from solver_core.optimise.spline import LEAST, smoothing_spline
 from solver_core.stages.catalogue import Smooth
 from solver_core.stages.context import Context
@@ -26,9 +25,8 @@ def smooth(context: Context, step: Smooth) -> None:
         return
     moves = np.isin(np.arange(len(context.pose)), moving)
     period = PERIOD * context.shot.fps * context.shot.settings.refinement
-    keys = context.free(step.keys).keys
-    freed = np.r_[np.arange(RIGID) if step.head else np.arange(0), RIGID + keys].astype(int)
-    weights = keys[keys < len(context.rig.names)]
+    free = context.free(step.keys, rotation=step.head, translation=step.head)
+    freed, weights = free.of_whole(context.pose)[free.movable], free.keys
     for part in stretches(context.known | moves, context.cuts, LEAST):
         pose = context.pose[part]
         path = np.cumsum(pose[1:].step_from(pose[:-1]), axis=0)

@@ -17,7 +17,7 @@ import tomllib
 from solver_core.common.errors import FaceSolveError
 from solver_core.face.rig import Rig
 from solver_core.networks.regions import Layout
-from solver_core.stages.catalogue import ALL, EYELIDS, JAW_BONE, KINDS, Deep, Fit, Step
+from solver_core.stages.catalogue import ALL, EYELIDS, JAW_BONE, KINDS, Deep, Fit, Step, bone_of
 
 MOST = 1000  # iterations or rounds of a step: more is a slip of the finger
 RESERVED = ("loading", "detection", "judging")  # what progress calls the parts of a solve that are no stages
@@ -68,7 +68,7 @@ def write_stages(stages: Mapping[str, tuple[Step, ...]]) -> str:
 
 def unknown_keys(stages: Mapping[str, tuple[Step, ...]], rig: Rig) -> list[str]:
     """Sentences about shape keys and groups that the steps name and the rig has not: they free nothing."""
-    known = {ALL, EYELIDS, JAW_BONE, *rig.names, *rig.groups}
+    known = {ALL, EYELIDS, JAW_BONE, *map(bone_of, rig.joints), *rig.names, *rig.groups}
     missing = {
         name: [key for step in steps for key in dict.fromkeys(step.keys) if key not in known]
         for name, steps in stages.items()

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+from solver_core.face.jaw import FREEDOM, JawBone, JawMotion, at_rest
 
 from solver_core.camera.camera import Camera
 from solver_core.common.errors import FaceSolveError
@@ -17,7 +18,6 @@ from solver_core.documents.solution import empty_solution, load_solution
 from solver_core.energies.energy import FaceProblem, Free
 from solver_core.energies.prior import JawPrior, PosePrior, WeightPrior, jaw_prior
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
-from solver_core.face.jaw import FREEDOM, JawBone, JawMotion, at_rest
 from solver_core.face.pose import RIGID, Pose
 from solver_core.face.rig import JAW_KEYS, Rig, load_rig
 from solver_core.optimise.dogleg import Options, dogleg

@@ -10,7 +10,7 @@ import pytest
 from little_shot import changed, with_jaw_bone
 from scipy.spatial.transform import Rotation
 
-from solver_core.face.jaw import JawMotion
+from solver_core.face.blocks import RigidMotion
 from solver_core.face.pose import Pose
 from solver_core.service.listener import Silent
 from solver_core.solve import solve_folder
@@ -209,15 +209,18 @@ def test_the_jaw_bone_is_smoothed(context):
     rng = np.random.default_rng(1)
     truth = Rotation.from_rotvec(np.radians(2) * EVERY[:, None] * [1.0, 0, 0])
     pose = steady(context)
-    pose.jaw = JawMotion(
+    pose.joints["jaw"] = RigidMotion(
         (Rotation.from_rotvec(0.01 * rng.normal(size=(COUNT, 3))) * truth).as_matrix(), np.zeros((COUNT, 3))
     )
     shot = replace(context.shot, rig=with_jaw_bone(context.rig))
     after = run(replace(context, shot=shot), pose)
-    error = [(Rotation.from_matrix(one.jaw.rotation) * truth.inv()).magnitude().mean() for one in (pose, after)]
+    error = [
+        (Rotation.from_matrix(one.joints["jaw"].rotation) * truth.inv()).magnitude().mean() for one in (pose, after)
+    ]
     assert error[1] < 0.8 * error[0]
     np.testing.assert_array_equal(
-        run(replace(context, shot=shot), pose, Smooth(keys=("mouth",))).jaw.rotation, pose.jaw.rotation
+        run(replace(context, shot=shot), pose, Smooth(keys=("mouth",))).joints["jaw"].rotation,
+        pose.joints["jaw"].rotation,
     )
 
 
