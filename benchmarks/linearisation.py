@@ -1,6 +1,6 @@
 """Times of one frame's linearisation: python -m benchmarks.linearisation [--points N] [--keys K] (with OMP_NUM_THREADS=1).
 
-5,000 points of the demo's head with 53 keys, without and with a jaw joint, in milliseconds, the best of ten: sampling them, their residuals,
+5,000 points of the demo's head with 53 keys, without and with a jaw joint, in milliseconds, the best of thirty: sampling them, their residuals,
 their residuals and Jacobian, and the whole Gauss-Newton model.
 """
 
@@ -24,7 +24,7 @@ from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
 from solver_core.face.blendshapes import BlendshapeRig
 from solver_core.face.parameters import FreeParameters
 
-TIMES = 10
+TIMES = 30
 ONE = np.array([0])
 
 

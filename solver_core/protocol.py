@@ -14,6 +14,8 @@ SHOT_SCHEMA_VERSION = 2
 SHOT_SCHEMAS_READ = (1, 2)  # 1: of joints the jaw alone, in fields of its own
 HEARTBEAT_SECONDS = 1.0
 
+JAW = "jaw"  # what the joint that carries the lower jaw is called, in every document and message
+
 Message = dict[str, Any]
 
 # From the add-on to the worker.

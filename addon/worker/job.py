@@ -36,6 +36,14 @@ class State(enum.Enum):
 
 
 @dataclass(frozen=True)
+class JointMotion:
+    """A joint in one frame, against its rest, in its own rest axes."""
+
+    rotation: List[float]  # 9, row-major
+    translation: List[float]  # 3, units of its armature
+
+
+@dataclass(frozen=True)
 class FrameResult:
     """A frame as the solver sent it: rotation (9, row-major) and translation (3, scene units) of the head, weights (K)."""
 
@@ -46,8 +54,7 @@ class FrameResult:
     translation: List[float]
     weights: List[float]
     reason: str = ""
-    jaw_rotation: Optional[List[float]] = None  # 9, row-major, against the bone's rest; None where there is no jaw bone
-    jaw_translation: Optional[List[float]] = None  # 3
+    joints: Dict[str, JointMotion] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -223,8 +230,10 @@ class Job:
             translation=[float(value) for value in message["translation"]],
             weights=[float(value) for value in message["weights"]],
             reason=str(message.get("reason") or ""),
-            jaw_rotation=_numbers(message, "jaw_rotation", 9),
-            jaw_translation=_numbers(message, "jaw_translation", 3),
+            joints={
+                str(name): JointMotion(_numbers(joint, "rotation", 9), _numbers(joint, "translation", 3))
+                for name, joint in message.get("joints", {}).items()
+            },
         )
         if result.status not in protocol.FRAME_STATUSES:
             raise ValueError(f"unknown status {result.status!r}")
@@ -288,13 +297,11 @@ class Job:
         self.state = State.FAILED
 
 
-def _numbers(message: protocol.Message, name: str, count: int) -> Optional[List[float]]:
-    """The finite numbers of an optional field; None where the message has none."""
-    if name not in message:
-        return None
-    values = [float(value) for value in message[name]]
+def _numbers(fields: Dict[str, object], name: str, count: int) -> List[float]:
+    """The finite numbers of a field."""
+    values = [float(value) for value in fields[name]]
     if len(values) != count or not all(map(math.isfinite, values)):
-        raise ValueError(f"{name} has no {count} finite numbers at frame {message['frame']}")
+        raise ValueError(f"{name} has no {count} finite numbers")
     return values
 
 

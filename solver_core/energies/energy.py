@@ -47,9 +47,8 @@ class FaceProblem:
         for energy in self.energies:
             residual, jacobian = energy.linear(pose, index, self.free)
             cost += (residual.astype(np.float64) ** 2).sum(1)
-            across = jacobian.swapaxes(1, 2)
-            gradient += (across @ residual[..., None])[..., 0]
-            hessian += across @ jacobian
+            gradient += (residual[:, None] @ jacobian)[:, 0]
+            hessian += jacobian.swapaxes(1, 2) @ jacobian
         return Quadratic(np.where(np.isfinite(cost), cost, np.inf), gradient, hessian)
 
     def stepped(self, pose: Pose, step: Floats) -> Pose:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from solver_core.common.arrays import Floats, Ints
-from solver_core.face.blocks import at_rest
+from solver_core.face.blocks import RIGID, at_rest
 from solver_core.face.joints import Joint, Placed
 from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
@@ -133,10 +133,9 @@ class BlendshapePoints(SurfacePoints):
         for name, solved in free.joints.items():
             j = list(self.joints).index(name)
             places = mixed[..., 3 * (1 + j) : 3 * (2 + j)] * self.scale.astype(mixed.dtype)
+            by_step = joints[name].derivative(places, self.share[..., j], maps)
             columns = free.joint(name)
-            out[..., columns.start - 6 : columns.stop - 6] = maps @ joints[name].derivative(
-                places, self.share[..., j], solved
-            )
+            out[..., columns.start - RIGID : columns.stop - RIGID] = by_step[..., solved]
 
     def _mixed(self, pose: Pose) -> Floats:
         """[B,n,3(1+J)] the points' coordinates at the pose's weights."""

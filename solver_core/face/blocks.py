@@ -133,6 +133,13 @@ class Weights:
         return np.minimum(low - values, 0), np.maximum(high - values, 0)
 
 
+def turning(arm: Floats, maps: Floats) -> Floats:  # [B,n,3], [B,n,m,3]
+    """[B,n,m,3] derivative of `maps @ (exp(omega) arm)` by the rotation vector omega at 0, which is `maps @ (omega x arm)`."""
+    x, y, z = arm[..., None, 0], arm[..., None, 1], arm[..., None, 2]
+    a, b, c = maps[..., 0], maps[..., 1], maps[..., 2]
+    return np.stack([y * c - z * b, z * a - x * c, x * b - y * a], -1)  # arm x map, row by row
+
+
 def at_rest(count: int) -> RigidMotion:
     """`count` frames of a joint that does not move."""
     return RigidMotion(np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)))

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from solver_core import protocol
 from solver_core.common.arrays import Floats, Ints
-from solver_core.face.blocks import RIGID, RigidMotion
+from solver_core.face.blocks import RIGID, RigidMotion, turning
 
-JAW = "jaw"  # its name
+JAW = protocol.JAW
 # The jaw's own values, and those of a joint that does not say.
 TURN = 1.0  # radians that cost as much as a weight of 1: an open mouth (20 degrees) costs an eighth of a key that does the same
 SHIFT = 0.02  # of the head's radius, some 3 mm: a jaw slides little, and a slide looks much like lips that move
@@ -59,16 +60,19 @@ class Placed:
         """[B,3] metres: what every point is moved by besides; the turn is about the joint's head."""
         return self.motion.translation @ self.axes.T - self.turn @ self.head
 
-    def derivative(self, places: Floats, share: Floats, solved: Ints) -> Floats:  # [B,n,3], [B,n]
-        """[B,n,3,len(solved)] derivative of the points by a step of the joint: `places` are theirs, times the joint's share of them."""
+    def derivative(self, places: Floats, share: Floats, maps: Floats) -> Floats:
+        """Derivative of `maps @ points` by a step of the joint.
+
+        Args:
+            places: [B,n,3] of the points, times the joint's share of them.
+            share: [B,n].
+            maps: [B,n,m,3].
+
+        Returns:
+            [B,n,m,6].
+        """
         kind = places.dtype
         arm = (places - share[..., None] * self.head.astype(kind)) @ self.inverse.T.astype(kind)
         arm = arm @ self.motion.rotation.swapaxes(1, 2).astype(kind)
-        out = np.zeros((*arm.shape, RIGID), kind)
-        x, y, z = arm[..., 0], arm[..., 1], arm[..., 2]
-        # d(exp(omega) arm)/d omega at 0 is the cross product omega x arm
-        out[..., 1, 0], out[..., 2, 0] = -z, y
-        out[..., 0, 1], out[..., 2, 1] = z, -x
-        out[..., 0, 2], out[..., 1, 2] = -y, x
-        out[..., range(3), range(3, RIGID)] = share[..., None]
-        return self.axes.astype(kind) @ out[..., solved]
+        own = (maps.reshape(len(maps), -1, 3) @ self.axes.astype(kind)).reshape(maps.shape)
+        return np.concatenate([turning(arm, own), share[..., None, None] * own], -1)

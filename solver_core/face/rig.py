@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.face.blocks import turning
 from solver_core.face.joints import Joint
 from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
@@ -127,11 +128,7 @@ class SurfacePoints(ABC):
         wanted = np.broadcast_to(np.eye(3, dtype=np.float32), (*world.shape, 3)) if maps is None else maps
         wanted = wanted.astype(np.float32, copy=False)
         out = np.empty((*wanted.shape[:3], free.size), np.float32)
-        arm = (world - pose.translation[:, None]).astype(np.float32)[:, :, None]
-        x, y, z = arm[..., 0], arm[..., 1], arm[..., 2]
-        a, b, c = wanted[..., 0], wanted[..., 1], wanted[..., 2]
-        # d(exp(omega) arm)/d omega at 0 is omega x arm, and a map's product with it is that of omega with arm x map
-        out[..., 0], out[..., 1], out[..., 2] = y * c - z * b, z * a - x * c, x * b - y * a
+        out[..., :3] = turning((world - pose.translation[:, None]).astype(np.float32), wanted)
         out[..., 3:6] = wanted
         flat = wanted.reshape(len(out), -1, 3) @ pose.rotation.astype(np.float32)
         self.local_derivative(pose, free, flat.reshape(wanted.shape), out[..., 6:])

@@ -148,7 +148,7 @@ def _joints(data: Iterable[str], take: Callable[..., np.ndarray], vertices: int)
     """`joints/NAME/...`, in the file's order; files of schema 1 have a jaw alone, `jaw_...`."""
     joints = {}
     if "jaw_weight" in data:
-        slides = take("jaw_slides", (), np.bool_, default=True)
+        slides = take("jaw_slides", (), np.bool_, default=True).item()
         solved = np.arange(RIGID if slides else 3)
         joints[JAW] = Joint(take("jaw_weight", (vertices,), np.float32), take("jaw_rest", (4, 4), np.float64), solved)
     names = dict.fromkeys(name.split("/")[1] for name in data if name.startswith("joints/") and name.count("/") == 2)
@@ -158,7 +158,7 @@ def _joints(data: Iterable[str], take: Callable[..., np.ndarray], vertices: int)
             take(f"{where}/weight", (vertices,), np.float32),
             take(f"{where}/rest", (4, 4), np.float64),
             np.flatnonzero(take(f"{where}/solved", (RIGID,), np.bool_, default=True)),
-            float(take(f"{where}/turn", (), np.float64, default=TURN)),
-            float(take(f"{where}/shift", (), np.float64, default=SHIFT)),
+            take(f"{where}/turn", (), np.float64, default=TURN).item(),
+            take(f"{where}/shift", (), np.float64, default=SHIFT).item(),
         )
     return joints

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+from slow_rig import slow_world
 
 from solver_core.common.errors import FaceSolveError
 from solver_core.face.blendshapes import BlendshapeRig
@@ -48,14 +49,6 @@ def rig(tmp_path, arrays) -> BlendshapeRig:
 def pose() -> Pose:
     rng = np.random.default_rng(4)
     return Pose(Rotation.random(3, random_state=5).as_matrix(), rng.normal(size=(3, 3)), rng.random((3, K)))
-
-
-def slow_world(rig: BlendshapeRig, pose: Pose, b: int, vertex: int) -> np.ndarray:
-    """One vertex by the formula of docs/shot_format.md: R @ (scale * (basis + sum of weighted deltas)) + t."""
-    local = rig.neutral[vertex].astype(float)
-    for k in range(K):
-        local = local + pose.weights[b, k] * rig.deltas[k, vertex].astype(float)
-    return pose.rotation[b] @ (rig.scale * local) + pose.translation[b]
 
 
 def test_what_is_written_is_what_is_read(rig, arrays):

@@ -8,8 +8,9 @@ from typing import Dict, List, Tuple
 
 import bpy
 
+from ... import protocol
 from ...problem import FaceSolveProblem
-from ...worker.job import FrameResult
+from ...worker.job import FrameResult, JointMotion
 from ..infill import find_ranges
 from ..keys.channels import read_pose
 from ..keys.fixes import artists_frames
@@ -20,7 +21,7 @@ from ..rig.jaw import check_jaw, chosen_jaw
 from ..rig.jaw_motion import head_matrix
 from ..rig.mesh import check_face, identity_keys, solvable_keys
 from ..shot.export import Plan
-from ..shot.npz import read_npz
+from ..shot.npz import Array, read_npz
 from ..shot.sampling import current_frame_kept, head_space
 from .overlays import keep_overlays
 
@@ -48,8 +49,10 @@ def read_solution(path: Path) -> Tuple[List[str], Dict[int, FrameResult]]:
         "status": (count,),
         "error_px": (count,),
     }
-    bone = {"jaw_rotation": (count, 3, 3), "jaw_translation": (count, 3)} if "jaw_rotation" in arrays else {}
-    for name, shape in {**shapes, **bone}.items():
+    joints = _joints(arrays)
+    for place in joints.values():
+        shapes[f"{place}rotation"], shapes[f"{place}translation"] = (count, 3, 3), (count, 3)
+    for name, shape in shapes.items():
         if name not in arrays or arrays[name].shape != shape:
             found = f"has the shape {arrays[name].shape}, not {shape}" if name in arrays else "is missing"
             raise FaceSolveProblem(f"{path} is damaged: {name!r} {found}.", "Solve again.")
@@ -64,10 +67,24 @@ def read_solution(path: Path) -> Tuple[List[str], Dict[int, FrameResult]]:
             list(arrays["translation"].values[3 * i : 3 * i + 3]),
             list(arrays["weights"].values[keys * i : keys * i + keys]),
             str(arrays["reason"].values[i]) if "reason" in arrays else "",
-            list(arrays["jaw_rotation"].values[9 * i : 9 * i + 9]) if bone else None,
-            list(arrays["jaw_translation"].values[3 * i : 3 * i + 3]) if bone else None,
+            {
+                name: JointMotion(
+                    list(arrays[f"{place}rotation"].values[9 * i : 9 * i + 9]),
+                    list(arrays[f"{place}translation"].values[3 * i : 3 * i + 3]),
+                )
+                for name, place in joints.items()
+            },
         )
     return list(names), results
+
+
+def _joints(arrays: Dict[str, Array]) -> Dict[str, str]:
+    """By name, what a joint's arrays begin with. Before schema 2 of the shot the jaw's were `jaw_rotation` and `jaw_translation`."""
+    found = {}
+    for name in arrays:
+        if name.startswith("joints/") and name.endswith("/rotation"):
+            found[name.split("/")[1]] = name[: -len("rotation")]
+    return {protocol.JAW: "jaw_", **found} if "jaw_rotation" in arrays else found
 
 
 def import_solution(scene: bpy.types.Scene, path: Path) -> str:
@@ -121,6 +138,6 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
     find_ranges(settings)
     keep_overlays(scene, path)
     settings.last_result = f"{len(frames)} frames from {path.name}."
-    if jaw is None and any(result.jaw_rotation is not None for result in results.values()):
+    if jaw is None and any(protocol.JAW in result.joints for result in results.values()):
         settings.last_result += " The solution moves a jaw bone; none is chosen here."
     return settings.last_result + (f" Not on {face.name}: {', '.join(unknown[:5])}." if unknown else "")

@@ -14,7 +14,7 @@ from ..keys.channels import below
 from ..keys.record import Channel, weight_channels
 from ..shot.npz import Array
 from .jaw import Jaw, carrier_of, jaw_weights
-from .jaw_motion import by_bones, deforms, read_motion, rest_in_head
+from .jaw_motion import JAW_WEIGHT, by_bones, deforms, read_motion, rest_in_head
 from .mesh import Rig, coordinates, driven_keys, masked, solvable_keys
 
 _STILL = 1e-5  # how much a follower's place in the head's space may change over the shot
@@ -84,8 +84,8 @@ def with_follower(face: bpy.types.Object, other: bpy.types.Object, rig: Rig, jaw
     joined = _joined(rig, mesh, place, neutral, moving, _ranges(other, moving))
     if jaw is not None:
         shares = array("f", [1.0] * count) if _on_bone(other, jaw) else jaw_weights(other, jaw)
-        shares = rig.arrays["jaw_weight"].values + shares
-        joined.arrays["jaw_weight"] = Array(shares, (len(shares),))
+        shares = rig.arrays[JAW_WEIGHT].values + shares
+        joined.arrays[JAW_WEIGHT] = Array(shares, (len(shares),))
     return joined
 
 

@@ -269,9 +269,10 @@ def _document(
         "weights": samples.weights,
     }
     if samples.jaw:
-        initial["jaw_rotation"], initial["jaw_translation"] = map(
-            list, zip(*map(motion_values, samples.jaw), strict=True)
-        )
+        motions = [dict(zip(("rotation", "translation"), motion_values(motion), strict=True)) for motion in samples.jaw]
+        initial["joints"] = {
+            protocol.JAW: {kind: [motion[kind] for motion in motions] for kind in ("rotation", "translation")}
+        }
     return {
         "schema": protocol.SHOT_SCHEMA_VERSION,
         "name": Path(bpy.data.filepath).stem or scene.name,
