@@ -32,7 +32,9 @@ def slow_points(rig: BlendshapeRig, pose: Pose, triangle: np.ndarray, barycentri
     return out
 
 
-def slow_derivative(rig: BlendshapeRig, pose: Pose, free: FreeParameters, places: tuple, step: float) -> np.ndarray:
+def slow_derivative(
+    rig: BlendshapeRig, pose: Pose, free: FreeParameters, places: tuple[np.ndarray, np.ndarray], step: float
+) -> np.ndarray:
     """[B,n,3,P] of the points at `places` (triangle, barycentric), by central differences in each column."""
     columns = []
     for column in range(free.size):

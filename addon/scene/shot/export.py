@@ -6,7 +6,7 @@ import errno
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import bpy
 
@@ -292,11 +292,7 @@ def _document(
         ],
         "rig": "rig.npz",
         "initial": initial,
-        "locked": [
-            {"frame": frame, **{name: values[i] for name, values in initial.items()}}
-            for i, frame in enumerate(frames)
-            if frame in locked
-        ],
+        "locked": [{"frame": frame, **_at(initial, i)} for i, frame in enumerate(frames) if frame in locked],
         "settings": {
             "landmarks": settings.landmarks.lower(),
             "detector": settings.detector.lower(),
@@ -308,6 +304,11 @@ def _document(
         "stages": stages,
         "stage_file": stage_file(settings),
     }
+
+
+def _at(values: Any, i: int) -> Any:
+    """What the lists of every frame say of the i-th one, lists in dictionaries too."""
+    return {name: _at(inner, i) for name, inner in values.items()} if isinstance(values, dict) else values[i]
 
 
 def _plate(camera: bpy.types.Object, plate: Plate, frames: List[int]) -> Dict[str, object]:

@@ -79,7 +79,8 @@ def read_npz(path: Path) -> Dict[str, Array]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return {Path(name).stem: decode(archive.read(name)) for name in archive.namelist() if name.endswith(".npy")}
+            # names may have slashes: joints/jaw/rotation
+            return {name[:-4]: decode(archive.read(name)) for name in archive.namelist() if name.endswith(".npy")}
     except FileNotFoundError as error:
         raise FaceSolveProblem(f"There is no file {path}.", "Choose a SOLUTION.npz that the solver wrote.") from error
     except BROKEN as error:
