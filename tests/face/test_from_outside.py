@@ -158,13 +158,14 @@ class HingePoints(SurfacePoints):
 def hinge():
     head = demo_rig()
     weight = np.clip(-head.neutral[:, 2] / np.ptp(head.neutral[:, 2]) * 4, 0, 1).astype(float)
-    about = {name: getattr(head, name)[:1] for name in ("minimum", "maximum", "groups", "solved", "strength")}
+    about = {name: getattr(head, name)[:1] for name in ("minimum", "maximum", "groups", "solved")}
     return Hinge(
         head.neutral.astype(float),
         head.triangles,
         ("open",),
         scale=np.ones(3),
         colors=head.colors,
+        strength=np.array([10.0]),  # hardly held at 0: the answer is what the points say
         angle=0.5,
         weight=weight,
         **about,
@@ -207,6 +208,6 @@ def test_the_first_step_of_a_solve_solves_it(hinge, tmp_path):
         for step in (Fit(iterations=30), Fit(iterations=60, keys=(ALL,))):
             error = fit(context, step)
     assert degrees(initial.rotation, truth.rotation) > 5
-    assert degrees(context.pose.rotation, truth.rotation) < 1  # the weights are held at 0 a little
-    assert np.abs(context.pose.weights - truth.weights).max() < 0.1
-    assert np.nanmax(error) < 1  # pixels
+    assert degrees(context.pose.rotation, truth.rotation) < 0.3
+    assert np.abs(context.pose.weights - truth.weights).max() < 0.03
+    assert np.nanmax(error) < 0.3  # pixels
