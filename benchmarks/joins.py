@@ -27,7 +27,8 @@ import matplotlib.pyplot as plt
 
 from solver_core import solve as solving
 from solver_core.documents.shot import load_shot
-from solver_core.face.pose import RIGID, Pose
+from solver_core.face.blocks import RIGID
+from solver_core.face.pose import Pose
 from solver_core.service.listener import Silent
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.exported import ROOT, exported
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
-from solver_core.report.compare import face_of, jitter, measure
+from solver_core.report.compare import Face, jitter, measure
 from solver_core.solve import prepare_context, solve
 from solver_core.stages.catalogue import STAGES
 from solver_core.stages.context import Context
@@ -51,12 +51,12 @@ def opening(context: Context, pose: Pose) -> np.ndarray:
         np.broadcast_to(embedding.triangle[list(LIPS)], count),
         np.broadcast_to(embedding.barycentric[list(LIPS)], (*count, 3)),
     )
-    upper, lower = points.local(pose.weights, pose.jaw).swapaxes(0, 1)
+    upper, lower = points.local(pose).swapaxes(0, 1)
     return 1e3 * np.linalg.norm(upper - lower, axis=1)
 
 
 def row(name: str, context: Context, pose: Pose, truth: Pose, rig: Rig, seconds: float) -> str:
-    face = face_of(rig, context.embedding.face)
+    face = Face(rig, context.embedding.face)
     errors = measure(pose, truth, face)
     lids = [i for i, key in enumerate(rig.names) if CLOSES_EYE.search(key)]
     blinks = truth.weights[:, lids] > 0.8

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.exported import ROOT, exported
-from solver_core.report.compare import face_of, measure
+from solver_core.report.compare import Face, measure
 from solver_core.solve import prepare_context
 from solver_core.stages.catalogue import STAGES
 
@@ -36,7 +36,7 @@ def scores(shared: Path, name: str, scratch: Path, every: int) -> dict[str, list
     """The medians of every variant."""
     shot, truth = exported(shared, name, scratch, every)
     context = prepare_context(shot, lambda _done, _total: True)
-    answer, face = truth.at(shot.frames, shot.rig.names), face_of(shot.rig, context.embedding.face)
+    answer, face = truth.at(shot.frames, shot.rig.names), Face(shot.rig, context.embedding.face)
     found = {}
     for variant, (stages, weights) in VARIANTS.items():
         context.pose = shot.start()

@@ -13,7 +13,8 @@ from scipy.spatial import cKDTree
 
 from solver_core.documents.shot import Shot
 from solver_core.face.pose import Pose
-from solver_core.face.rig import Rig, load_rig
+from solver_core.face.rig import Rig
+from solver_core.face.rig_file import load_rig
 from solver_core.fit_rig import FittedRig
 
 ROOT = Path(__file__).resolve().parents[1]

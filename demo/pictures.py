@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from solver_core.documents.shot import Shot
 from solver_core.face.pose import Pose
+from solver_core.face.rig import unmoved
 from solver_core.look.look import Look
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import sh_basis, vertex_normals
@@ -44,7 +45,7 @@ class Overlay:
 
     def draw(self, index: int, plate: Picture) -> Picture:
         """[H,W,3] the plate with the head of frame `index` of the shot over it."""
-        local = self.rig.local(self.take.weights[index : index + 1])
+        local = self.rig.local(unmoved(self.take.weights[index : index + 1]))
         world = local @ self.take.rotation[index].T + self.take.translation[index]
         points, depth = self.camera[index : index + 1].project(world)
         normals = vertex_normals(world, self.rig.triangles)

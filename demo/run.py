@@ -123,7 +123,7 @@ def measure(
         solved = Pose(data["rotation"], data["translation"], data["weights"][:, order])
         start = Pose(data["start_rotation"], data["start_translation"], data["start_weights"][:, order])
         error_px = data["error_px"]
-    face, eye = compare.face_of(shot.rig, head.front), shot.cameras[0].position
+    face, eye = compare.Face(shot.rig, head.front), shot.cameras[0].position
     return solved, compare.measure(solved, truth, face, eye), compare.measure(start, truth, face, eye), error_px
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-PROTOCOL_VERSION = 1
-SHOT_SCHEMA_VERSION = 1
+PROTOCOL_VERSION = 2
+SHOT_SCHEMA_VERSION = 2
+SHOT_SCHEMAS_READ = (1, 2)  # 1: of joints the jaw alone, in fields of its own
 HEARTBEAT_SECONDS = 1.0
+
+JAW = "jaw"  # what the joint that carries the lower jaw is called, in every document and message
 
 Message = dict[str, Any]
 
@@ -27,7 +30,7 @@ QUIT = "quit"
 HELLO = "hello"  # protocol, version, python, device, pid
 HEARTBEAT = "heartbeat"
 PROGRESS = "progress"  # stage, done, total, fraction, seconds_left
-FRAME = "frame"  # frame, status, error_px, rotation (9), translation (3), weights (K), stage; with a jaw bone jaw_rotation (9), jaw_translation (3)
+FRAME = "frame"  # frame, status, error_px, rotation (9), translation (3), weights (K), stage, joints (name -> rotation (9), translation (3))
 WARNING = "warning"  # message
 FINISHED = "finished"  # solution, frames, seconds
 FITTED = "fitted"  # names, weights, focal (camera -> factor), frames, error_px (at rest, fitted), solution, seconds

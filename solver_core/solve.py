@@ -406,6 +406,6 @@ class _Run:
                 pose.weights[0],
                 stage,
                 reason,
-                pose.jaw,
+                pose.joints,
             )
         )

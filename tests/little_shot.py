@@ -12,9 +12,10 @@ from scipy.spatial.transform import Rotation
 
 from demo import head as heads
 from solver_core.camera.camera import Camera
-from solver_core.face.jaw import JawBone, JawMotion
+from solver_core.face.blendshapes import BlendshapeRig
+from solver_core.face.blocks import RigidMotion
+from solver_core.face.joints import JAW, Joint
 from solver_core.face.pose import Pose
-from solver_core.face.rig import Rig
 from solver_core.look.look import Look
 from solver_core.render.renderer import Renderer
 from solver_core.render.shading import vertex_normals
@@ -29,49 +30,51 @@ LIGHT[1:4] = np.array([[-0.9], [0.5], [-0.5]]) * [1.0, 0.95, 0.9]
 GROUPS = {"jaw": "jaw", "mouth": "mouth", "brow": "brows", "eye": "eyes", "cheek": "cheeks", "nose": "nose"}
 
 
-def demo_rig() -> Rig:
+def demo_rig() -> BlendshapeRig:
     """The demo's head as the solver reads it."""
     head = heads.build()
     count = len(head.names)
     groups = tuple(next(g for start, g in GROUPS.items() if name.startswith(start)) for name in head.names)
-    return Rig(
-        head.vertices,
-        head.triangles,
-        head.names,
-        head.deltas,
-        np.zeros(count),
-        np.ones(count),
-        groups,
-        np.ones(count, bool),
-        np.ones(count),
-        np.ones(3),
-        head.colors,
+    return BlendshapeRig(
+        neutral=head.vertices,
+        triangles=head.triangles,
+        names=head.names,
+        deltas=head.deltas,
+        minimum=np.zeros(count),
+        maximum=np.ones(count),
+        groups=groups,
+        solved=np.ones(count, bool),
+        strength=np.ones(count),
+        scale=np.ones(3),
+        colors=head.colors,
     )
 
 
-def with_jaw_bone(rig: Rig) -> Rig:
+def with_jaw_bone(rig: BlendshapeRig) -> BlendshapeRig:
     """The same head with a jaw bone below its ears: it carries what the key jawForward carries."""
     forward = np.linalg.norm(rig.deltas[rig.names.index("jawForward")], axis=1)
     rest = np.eye(4)
     rest[:3, :3] = Rotation.from_euler("XYZ", [-70, 5, 30], degrees=True).as_matrix()  # a bone has its own axes
     rest[:3, 3] = 0.0, -0.008, 0.008
-    return replace(rig, jaw=JawBone((forward / forward.max()).astype(np.float32), rest))
+    return replace(rig, joints={JAW: Joint((forward / forward.max()).astype(np.float32), rest)})
 
 
-def jaw_performance(rig: Rig, count: int) -> Pose:
+def jaw_performance(rig: BlendshapeRig, count: int) -> Pose:
     """As `performance`, with the jaw opened by its bone, up to 14 degrees, and swung 4 degrees to a side."""
     pose = performance(rig, count)
     pose.weights[:, rig.names.index("jawOpen")] = 0
     t = np.linspace(0, 1, count)
     turn = Rotation.from_euler("XZ", np.stack([14 * t, 4 * np.sin(3 * t)], 1), degrees=True).as_matrix()
-    axes = rig.jaw.rest[:3, :3]
-    pose.jaw = JawMotion(axes.T @ turn @ axes, np.zeros((count, 3)))
+    axes = rig.joints[JAW].rest[:3, :3]
+    pose.joints[JAW] = RigidMotion(axes.T @ turn @ axes, np.zeros((count, 3)))
     return pose
 
 
-def write_rig(folder: Path, rig: Rig) -> None:
+def write_rig(folder: Path, rig: BlendshapeRig) -> None:
     """rig.npz as the add-on writes it."""
-    jaw = {} if rig.jaw is None else {"jaw_weight": rig.jaw.weight, "jaw_rest": rig.jaw.rest}
+    joints = {}
+    for name, joint in rig.joints.items():
+        joints[f"joints/{name}/weight"], joints[f"joints/{name}/rest"] = joint.weight, joint.rest
     np.savez(
         folder / "rig.npz",
         neutral=rig.neutral,
@@ -85,7 +88,7 @@ def write_rig(folder: Path, rig: Rig) -> None:
         strength=rig.strength.astype(np.float32),
         scale=rig.scale.astype(np.float32),
         colors=np.column_stack([rig.colors, np.ones(len(rig.neutral))]).astype(np.float32),
-        **jaw,
+        **joints,
     )
 
 
@@ -110,7 +113,7 @@ def camera(name: str, count: int, where: tuple[float, float, float], drift: floa
     )
 
 
-def performance(rig: Rig, count: int) -> Pose:
+def performance(rig: BlendshapeRig, count: int) -> Pose:
     """The head turns, nods and leans while it opens its mouth, smiles and lifts its brows."""
     t = np.linspace(0, 1, count)
     turn = Rotation.from_euler("ZXY", np.stack([14 * np.sin(3 * t), 6 * t - 3, 4 * np.cos(2 * t)], 1), degrees=True)
@@ -126,7 +129,7 @@ def performance(rig: Rig, count: int) -> Pose:
     return Pose(turn.as_matrix(), np.stack([0.02 * t, 0.01 - 0.02 * t, 0.008 * t], 1), weights)
 
 
-def film(rig: Rig, pose: Pose, view: Camera, light: np.ndarray = LIGHT) -> np.ndarray:
+def film(rig: BlendshapeRig, pose: Pose, view: Camera, light: np.ndarray = LIGHT) -> np.ndarray:
     """[B,H,W,3] display-referred plates of the poses in front of a soft pattern, each rendered twice as large."""
     world = rig.world(pose)
     pixels, depth = view.project(world)
@@ -145,14 +148,14 @@ class LittleShot:
     """A shot folder and what is true of it."""
 
     folder: Path
-    rig: Rig
+    rig: BlendshapeRig
     truth: Pose
     cameras: tuple[Camera, ...]
     frames: np.ndarray
 
 
 def write_shot(
-    folder: Path, rig: Rig, truth: Pose, cameras: tuple[Camera, ...], *, faceless: tuple[int, ...] = ()
+    folder: Path, rig: BlendshapeRig, truth: Pose, cameras: tuple[Camera, ...], *, faceless: tuple[int, ...] = ()
 ) -> LittleShot:
     """Film the truth, and write the shot folder; the frames at the indices `faceless` show the wall alone.
 
@@ -188,7 +191,7 @@ def write_shot(
         )
     start = Rotation.from_euler("ZXY", [5, -4, 3], degrees=True).as_matrix()
     document = {
-        "schema": 1,
+        "schema": 2,
         "name": "little",
         "frames": frames.tolist(),
         "fps": 24.0,

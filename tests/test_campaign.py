@@ -15,7 +15,7 @@ from solver_core.documents.journal import Asked, Journal, journal_path, recover
 from solver_core.documents.resume import give_back, take_up
 from solver_core.documents.shot import load_shot
 from solver_core.documents.solution import empty_solution
-from solver_core.face.rig import load_rig
+from solver_core.face.rig_file import load_rig
 from solver_core.footage.plates import open_plate
 from solver_core.footage.plates.images import read_image
 from solver_core.footage.plates.pattern import FramePattern

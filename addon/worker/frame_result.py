@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import List, Mapping, Optional
+from dataclasses import dataclass, field
+from typing import Dict, List, Mapping, Optional
 
 from .. import protocol
 
 _LARGEST = 1e300  # JSON's whole numbers may have hundreds of digits, which no float holds
 _TOLERANCE = 1e-3  # of R R' to 1: files and single precision round
+
+
+@dataclass(frozen=True)
+class JointMotion:
+    """A joint in one frame, against its rest, in its own rest axes."""
+
+    rotation: List[float]  # 9, row-major
+    translation: List[float]  # 3, units of its armature
 
 
 @dataclass(frozen=True)
@@ -22,12 +30,11 @@ class FrameResult:
     translation: List[float]
     weights: List[float]
     reason: str = ""
-    jaw_rotation: Optional[List[float]] = None  # 9, row-major, against the bone's rest; None where there is no jaw bone
-    jaw_translation: Optional[List[float]] = None  # 3
+    joints: Dict[str, JointMotion] = field(default_factory=dict)
 
 
 def read_frame(fields: Mapping[str, object], keys: int) -> FrameResult:
-    """Check a frame's fields: `frame`, `status`, `error_px`, `rotation`, `translation`, `weights`, and `reason`, `jaw_rotation`, `jaw_translation` if any.
+    """Check a frame's fields: `frame`, `status`, `error_px`, `rotation`, `translation`, `weights`, and `reason`, `joints` if any.
 
     Args:
         fields: as a message has them.
@@ -44,7 +51,6 @@ def read_frame(fields: Mapping[str, object], keys: int) -> FrameResult:
     error = fields.get("error_px")
     if error is not None and number(fields, "error_px", at) < 0.0:
         raise ValueError(f"error_px is below 0{at}")
-    jaw = "jaw_rotation" in fields or "jaw_translation" in fields
     return FrameResult(
         frame,
         status,
@@ -53,9 +59,22 @@ def read_frame(fields: Mapping[str, object], keys: int) -> FrameResult:
         numbers(fields, "translation", 3, protocol.FARTHEST, at),
         numbers(fields, "weights", keys, protocol.LARGEST_WEIGHT, at),
         text(fields, "reason", ""),
-        _rotation(fields, "jaw_rotation", at) if jaw else None,
-        numbers(fields, "jaw_translation", 3, protocol.FARTHEST, at) if jaw else None,
+        _joints(fields, at),
     )
+
+
+def _joints(fields: Mapping[str, object], at: str) -> Dict[str, JointMotion]:
+    """By name, the joints' motions."""
+    joints = fields.get("joints", {})
+    if not isinstance(joints, dict) or not all(isinstance(motion, dict) for motion in joints.values()):
+        raise TypeError(f"joints are not names with their motions{at}")
+    return {
+        str(name): JointMotion(
+            _rotation(motion, "rotation", f" of the joint {str(name)[:40]}{at}"),
+            numbers(motion, "translation", 3, protocol.FARTHEST, f" of the joint {str(name)[:40]}{at}"),
+        )
+        for name, motion in joints.items()
+    }
 
 
 def number(fields: Mapping[str, object], name: str, at: str = "") -> float:

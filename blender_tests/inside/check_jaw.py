@@ -100,8 +100,8 @@ def check_the_artists_jaw_keys_are_kept():
     bpy.ops.face_solve.solve_shot()
     assert [curve.evaluate(2) for curve in curves(rig)] == state
     (locked,) = [one for one in shot_of(scene)["locked"] if one["frame"] == 2]
-    close(locked["jaw_translation"][2], 0.0125, 1e-6)
-    close(locked["jaw_rotation"], known_jaw(2)[0], 1e-5)
+    close(locked["joints"]["jaw"]["translation"][2], 0.0125, 1e-6)
+    close(locked["joints"]["jaw"]["rotation"], known_jaw(2)[0], 1e-5)
 
 
 def check_a_locked_frame_keeps_its_jaw():
@@ -128,7 +128,7 @@ def check_no_jaw_bone_is_no_jaw_bone():
     scene.face_solve.jaw_bone = ""
     bpy.ops.face_solve.solve_shot()
     assert rig.animation_data is None
-    assert "jaw_rotation" not in shot_of(scene)["initial"]
+    assert "joints" not in shot_of(scene)["initial"]
 
 
 def _posed_above(_scene, _head, rig):
@@ -246,10 +246,20 @@ def check_setup_again_leaves_the_bone_that_was_chosen():
 
 
 def check_a_solution_from_a_farm_moves_the_bone():
+    from_farm("joints/jaw/")
+
+
+def check_a_solution_of_an_older_solver_moves_the_bone():
+    from_farm("jaw_")
+
+
+def from_farm(place):
+    """`place`: what the bone's arrays begin with."""
     scene, _head, rig = ready()
+    turning, sliding = f"{place}rotation", f"{place}translation"
     npz = harness.module("scene.shot.npz")
     names = list(harness.module("scene.rig.mesh").solvable_keys(scene.face_solve.face))
-    numbers = {"rotation": [], "translation": [], "jaw_rotation": [], "jaw_translation": []}
+    numbers = {"rotation": [], "translation": [], turning: [], sliding: []}
     for frame in FRAMES:
         for name, values in zip(numbers, (*known_motion(frame)[:2], *known_jaw(frame)), strict=True):
             numbers[name] += values
@@ -257,8 +267,8 @@ def check_a_solution_from_a_farm_moves_the_bone():
     shapes = {
         "rotation": (count, 3, 3),
         "translation": (count, 3),
-        "jaw_rotation": (count, 3, 3),
-        "jaw_translation": (count, 3),
+        turning: (count, 3, 3),
+        sliding: (count, 3),
     }
     arrays = {name: npz.Array(array("d", values), shapes[name]) for name, values in numbers.items()}
     arrays["frames"] = npz.Array(array("q", FRAMES), (count,))
@@ -274,9 +284,9 @@ def check_a_solution_from_a_farm_moves_the_bone():
     scene.face_solve.jaw_bone = ""
     bpy.ops.face_solve.import_solution(filepath=str(path))
     assert "moves a jaw bone" in scene.face_solve.last_result
-    del arrays["jaw_translation"]
+    del arrays[sliding]
     npz.write_npz(path, arrays)
-    refused(bpy.ops.face_solve.import_solution, "jaw_translation", "missing", filepath=str(path))
+    refused(bpy.ops.face_solve.import_solution, sliding, "missing", filepath=str(path))
 
 
 def check_a_bone_that_is_gone_is_said():

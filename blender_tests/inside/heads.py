@@ -157,13 +157,14 @@ def results(plan, rng):
             for k, solved in enumerate(plan.solved)
         ]
         place = [rng.uniform(-0.3, 0.3) for _ in range(3)]
-        jaw = (None, None)
+        joints = {}
         if plan.bone:
             turn = Euler([rng.uniform(-0.5, 0.5) for _ in range(3)]).to_matrix()
-            slides = rig["jaw_slides"].values[0]
-            jaw = [value for row in turn for value in row], [slides * rng.uniform(-0.03, 0.03) for _ in range(3)]
+            slides = rig["joints/jaw/solved"].values[3]
+            shift = [slides * rng.uniform(-0.03, 0.03) for _ in range(3)]
+            joints["jaw"] = harness.module("worker.job").JointMotion([value for row in turn for value in row], shift)
         rotation = [value for row in rotation for value in row]
-        made[frame] = result(frame, "solved", 0.5, rotation, place, weights, "", *jaw)
+        made[frame] = result(frame, "solved", 0.5, rotation, place, weights, "", joints)
     return made
 
 
@@ -189,7 +190,12 @@ def show(name, make, with_modifiers):
         "before": joined(before),
         "after": joined(after),
         "solution": [
-            [one.rotation, one.translation, one.weights, one.jaw_rotation, one.jaw_translation]
+            [
+                one.rotation,
+                one.translation,
+                one.weights,
+                {name: [joint.rotation, joint.translation] for name, joint in one.joints.items()},
+            ]
             for one in solved.values()
         ],
     }

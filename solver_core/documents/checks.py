@@ -9,6 +9,8 @@ import numpy as np
 
 from solver_core.common.arrays import Floats, Ints
 from solver_core.common.numbers import finite, orthonormal, rotations, whole, within
+from solver_core.face.blocks import RigidMotion, at_rest
+from solver_core.face.joints import JAW
 from solver_core.protocol import FARTHEST, FARTHEST_FRAME, FRAME_STATUSES, LARGEST_WEIGHT
 
 LARGEST_SIDE = 2**16  # pixels of a plate
@@ -36,6 +38,32 @@ def poses(item: Mapping[str, Any], count: int, keys: int, name: str) -> tuple[Fl
         within(finite(item["translation"], (count, 3), f"{name}.translation"), FARTHEST, f"{name}.translation"),
         within(finite(item["weights"], (count, keys), f"{name}.weights"), LARGEST_WEIGHT, f"{name}.weights"),
     )
+
+
+def joint_motion(item: Mapping[str, Any], count: int, name: str) -> RigidMotion:
+    """A joint in `count` frames; at rest where the document says nothing.
+
+    Raises:
+        ValueError: where a part has another shape, is no rotation, or no place.
+    """
+    rest, where = at_rest(count), f"{name}.translation"
+    return RigidMotion(
+        rotations(item.get("rotation", rest.rotation), count, f"{name}.rotation"),
+        within(finite(item.get("translation", rest.translation), (count, 3), where), FARTHEST, where),
+    )
+
+
+def joints_given(item: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """By name, what a part of a document says of the joints. In files of schema 1 the jaw's are `jaw_...`.
+
+    Raises:
+        TypeError: where they are not names with their motions.
+    """
+    given = item.get("joints", {})
+    if not isinstance(given, Mapping) or not all(isinstance(one, Mapping) for one in given.values()):
+        raise TypeError("joints are not names with their motions")
+    jaw = {kind: item[f"jaw_{kind}"] for kind in ("rotation", "translation") if f"jaw_{kind}" in item}
+    return {**given, JAW: jaw} if jaw else dict(given)
 
 
 def frames_of_results(value: object, name: str) -> Ints:

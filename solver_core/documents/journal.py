@@ -16,13 +16,12 @@ from typing import IO, Any
 import numpy as np
 
 from solver_core.common.errors import FaceSolveError
-from solver_core.common.numbers import finite, rotations, within
 from solver_core.common.reading import DAMAGE
-from solver_core.documents.checks import errors, frame_number, poses, statuses
+from solver_core.documents.checks import errors, frame_number, joint_motion, joints_given, poses, statuses
 from solver_core.documents.solution import Solution
-from solver_core.face.jaw import JawMotion, at_rest
+from solver_core.face.blocks import RigidMotion, at_rest
 from solver_core.face.pose import Pose
-from solver_core.protocol import FARTHEST, FRAME_FAILED, SOLVED
+from solver_core.protocol import FRAME_FAILED, SOLVED
 from solver_core.service.listener import FrameResult, Listener
 
 _LONGEST_LINE = 2**24  # bytes; a frame of a thousand shape keys has twenty thousand
@@ -31,12 +30,6 @@ JUDGING, DETECTION = "judging", "detection"  # what frames are told in that is n
 
 def frame_fields(result: FrameResult) -> dict[str, Any]:
     """A frame as JSON fields; an error that is no number becomes null."""
-    jaw = result.jaw
-    moved = (
-        {}
-        if jaw is None
-        else {"jaw_rotation": jaw.rotation.ravel().tolist(), "jaw_translation": jaw.translation.ravel().tolist()}
-    )
     return {
         "frame": result.frame,
         "status": result.status,
@@ -46,7 +39,10 @@ def frame_fields(result: FrameResult) -> dict[str, Any]:
         "weights": result.weights.tolist(),
         "stage": result.stage,
         "reason": result.reason,
-        **moved,
+        "joints": {
+            name: {"rotation": motion.rotation.ravel().tolist(), "translation": motion.translation.ravel().tolist()}
+            for name, motion in result.joints.items()
+        },
     }
 
 
@@ -193,7 +189,7 @@ def recover(out: Path) -> Solution | None:
             np.array([one.rotation for one in results]),
             np.array([one.translation for one in results]),
             np.array([one.weights for one in results]).reshape(len(results), -1),
-            _jaw(results),
+            _joints(results),
         ),
         names=book.names,
         status=[one.status for one in results],
@@ -260,10 +256,7 @@ def _header(record: dict[str, Any]) -> tuple[tuple[str, ...], Asked]:
 def _result(record: dict[str, Any], keys: int) -> FrameResult:
     """A line of a frame, checked as every other file is."""
     rotation, translation, weights = poses(record, 1, keys, "frame")
-    moved = None
-    if "jaw_rotation" in record:
-        slid = within(finite(record["jaw_translation"], (1, 3), "jaw_translation"), FARTHEST, "jaw_translation")
-        moved = JawMotion(rotations(record["jaw_rotation"], 1, "jaw_rotation"), slid)
+    joints = {name: joint_motion(motion, 1, f"joints.{name}") for name, motion in joints_given(record).items()}
     error = math.nan if record["error_px"] is None else record["error_px"]
     return FrameResult(
         frame_number(record["frame"], "frame"),
@@ -274,7 +267,7 @@ def _result(record: dict[str, Any], keys: int) -> FrameResult:
         weights[0],
         str(record["stage"]),
         str(record["reason"]),
-        moved,
+        joints,
     )
 
 
@@ -286,13 +279,15 @@ def _told(result: FrameResult, asked: Asked, heard: int, section: int) -> Told:
     return Told(result, result.status == SOLVED and done, len(stages) - place, section)
 
 
-def _jaw(results: list[FrameResult]) -> JawMotion | None:
-    if all(one.jaw is None for one in results):
-        return None
-    motions = [one.jaw or at_rest(1) for one in results]
-    return JawMotion(
-        np.concatenate([one.rotation for one in motions]), np.concatenate([one.translation for one in motions])
-    )
+def _joints(results: list[FrameResult]) -> dict[str, RigidMotion]:
+    """The joints' motions in all frames; at rest in those that say nothing of one."""
+    found = {}
+    for name in dict.fromkeys(name for one in results for name in one.joints):
+        motions = [one.joints.get(name) or at_rest(1) for one in results]
+        found[name] = RigidMotion(
+            np.concatenate([one.rotation for one in motions]), np.concatenate([one.translation for one in motions])
+        )
+    return found
 
 
 def _free_place(out: Path) -> Path:

@@ -24,7 +24,7 @@ def digest(shot: Shot) -> str:
     for values in (
         rig.neutral,
         rig.triangles,
-        rig.deltas,
+        rig.key_shapes(np.arange(len(rig.names))),
         rig.scale,
         rig.minimum,
         rig.maximum,
@@ -50,7 +50,7 @@ def take_up(shot: Shot, done: dict[int, FrameResult]) -> tuple[Shot, dict[int, F
         return shot, kept
     initial = shot.initial.copy()
     for frame, result in kept.items():
-        pose = Pose(result.rotation[None], result.translation[None], result.weights[None], result.jaw)
+        pose = Pose(result.rotation[None], result.translation[None], result.weights[None], result.joints)
         initial.assign(np.searchsorted(shot.frames, [frame]), pose)
     return replace(shot, initial=initial, neighbours=(*shot.neighbours, *sorted(kept))), kept
 

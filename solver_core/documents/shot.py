@@ -13,14 +13,15 @@ from solver_core.camera.camera import Camera
 from solver_core.camera.distortion import COEFFICIENTS, Distortion
 from solver_core.common.arrays import Floats, Ints
 from solver_core.common.errors import FaceSolveError
-from solver_core.common.numbers import between, finite, rotations
+from solver_core.common.numbers import between, finite
 from solver_core.common.reading import DAMAGE, read_json, reading, why
-from solver_core.documents.checks import camera_numbers, frame_number, plate_of, poses
-from solver_core.face.jaw import JawMotion, at_rest
+from solver_core.documents.checks import camera_numbers, frame_number, joint_motion, joints_given, plate_of, poses
+from solver_core.face.blocks import RigidMotion
 from solver_core.face.pose import Pose
-from solver_core.face.rig import Rig, load_rig
+from solver_core.face.rig import Rig
+from solver_core.face.rig_file import load_rig
 from solver_core.look.texture import Texture, painted, read_layout
-from solver_core.protocol import FRAME_STATUSES, SHOT_SCHEMA_VERSION
+from solver_core.protocol import FRAME_STATUSES, SHOT_SCHEMA_VERSION, SHOT_SCHEMAS_READ
 
 AGAIN = "Export the shot again from Blender."
 FILM = 24.0  # frames a second: of a shot that does not say, and of those that times counted in frames of film were measured on
@@ -34,12 +35,12 @@ class LockedFrame:
     rotation: Floats  # [3,3]
     translation: Floats  # [3] metres, world
     weights: Floats  # [K]
-    jaw: JawMotion | None = None  # 1 frame
+    joints: Mapping[str, RigidMotion] = field(default_factory=dict)  # 1 frame each
 
     @property
     def pose(self) -> Pose:
         """The frame's pose."""
-        return Pose(self.rotation[None], self.translation[None], self.weights[None], self.jaw)
+        return Pose(self.rotation[None], self.translation[None], self.weights[None], self.joints)
 
 
 @dataclass(frozen=True)
@@ -142,9 +143,9 @@ def load_shot(folder: Path) -> Shot:
             raise FaceSolveError(f"There is no shot.json in {folder}.", AGAIN)
         document = read_json(path)
     version = document.get("schema") if isinstance(document, dict) else None
-    if isinstance(version, bool) or version != SHOT_SCHEMA_VERSION:
+    if isinstance(version, bool) or version not in SHOT_SCHEMAS_READ:
         raise FaceSolveError(
-            f"{path} has schema version {version!r:.80}; this solver reads {SHOT_SCHEMA_VERSION}.",
+            f"{path} has schema version {version!r:.80}; this solver reads up to {SHOT_SCHEMA_VERSION}.",
             "Install the add-on and the solver of the same release.",
         )
     try:
@@ -165,7 +166,7 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
     if not document["cameras"]:
         raise FaceSolveError("The shot has no camera.", "Enable at least one camera that has a plate.")
     initial = document["initial"]
-    pose = Pose(*poses(initial, count, keys, "initial"), _jaw(initial, rig, count, "initial"))
+    pose = Pose(*poses(initial, count, keys, "initial"), _joints(initial, rig, count, "initial"))
     here = set(frames.tolist())
     locked = tuple(
         _locked(item, rig) for item in document.get("locked", []) if frame_number(item["frame"], "locked.frame") in here
@@ -204,8 +205,8 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
 
 def _locked(item: dict[str, Any], rig: Rig) -> LockedFrame:
     rotation, translation, weights = poses(item, 1, len(rig.names), "locked")
-    jaw = _jaw(item, rig, 1, "locked")
-    return LockedFrame(frame_number(item["frame"], "locked.frame"), rotation[0], translation[0], weights[0], jaw)
+    joints = _joints(item, rig, 1, "locked")
+    return LockedFrame(frame_number(item["frame"], "locked.frame"), rotation[0], translation[0], weights[0], joints)
 
 
 def _earlier(item: dict[str, Any]) -> Earlier:
@@ -231,8 +232,9 @@ def _settings(document: dict[str, Any]) -> Settings:
 
 def _rig(path: Path, folder: Path, textures: list[dict[str, Any]]) -> tuple[Rig, list[str]]:
     """The rig, with its textures' colours at the vertices, and what is to be said of it."""
-    rig = load_rig(path)
-    moved = "head is" if rig.jaw is None else "head and its jaw bone are"
+    rig: Rig = load_rig(path)
+    bones = ", ".join(f"its {name} bone" for name in rig.joints)
+    moved = f"head and {bones} are" if bones else "head is"
     notes = [] if rig.names else [f"The face has no shape keys: only its {moved} solved."]
     layout = read_layout(path, len(rig.triangles)) if textures else None
     if layout is None:
@@ -245,15 +247,10 @@ def _rig(path: Path, folder: Path, textures: list[dict[str, Any]]) -> tuple[Rig,
     return rig, notes + unread
 
 
-def _jaw(item: dict[str, Any], rig: Rig, count: int, name: str) -> JawMotion | None:
-    """The jaw bone's motion; at rest where the file says nothing; None where the rig has no jaw bone."""
-    if rig.jaw is None:
-        return None
-    rest = at_rest(count)
-    return JawMotion(
-        rotations(item.get("jaw_rotation", rest.rotation), count, f"{name}.jaw_rotation"),
-        finite(item.get("jaw_translation", rest.translation), (count, 3), f"{name}.jaw_translation"),
-    )
+def _joints(item: dict[str, Any], rig: Rig, count: int, name: str) -> dict[str, RigidMotion]:
+    """The joints' motions in the rig's order, at rest where the file says nothing."""
+    given = joints_given(item)
+    return {joint: joint_motion(given.get(joint, {}), count, f"{name}.joints.{joint}") for joint in rig.joints}
 
 
 def _camera(item: dict[str, Any], count: int) -> Camera:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ from solver_core import __version__
 from solver_core.common.arrays import Floats, Ints
 from solver_core.common.errors import FaceSolveError
 from solver_core.common.files import replacing
-from solver_core.common.numbers import finite, rotations, within
 from solver_core.common.reading import read_arrays, reading
-from solver_core.documents.checks import errors, frames_of_results, poses, statuses
-from solver_core.face.jaw import JawMotion
+from solver_core.documents.checks import errors, frames_of_results, joint_motion, poses, statuses
+from solver_core.face.blocks import RigidMotion
+from solver_core.face.joints import JAW
 from solver_core.face.pose import Pose
-from solver_core.protocol import FARTHEST, FRAME_FAILED
+from solver_core.protocol import FRAME_FAILED
 
 
 @dataclass
@@ -41,10 +42,12 @@ class Solution:
             FaceSolveError: where the folder cannot be written or the disk is full.
         """
         versions = {"face_solve": __version__, "python": platform.python_version(), "numpy": np.__version__}
-        jaw = self.pose.jaw
-        moved: dict[str, Any] = (
-            {} if jaw is None else {"jaw_rotation": jaw.rotation, "jaw_translation": jaw.translation}
-        )
+        joints: dict[str, Any] = {}
+        for name, motion in self.pose.joints.items():
+            joints[f"joints/{name}/rotation"], joints[f"joints/{name}/translation"] = (
+                motion.rotation,
+                motion.translation,
+            )
         try:
             with replacing(path) as file:
                 np.savez_compressed(
@@ -53,7 +56,7 @@ class Solution:
                     rotation=self.pose.rotation,
                     translation=self.pose.translation,
                     weights=self.pose.weights,
-                    **moved,
+                    **joints,
                     names=np.array(self.names, np.str_),
                     status=np.array(self.status, np.str_),
                     error_px=self.error_px,
@@ -84,11 +87,9 @@ def _solution(data: dict[str, np.ndarray]) -> Solution:
     frames, names = frames_of_results(data["frames"], "frames"), _texts(data["names"], "names")
     count = len(frames)
     pose = Pose(*poses(data, count, len(names), "the solution"))
-    if "jaw_rotation" in data:
-        pose.jaw = JawMotion(
-            rotations(data["jaw_rotation"], count, "jaw_rotation"),
-            within(finite(data["jaw_translation"], (count, 3), "jaw_translation"), FARTHEST, "jaw_translation"),
-        )
+    pose.joints = {
+        name: joint_motion(vars(motion), count, f"joints/{name}") for name, motion in joints_of(data).items()
+    }
     if len(set(names)) < len(names):
         raise ValueError("two shape keys have one name")
     reason = _texts(data["reason"], "reason")
@@ -119,6 +120,22 @@ def _settings(value: np.ndarray) -> dict[str, Any]:
         if not isinstance(settings.get(name, ""), str):
             raise TypeError(f"settings.{name} is {settings[name]!r:.80}, expected a text")
     return settings
+
+
+def joints_of(data: Mapping[str, Floats]) -> dict[str, RigidMotion]:
+    """The joints' motions in a solution's arrays, or a known answer's. Before schema 2 the jaw's were `jaw_...`.
+
+    Raises:
+        KeyError: a joint that has no translation.
+    """
+    places = {name.split("/")[1]: name.removesuffix("rotation") for name in data if _is_joint(name)}
+    if "jaw_rotation" in data:
+        places[JAW] = "jaw_"
+    return {name: RigidMotion(data[f"{at}rotation"], data[f"{at}translation"]) for name, at in places.items()}
+
+
+def _is_joint(name: str) -> bool:
+    return name.startswith("joints/") and name.endswith("/rotation")
 
 
 def empty_solution(frames: Ints, start: Pose, names: tuple[str, ...]) -> Solution:

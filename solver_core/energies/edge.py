@@ -8,6 +8,7 @@ import numpy as np
 
 from solver_core.common.arrays import Floats, Ints
 from solver_core.energies.reprojection import ReprojectionEnergy
+from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
 
 
@@ -28,9 +29,9 @@ class EdgeEnergy:
         distance = self._plain(index).residual(pose, np.arange(len(index))).reshape(len(index), -1, 2)
         return self._along(distance, index).reshape(len(index), -1)
 
-    def linear(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
-        """[b,2E] and [b,2E,6+k]."""
-        residual, jacobian = self._plain(index).linear(pose, np.arange(len(index)), keys)
+    def linear(self, pose: Pose, index: Ints, free: FreeParameters) -> tuple[Floats, Floats]:
+        """[b,2E] and [b,2E,P]."""
+        residual, jacobian = self._plain(index).linear(pose, np.arange(len(index)), free)
         size = (len(index), len(self.landmarks.target[0]), 2)
         edges = self._along(residual.reshape(size), index)
         moving = self._along(jacobian.reshape(*size, -1), index)
@@ -49,4 +50,5 @@ class EdgeEnergy:
     def _along(self, values: Floats, index: Ints) -> Floats:
         """[b,E,...] differences along the edges, weighed, of values at the landmarks [b,n,...]."""
         difference = values[:, self.first] - values[:, self.second]
-        return difference * self.root[index].reshape(*self.root[index].shape, *(1,) * (values.ndim - 2))
+        root = self.root[index].astype(values.dtype)
+        return difference * root.reshape(*root.shape, *(1,) * (values.ndim - 2))

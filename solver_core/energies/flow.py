@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver_core.camera.camera import Camera
-from solver_core.common.arrays import Floats, Ints
+from solver_core.common.arrays import Floats
+from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
 from solver_core.face.rig import SurfacePoints
 
@@ -31,28 +32,26 @@ class FlowLink:
 
     def difference(self, poses: Sequence[Pose]) -> Floats:
         """[n,2] plate pixels of the second frame."""
-        first, second = (
-            camera.project(self.points.world(pose))[0][0] for camera, pose in zip(self.cameras, poses, strict=True)
-        )
-        return second - self.end - (first - self.start) @ self.carry.T
+        return self._difference([self.points.world(pose) for pose in poses])
 
     def residual(self, poses: Sequence[Pose]) -> Floats:
         """[2n]."""
-        return _whitened(self.root, self.difference(poses)[..., None])
+        return self._whitened(self.difference(poses)[..., None]).reshape(-1)
 
-    def linear(self, poses: Sequence[Pose], keys: Ints) -> tuple[Floats, list[Floats]]:
-        """[2n] and two [2n,6+k]."""
-        moving = []
-        for camera, pose in zip(self.cameras, poses, strict=True):
-            derivative = camera.derivative(self.points.world(pose))[0].astype(np.float32)
-            moving.append(derivative @ self.points.world_derivative(pose, keys)[0])
-        first = -self.carry.astype(np.float32) @ moving[0]
-        size = moving[0].shape[-1]
-        return self.residual(poses), [_whitened(self.root, j).reshape(-1, size) for j in (first, moving[1])]
+    def linear(self, poses: Sequence[Pose], free: FreeParameters) -> tuple[Floats, list[Floats]]:
+        """[2n] and two [2n,P]."""
+        worlds = [self.points.world(pose) for pose in poses]
+        jacobians = []
+        for camera, pose, world, carry in zip(self.cameras, poses, worlds, (-self.carry, np.eye(2)), strict=True):
+            maps = self._whitened(carry @ camera.derivative(world)[0])
+            jacobians.append(self.points.derivative(pose, world, free, maps[None])[0].reshape(-1, free.size))
+        return self._whitened(self._difference(worlds)[..., None]).reshape(-1), jacobians
 
+    def _difference(self, worlds: Sequence[Floats]) -> Floats:  # two [1,n,3]
+        first, second = (camera.project(world)[0][0] for camera, world in zip(self.cameras, worlds, strict=True))
+        return second - self.end - (first - self.start) @ self.carry.T
 
-def _whitened(root: Floats, values: Floats) -> Floats:  # [n,2,2], [n,2,m]
-    """[2n] for m = 1, else [n,2,m]; NaN of points that take no part is nothing."""
-    used = (root != 0).any((1, 2))[:, None, None]
-    out = np.where(used, root.astype(values.dtype) @ values, values.dtype.type(0))
-    return out.reshape(-1) if values.shape[-1] == 1 else out
+    def _whitened(self, values: Floats) -> Floats:  # [n,2,m]
+        """[n,2,m]; NaN of points that take no part is nothing."""
+        used = (self.root != 0).any((1, 2))[:, None, None]
+        return np.where(used, self.root @ values, 0.0)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from solver_core.common.arrays import Floats, Ints
-from solver_core.face.pose import RIGID, Pose
+from solver_core.face.parameters import FreeParameters
+from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
 from solver_core.footage.views import View
 from solver_core.look.look import Look
@@ -50,13 +51,13 @@ class LandmarkEnergy:
         """[b,2L]."""
         return self._residual(self.predict(pose, index)[0], index)
 
-    def linear(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
-        """[b,2L] and [b,2L,6+k]."""
+    def linear(self, pose: Pose, index: Ints, free: FreeParameters) -> tuple[Floats, Floats]:
+        """[b,2L] and [b,2L,P]."""
         provider = self._material_point if self.jacobian == "material_point" else self._exact
-        points, moving = provider(pose, index, keys)
+        points, moving = provider(pose, index, free)
         in_plate = self._inverse(index)[:, None, :, :2] @ moving
         jacobian = in_plate * self.root[index][..., None, None]
-        return self._residual(points, index), jacobian.reshape(len(index), -1, RIGID + len(keys))
+        return self._residual(points, index), jacobian.reshape(len(index), -1, free.size)
 
     def _residual(self, points: Floats, index: Ints) -> Floats:
         inverse = self._inverse(index)
@@ -64,8 +65,8 @@ class LandmarkEnergy:
         difference = placed - self.view.points[self.frames[index]]
         return (difference * self.root[index][..., None]).reshape(len(index), -1)
 
-    def _material_point(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
-        """Landmarks [b,L,2] and their derivative [b,L,2,6+k], crop pixels."""
+    def _material_point(self, pose: Pose, index: Ints, free: FreeParameters) -> tuple[Floats, Floats]:
+        """Landmarks [b,L,2] and their derivative [b,L,2,P], crop pixels."""
         points, shown = self.predict(pose, index)
         seen = visible_points(
             shown.rendering.fragments, shown.points, shown.depth, self.rig.triangles, points, radius=32.0
@@ -73,24 +74,24 @@ class LandmarkEnergy:
         material = self.rig.sample(np.maximum(seen.triangle, 0), seen.barycentric)
         camera = self.view.camera[self.frames[index]]
         world = material.world(pose)
-        moving = camera.derivative(world) @ material.world_derivative(pose, keys)
         matrices = self.view.matrices(self.frames[index], self.network.size)
-        moving = matrices[:, None, :, :2] @ moving
-        return points, np.where((seen.triangle >= 0)[..., None, None], moving, 0.0)
+        maps = matrices[:, None, :, :2] @ camera.derivative(world)
+        maps = np.where((seen.triangle >= 0)[..., None, None], maps, 0.0)
+        return points, material.derivative(pose, world, free, maps)
 
-    def _exact(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
-        """Landmarks [b,L,2] and their derivative [b,L,2,6+k], crop pixels: dN/dF dF/dx dx/dp by the chain rule (Section 4)."""
+    def _exact(self, pose: Pose, index: Ints, free: FreeParameters) -> tuple[Floats, Floats]:
+        """Landmarks [b,L,2] and their derivative [b,L,2,P], crop pixels: dN/dF dF/dx dx/dp by the chain rule (Section 4)."""
         frames, size = self.frames[index], self.network.size
         shown = self._picture(pose, index)
         everywhere = self.rig.every_vertex(len(index))
-        d_world = everywhere.world_derivative(pose, keys)  # [b,V,3,P]
-        camera = self.view.camera[frames]
         world = everywhere.world(pose)
+        d_world = everywhere.derivative(pose, world, free)  # [b,V,3,P]
+        camera = self.view.camera[frames]
         matrices = self.view.matrices(frames, size)
         d_points = matrices[:, None, :, :2] @ (camera.derivative(world) @ d_world)
         d_depth = -np.einsum("bx,bvxp->bvp", camera.world_to_camera[:, 2, :3], d_world)
         _, d_normals = vertex_normals_jvp(world, self.rig.triangles, np.moveaxis(d_world, 3, 1))
-        d_rotation = np.zeros((len(index), RIGID + len(keys), 3))
+        d_rotation = np.zeros((len(index), free.size, 3))
         d_rotation[:, range(3), range(3)] = 1.0
         rendering, d_image = self.renderer.render_jvp(
             shown.points,

@@ -9,8 +9,9 @@ from typing import Protocol
 import numpy as np
 
 from solver_core.common.arrays import Floats, Ints
-from solver_core.energies.energy import Energy, FaceProblem, Free
-from solver_core.face.pose import RIGID, Pose
+from solver_core.energies.energy import Energy, FaceProblem
+from solver_core.face.parameters import FreeParameters
+from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
 from solver_core.optimise.chain import ChainQuadratic
 
@@ -28,8 +29,8 @@ class Link(Protocol):
     def residual(self, poses: Sequence[Pose]) -> Floats:
         """[M] at one pose for each of `frames`."""
 
-    def linear(self, poses: Sequence[Pose], keys: Ints) -> tuple[Floats, list[Floats]]:
-        """Residuals [M] and for each of `frames` their Jacobian [M,6+len(keys)]."""
+    def linear(self, poses: Sequence[Pose], free: FreeParameters) -> tuple[Floats, list[Floats]]:
+        """Residuals [M] and for each of `frames` their Jacobian [M,P]."""
 
 
 @dataclass(frozen=True)
@@ -48,22 +49,22 @@ class Single:
         """[M]."""
         return self.energy.residual(poses[0], ONE)[0]
 
-    def linear(self, poses: Sequence[Pose], keys: Ints) -> tuple[Floats, list[Floats]]:
-        """[M] and [[M,6+k]]."""
-        residual, jacobian = self.energy.linear(poses[0], ONE, keys)
+    def linear(self, poses: Sequence[Pose], free: FreeParameters) -> tuple[Floats, list[Floats]]:
+        """[M] and [[M,P]]."""
+        residual, jacobian = self.energy.linear(poses[0], ONE, free)
         return residual[0], [jacobian[0]]
 
 
-class Joint:
+class LinkedFrames:
     """The Gauss-Newton model of many links over the frames that may move, link by link: a long shot's links do not fit in memory together."""
 
-    def __init__(self, rig: Rig, pose: Pose, moving: Ints, keys: Ints) -> None:
-        """At the shot's poses, with `moving` frames and the shape keys of these indices free; everything else is constant."""
-        self.pose, self.moving, self.keys = pose, moving, keys
+    def __init__(self, rig: Rig, pose: Pose, moving: Ints, free: FreeParameters) -> None:
+        """At the shot's poses, with the free parameters of the `moving` frames; everything else is constant."""
+        self.pose, self.moving, self.free = pose, moving, free
         self._reach = np.array([TURN] * 3 + [SHIFT * rig.radius] * 3)
-        self._problem = FaceProblem([], rig, Free(keys))
+        self._problem = FaceProblem([], rig, free)
         self._place = {int(frame): at for at, frame in enumerate(moving)}
-        self.model = ChainQuadratic.zero(len(moving), RIGID + len(keys))
+        self.model = ChainQuadratic.zero(len(moving), free.size)
 
     def moves(self, frame: int) -> bool:
         """Whether a frame may move."""
@@ -71,20 +72,20 @@ class Joint:
 
     def add(self, link: Link) -> None:
         """Add a link; one whose residuals are not finite says nothing."""
-        residual, jacobians = link.linear([self.pose[f : f + 1] for f in link.frames], self.keys)
-        free = [
+        residual, jacobians = link.linear([self.pose[f : f + 1] for f in link.frames], self.free)
+        own = [
             (self._place[f], jacobian) for f, jacobian in zip(link.frames, jacobians, strict=True) if f in self._place
         ]
-        if free and np.isfinite(residual).all():
+        if own and np.isfinite(residual).all():
             self.model.add(
-                tuple(at for at, _ in free), residual.astype(np.float64), [j.astype(np.float64) for _, j in free]
+                tuple(at for at, _ in own), residual.astype(np.float64), [j.astype(np.float64) for _, j in own]
             )
 
     def move(self, sweeps: int, *, parallel: bool = False, only: set[int] | None = None) -> None:
         """Move the frames (`only` these of them) to the model's minimum inside the sliders, no farther than it can be trusted."""
         here = self.pose[self.moving]
         low, high = self._problem.bounds(here)
-        low[:, :RIGID], high[:, :RIGID] = -self._reach, self._reach
+        low[:, self.free.head], high[:, self.free.head] = -self._reach, self._reach
         if only is not None:
             still = ~np.isin(self.moving, list(only))
             low[still], high[still] = 0.0, 0.0

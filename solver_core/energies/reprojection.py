@@ -8,6 +8,7 @@ import numpy as np
 
 from solver_core.camera.camera import Camera
 from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
 from solver_core.face.rig import SurfacePoints
 
@@ -30,15 +31,15 @@ class ReprojectionEnergy:
         pixels, _ = self.camera[index].project(self.points[index].world(pose))
         return self._weighted(pixels - self.target[index], index).reshape(len(index), -1)
 
-    def linear(self, pose: Pose, index: Ints, keys: Ints) -> tuple[Floats, Floats]:
-        """[b,2n] and [b,2n,6+k]."""
+    def linear(self, pose: Pose, index: Ints, free: FreeParameters) -> tuple[Floats, Floats]:
+        """[b,2n] and [b,2n,P]."""
         points, camera = self.points[index], self.camera[index]
         world = points.world(pose)
         pixels, _ = camera.project(world)
-        moving = (camera.derivative(world).astype(np.float32)) @ points.world_derivative(pose, keys)
+        maps = np.where(self._used(index), self.root[index] @ camera.derivative(world), 0.0)
+        jacobian = points.derivative(pose, world, free, maps)
         residual = self._weighted(pixels - self.target[index], index)
-        jacobian = np.where(self._used(index), self.root[index].astype(np.float32) @ moving, np.float32(0))
-        return residual.reshape(len(index), -1), jacobian.reshape(len(index), -1, jacobian.shape[-1])
+        return residual.reshape(len(index), -1), jacobian.reshape(len(index), -1, free.size)
 
     def focal_derivative(self, pose: Pose, index: Ints) -> Floats:
         """[b,2n] derivative of the residuals by the natural logarithm of the focal length."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
@@ -11,7 +11,8 @@ from scipy import linalg
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.energies.energy import FaceProblem
 from solver_core.energies.reprojection import ReprojectionEnergy
-from solver_core.face.pose import RIGID, Pose
+from solver_core.face.blocks import RIGID
+from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
 from solver_core.optimise.dogleg import Quadratic
 
@@ -60,7 +61,7 @@ class SharedProblem:
         """`own` has the energies of each frame alone (priors) and its free parameters, none of them shared."""
         self.sights, self.own, self.shared = sights, own, shared
         self._low, self._high = rig.minimum[shared.keys], rig.maximum[shared.keys]
-        self._each = RIGID + len(own.free.keys)
+        self._each = own.free.size
 
     def cost(self, state: Together, index: Ints) -> Floats:
         """[1] sum of all energies; infinite where a residual is not finite."""
@@ -77,10 +78,10 @@ class SharedProblem:
         held = linalg.block_diag(self.shared.root, self.shared.zoom_root * np.eye(len(state.zoom)))
         gradient = np.concatenate([alone.gradient.ravel(), held.T @ self._held(state)])
         hessian = linalg.block_diag(*alone.hessian, held.T @ held)
-        keys = np.concatenate([self.shared.keys, self.own.free.keys])
+        free = replace(self.own.free, keys=np.concatenate([self.shared.keys, self.own.free.keys]))
         for sight in self.sights:
             energy, one = self._seen(sight, state), _one(state.pose, sight)
-            residual, jacobian = energy.linear(*one, keys)
+            residual, jacobian = energy.linear(*one, free)
             columns = np.concatenate([jacobian[0], energy.focal_derivative(*one)[0][:, None]], 1).astype(np.float64)
             own = sight.frame * self._each + np.arange(self._each)
             common = start + np.arange(len(self.shared.keys))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver_core.common.arrays import Floats, Ints
+from solver_core.common.arrays import Floats
+from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
 from solver_core.face.rig import SurfacePoints
 
@@ -26,17 +27,20 @@ class SmoothLink:
 
     def residual(self, poses: Sequence[Pose]) -> Floats:
         """[3n]."""
-        first, second, third = (self.points.world(pose)[0] for pose in poses)
-        return (first - 2 * second + third).reshape(-1) * self._scale
+        return self._residual([self.points.world(pose)[0] for pose in poses])
 
-    def linear(self, poses: Sequence[Pose], keys: Ints) -> tuple[Floats, list[Floats]]:
-        """[3n] and three [3n,6+k]."""
-        jacobians = []
-        for pose, factor in zip(poses, (1.0, -2.0, 1.0), strict=True):
-            moving = self.points.world_derivative(pose, keys)[0]
-            jacobians.append(moving.reshape(-1, moving.shape[-1]) * np.float32(factor * self._scale))
-        return self.residual(poses), jacobians
+    def linear(self, poses: Sequence[Pose], free: FreeParameters) -> tuple[Floats, list[Floats]]:
+        """[3n] and three [3n,P]."""
+        worlds, jacobians = [self.points.world(pose) for pose in poses], []
+        for pose, world, factor in zip(poses, worlds, (1.0, -2.0, 1.0), strict=True):
+            moving = self.points.derivative(pose, world, free)[0]
+            jacobians.append(moving.reshape(-1, free.size) * np.float32(factor * self._scale))
+        return self._residual([world[0] for world in worlds]), jacobians
+
+    def _residual(self, worlds: Sequence[Floats]) -> Floats:  # three [n,3]
+        first, second, third = worlds
+        return (first - 2 * second + third).reshape(-1) * self._scale
 
     @property
     def _scale(self) -> float:
-        return 1 / (self.sigma * np.sqrt(3 * self.points.neutral.shape[1]))
+        return 1 / (self.sigma * np.sqrt(3 * self.points.count))

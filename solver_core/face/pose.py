@@ -1,31 +1,64 @@
-"""Head poses, shape-key weights and the jaw bone of several frames, and how a step of the solver changes them (equation 1)."""
+"""A head's parameters in several frames as named blocks: the head's rigid motion, shape-key weights, and the joints' motions (equation 1)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from solver_core.common.arrays import Bools, Floats, Ints
-from solver_core.face.jaw import JawMotion, slerp
-
-RIGID = 6  # parameters of a rigid step: rotation vector (radians, world axes), then translation (metres)
+from solver_core.face.blocks import Block, RigidMotion, Weights
 
 
-@dataclass
 class Pose:
-    """B frames' parameters: `x_R = rotation @ x(weights, jaw) + translation`.
+    """B frames' parameters: `x_R = rotation @ x(weights, joints) + translation`.
 
-    A step is [B, 6 + K]: a rotation vector applied on the left (world axes, about the head's own origin), a translation, and
-    weights added. With a jaw bone it is [B, 6 + K + 6]: a step of the jaw stands behind the weights. Rotation vectors have no
-    gimbal lock and stay well scaled, which Euler angles do not; Euler angles appear only where keys are written.
+    A whole step is [B, 6 + K + 6J]: the head's, the weights' and each joint's step in turn (`parameters.FreeParameters` names a part of it).
+
+    Args:
+        rotation: [B,3,3] of the head, world axes.
+        translation: [B,3] of the head, metres, world.
+        weights: [B,K].
+        joints: by name, each B frames, in the rig's order; a joint that is not named rests.
     """
 
-    rotation: Floats  # [B,3,3]
-    translation: Floats  # [B,3] metres, world
-    weights: Floats  # [B,K]
-    jaw: JawMotion | None = None  # None: the rig has no jaw bone, or it rests
+    def __init__(
+        self, rotation: Floats, translation: Floats, weights: Floats, joints: Mapping[str, RigidMotion] | None = None
+    ) -> None:
+        self.head = RigidMotion(rotation, translation)
+        self.shape = Weights(weights)
+        self.joints = dict(joints or {})
+
+    @property
+    def rotation(self) -> Floats:
+        """[B,3,3] of the head, world axes."""
+        return self.head.rotation
+
+    @property
+    def translation(self) -> Floats:
+        """[B,3] of the head, metres, world."""
+        return self.head.translation
+
+    @property
+    def weights(self) -> Floats:
+        """[B,K]."""
+        return self.shape.values
+
+    @property
+    def blocks(self) -> list[Block]:
+        """In the order of a whole step."""
+        return [self.head, self.shape, *self.joints.values()]
+
+    @property
+    def size(self) -> int:
+        """How many parameters a whole step has."""
+        return sum(block.size for block in self.blocks)
+
+    def joint_columns(self, name: str) -> slice:
+        """Where a whole step has this joint's."""
+        place = list(self.joints).index(name)
+        first = self.head.size + self.shape.size + sum(block.size for block in list(self.joints.values())[:place])
+        return slice(first, first + self.joints[name].size)
 
     def __len__(self) -> int:
         return len(self.translation)
@@ -36,58 +69,46 @@ class Pose:
 
     def __getitem__(self, index: Ints | Bools | slice) -> Pose:
         """Some of the frames, copied."""
-        jaw = None if self.jaw is None else self.jaw[index]
-        return Pose(self.rotation[index].copy(), self.translation[index].copy(), self.weights[index].copy(), jaw)
+        return _pose(self.head[index], self.shape[index], {name: joint[index] for name, joint in self.joints.items()})
 
     def assign(self, index: Ints | Bools, other: Pose) -> None:
         """Write `other` into the frames at `index`."""
-        self.rotation[index], self.translation[index], self.weights[index] = (
-            other.rotation,
-            other.translation,
-            other.weights,
-        )
-        if self.jaw is not None and other.jaw is not None:
-            self.jaw.assign(index, other.jaw)
+        self.head.assign(index, other.head)
+        self.shape.assign(index, other.shape)
+        for name, joint in self.joints.items():
+            joint.assign(index, other.joints[name])
 
     def differs(self, other: Pose) -> Bools:  # other B poses
         """[B] whether any bit of a frame's parameters is another."""
-        pairs = [(self.rotation, other.rotation), (self.translation, other.translation), (self.weights, other.weights)]
-        if self.jaw is not None and other.jaw is not None:
-            pairs += [(self.jaw.rotation, other.jaw.rotation), (self.jaw.translation, other.jaw.translation)]
-        differ: Bools = np.any([(a != b).reshape(len(self), -1).any(1) for a, b in pairs], axis=0)
+        differ = self.head.differs(other.head) | self.shape.differs(other.shape)
+        for name, joint in self.joints.items():
+            differ = differ | joint.differs(other.joints[name])
         return differ
 
     def step_from(self, other: Pose) -> Floats:  # other B poses
-        """[B,6+K] or [B,6+K+6] the step that leads from the others here: `other.stepped(self.step_from(other))` is this pose."""
-        parts = [
-            _turn(self.rotation, other.rotation),
-            self.translation - other.translation,
-            self.weights - other.weights,
-        ]
-        if self.jaw is not None and other.jaw is not None:
-            parts += [_turn(self.jaw.rotation, other.jaw.rotation), self.jaw.translation - other.jaw.translation]
-        return np.concatenate(parts, 1)
+        """[B,size] the whole step that leads from the others here: `other.stepped(self.step_from(other))` is this pose."""
+        joints = [joint.step_from(other.joints[name]) for name, joint in self.joints.items()]
+        return np.concatenate([self.head.step_from(other.head), self.shape.step_from(other.shape), *joints], 1)
 
-    def toward(self, other: Pose, share: Floats) -> Pose:  # other B poses, share [B] 0 to 1
-        """Between these poses and others: translation and weights linearly, rotation along the shortest turn (slerp); the jaw likewise."""
-        part = share[:, None]
-        jaw = self.jaw if self.jaw is None or other.jaw is None else self.jaw.toward(other.jaw, share)
-        return Pose(
-            slerp(self.rotation, other.rotation, share),
-            (1 - part) * self.translation + part * other.translation,
-            (1 - part) * self.weights + part * other.weights,
-            jaw,
+    def stepped(self, step: Floats) -> Pose:  # step [B,size]
+        """The poses after a whole step."""
+        behind = self.head.size + self.shape.size
+        if step.shape[1] != self.size:
+            raise ValueError(f"a step of {step.shape[1]} parameters for a pose of {self.size}")
+        return _pose(
+            self.head.stepped(step[:, : self.head.size]),
+            self.shape.stepped(step[:, self.head.size : behind]),
+            {name: joint.stepped(step[:, self.joint_columns(name)]) for name, joint in self.joints.items()},
         )
 
-    def stepped(self, step: Floats) -> Pose:  # step [B,6+K] or [B,6+K+6]
-        """The poses after a step."""
-        turn = Rotation.from_rotvec(step[:, :3]).as_matrix()
-        behind = RIGID + self.weights.shape[1]
-        jaw = self.jaw if self.jaw is None or step.shape[1] == behind else self.jaw.stepped(step[:, behind:])
-        return Pose(turn @ self.rotation, self.translation + step[:, 3:6], self.weights + step[:, RIGID:behind], jaw)
+    def toward(self, other: Pose, share: Floats) -> Pose:  # other B poses, share [B] 0 to 1
+        """Between these poses and others, block by block."""
+        return _pose(
+            self.head.toward(other.head, share),
+            self.shape.toward(other.shape, share),
+            {name: joint.toward(other.joints[name], share) for name, joint in self.joints.items()},
+        )
 
 
-def _turn(there: Floats, here: Floats) -> Floats:  # [B,3,3]
-    """[B,3] rotation vectors that lead there from here, applied on the left."""
-    turn: Floats = Rotation.from_matrix(there @ here.swapaxes(1, 2)).as_rotvec()
-    return turn
+def _pose(head: RigidMotion, shape: Weights, joints: dict[str, RigidMotion]) -> Pose:
+    return Pose(head.rotation, head.translation, shape.values, joints)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.common.errors import FaceSolveError
-from solver_core.face.jaw import JawBone, JawMotion
+from solver_core.documents.solution import joints_of
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
 
@@ -40,35 +40,20 @@ class Truth:
         for column, name in enumerate(names):
             if name in self.names:
                 weights[:, column] = self.pose.weights[rows, self.names.index(name)]
-        jaw = None if self.pose.jaw is None else self.pose.jaw[rows]
-        return Pose(self.pose.rotation[rows], self.pose.translation[rows], weights, jaw)
+        joints = {name: joint[rows] for name, joint in self.pose.joints.items()}
+        return Pose(self.pose.rotation[rows], self.pose.translation[rows], weights, joints)
 
 
 @dataclass(frozen=True)
 class Face:
-    """The part of a rig that is measured, n vertices: rows of `Rig.neutral` and `Rig.deltas`, in metres."""
+    """The part of a rig that is measured."""
 
-    neutral: Floats  # [n,3]
-    deltas: Floats  # [K,n,3]
-    jaw: JawBone | None = None  # of these vertices
-    scale: Floats = field(default_factory=lambda: np.ones(3))  # of the bone's rest, as Rig.scale
+    rig: Rig
+    vertices: Bools  # [V]
 
     def local(self, pose: Pose) -> list[Floats]:
-        """N times [n,3]: each frame's vertices before the rigid transform."""
-        vertices = [self.neutral + np.tensordot(weights, self.deltas, 1) for weights in pose.weights]
-        if self.jaw is None or pose.jaw is None:
-            return vertices
-        return list(vertices + self.jaw.shift(np.array(vertices), pose.jaw, self.scale))
-
-
-def face_of(rig: Rig, vertices: Bools) -> Face:  # [V]
-    """Some of a rig's vertices."""
-    jaw = None if rig.jaw is None else replace(rig.jaw, weight=rig.jaw.weight[vertices])
-    neutral, deltas = (
-        (rig.neutral[vertices] * rig.scale).astype(float),
-        (rig.deltas[:, vertices] * rig.scale).astype(float),
-    )
-    return Face(neutral, deltas, jaw, rig.scale)
+        """N times [n,3]: each frame's vertices before the rigid transform, metres."""
+        return [self.rig.local(pose[i : i + 1])[0, self.vertices] for i in range(len(pose))]
 
 
 def load_truth(path: Path) -> Truth:
@@ -81,9 +66,10 @@ def load_truth(path: Path) -> Truth:
     try:
         with np.load(path, allow_pickle=False) as data:
             order = np.argsort(data["frames"])
-            pose = Pose(*(data[name][order].astype(np.float64) for name in ("rotation", "translation", "weights")))
-            if "jaw_rotation" in data:
-                pose.jaw = JawMotion(data["jaw_rotation"][order], data["jaw_translation"][order])
+            rotation, translation, weights = (
+                data[name][order].astype(np.float64) for name in ("rotation", "translation", "weights")
+            )
+            pose = Pose(rotation, translation, weights, {name: joint[order] for name, joint in joints_of(data).items()})
             hidden = data["hidden"].astype(np.int64) if "hidden" in data else np.zeros(0, np.int64)
             return Truth(
                 data["frames"][order].astype(np.int64), pose, tuple(str(name) for name in data["names"]), hidden
@@ -154,11 +140,11 @@ def hidden_errors(
         (1 - share[:, None]) * values[ends[0]] + share[:, None] * values[ends[1]]
         for values in (take.translation, take.weights)
     )
-    jaw = None
-    if take.jaw is not None:
-        first, last = (take.jaw[np.full(len(index), end)] for end in ends)
-        jaw = first.toward(last, share)
-    line = Pose(rotation, translation, weights, jaw)
+    joints = {}
+    for name, joint in take.joints.items():
+        first, last = (joint[np.full(len(index), end)] for end in ends)
+        joints[name] = first.toward(last, share)
+    line = Pose(rotation, translation, weights, joints)
     solved, straight = (measure(pose, truth[index], face)["vertex_mm"].mean() for pose in (take[index], line))
     return float(solved), float(straight)
 

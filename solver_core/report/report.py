@@ -198,7 +198,7 @@ def _comparison(
         return
     rows, frames, true = truth.rows[wanted], truth.frames[wanted], truth.pose[wanted]
     take = solution.pose[rows]
-    face = None if context is None else compare.face_of(context.rig, context.embedding.face)
+    face = None if context is None else compare.Face(context.rig, context.embedding.face)
     eye = None if shot is None else shot.cameras[0].position[rows]
     measured = compare.measure(take, true, face, eye)
     curves.save(curves.comparison_curves(frames, measured, truth.hidden), out / "comparison.png")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from solver_core.common.arrays import Floats
-from solver_core.face.jaw import JawMotion
+from solver_core.face.blocks import RigidMotion
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class FrameResult:
     weights: Floats  # [K]
     stage: str
     reason: str = ""
-    jaw: JawMotion | None = None  # 1 frame; None where the rig has no jaw bone
+    joints: Mapping[str, RigidMotion] = field(default_factory=dict)  # 1 frame each
 
 
 class Listener(Protocol):

@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 from solver_core.camera.camera import Camera
 from solver_core.common.arrays import Floats, Ints
 from solver_core.documents.shot import Shot
+from solver_core.face.blendshapes import BlendshapeRig
 from solver_core.face.pose import Pose
-from solver_core.face.rig import Rig
 from solver_core.look.albedo import albedo_of
 from solver_core.look.look import Look
 from solver_core.render.renderer import Renderer
@@ -55,7 +55,7 @@ _BUMPS = (
 )
 
 
-def sample_rig() -> Rig:
+def sample_rig() -> BlendshapeRig:
     """The head: faces -Y, Z up, metres."""
     side, up = np.meshgrid(np.linspace(-np.pi, np.pi, COLUMNS, endpoint=False), np.linspace(-1.5, 1.5, ROWS))
     out = np.stack([np.sin(side) * np.cos(up), -np.cos(side) * np.cos(up), np.sin(up)], -1).reshape(-1, 3)
@@ -77,7 +77,7 @@ def sample_rig() -> Rig:
         "mouthSmile_R": _push(places, front, (-0.12, -0.26), (0.06, 0.06), (-0.04, 0.02, 0.04)),
     }
     count = len(deltas)
-    return Rig(
+    return BlendshapeRig(
         neutral=(places * SIZE).astype(np.float32),
         triangles=_triangles(),
         names=tuple(deltas),
@@ -135,7 +135,7 @@ def sample_shot(folder: Path) -> tuple[Shot, Pose]:
     return Shot("sample", folder, np.arange(1, FRAMES + 1), 24.0, (camera,), rig, start), truth
 
 
-def _film(rig: Rig, pose: Pose, camera: Camera) -> Floats:
+def _film(rig: BlendshapeRig, pose: Pose, camera: Camera) -> Floats:
     """[N,H,W,3] plates, lit from the actor's right, rendered twice as large and averaged, in front of a soft pattern."""
     light = np.zeros((9, 3))
     light[0] = 2.0, 1.9, 1.8

@@ -10,8 +10,9 @@ from solver_core import protocol
 from solver_core.camera.camera import NEAR
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.documents.shot import Shot
-from solver_core.energies.energy import Free
+from solver_core.face.joints import JAW
 from solver_core.face.landmark_embedding import LandmarkEmbedding
+from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig, place
 from solver_core.flow.network import FlowNetwork
@@ -23,7 +24,7 @@ from solver_core.networks.regions import Layout
 from solver_core.observe.observer import Networks, Observer
 from solver_core.observe.registry import load_observers
 from solver_core.render.renderer import Renderer
-from solver_core.stages.key_names import ALL, CLOSES_EYE, EYELIDS, JAW_BONE
+from solver_core.stages.key_names import ALL, CLOSES_EYE, EYELIDS, JAW_BONE, bone_of
 
 CHUNK = 2  # frames between two looks at whether the artist has stopped: about a second of one core
 
@@ -143,21 +144,21 @@ class Context:
         """[N-1] true where the plates of all cameras that film there cut between a frame and the next."""
         return common_cuts(np.stack([view.cuts for view in self.views]), np.stack([view.filmed for view in self.views]))
 
-    def free(self, keys: tuple[str, ...], *, rotation: bool = True, translation: bool = True) -> Free:
+    def free(self, keys: tuple[str, ...], *, rotation: bool = True, translation: bool = True) -> FreeParameters:
         """The parameters that a step frees; keys that the artist excluded never are.
 
-        Where the rig has a jaw bone and the step frees it, it comes first: keys of the group `jaw` are free only where all keys are.
+        All keys are freed with all joints; `bone_of` a joint frees it alone. Where the rig has a jaw bone and the step frees it, it comes first: keys of the group `jaw` are free only where all keys are.
         """
         rig = self.rig
-        by_bone = rig.jaw is not None and JAW_BONE in keys and ALL not in keys
+        by_bone = JAW in rig.joints and JAW_BONE in keys and ALL not in keys
         wanted = [
             solved
             and (ALL in keys or group in keys or name in keys or (EYELIDS in keys and bool(CLOSES_EYE.search(name))))
-            and not (by_bone and group == "jaw")
+            and not (by_bone and group == JAW)
             for name, group, solved in zip(rig.names, rig.groups, rig.solved, strict=True)
         ]
-        jaw = rig.jaw_columns if ALL in keys or JAW_BONE in keys else rig.jaw_columns[:0]
-        return Free(np.concatenate([np.flatnonzero(wanted), jaw]), rotation, translation)
+        joints = {name: joint.solved for name, joint in rig.joints.items() if ALL in keys or bone_of(name) in keys}
+        return FreeParameters(np.flatnonzero(wanted), joints, rotation, translation)
 
     def landmark_weights(self, regions: dict[str, float], elsewhere: float) -> Floats:
         """[L] one weight for each landmark."""

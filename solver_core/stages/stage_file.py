@@ -17,7 +17,7 @@ from solver_core.common.reading import read_text, reading, why
 from solver_core.face.rig import Rig
 from solver_core.networks.regions import Layout
 from solver_core.stages.catalogue import KINDS
-from solver_core.stages.key_names import ALL, EYELIDS, JAW_BONE
+from solver_core.stages.key_names import ALL, EYELIDS, JAW_BONE, bone_of
 from solver_core.stages.kinds.step import Step, WrongSettingError
 
 LARGEST, LONGEST = 2**16, 1000  # bytes and lines of a stage file; that of the built-in stages has a hundred lines
@@ -70,7 +70,7 @@ def write_stages(stages: Mapping[str, tuple[Step, ...]]) -> str:
 
 def unknown_keys(stages: Mapping[str, tuple[Step, ...]], rig: Rig) -> list[str]:
     """Sentences about shape keys and groups that the steps name and the rig has not: they free nothing."""
-    known = {ALL, EYELIDS, JAW_BONE, *rig.names, *rig.groups}
+    known = {ALL, EYELIDS, JAW_BONE, *map(bone_of, rig.joints), *rig.names, *rig.groups}
     missing = {
         name: [key for step in steps for key in dict.fromkeys(step.keys) if key not in known]
         for name, steps in stages.items()

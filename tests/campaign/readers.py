@@ -25,7 +25,7 @@ from solver_core.common.errors import FaceSolveError
 from solver_core.documents.journal import journal_path, recover
 from solver_core.documents.shot import load_shot
 from solver_core.documents.solution import load_solution
-from solver_core.face.rig import load_rig
+from solver_core.face.rig_file import load_rig
 from solver_core.footage.plates import open_plate
 from solver_core.networks.registry import landmark_layout
 from solver_core.service.worker import BUG, Worker

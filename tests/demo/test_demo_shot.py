@@ -16,8 +16,8 @@ from demo import performance, pictures, run
 from solver_core.camera.camera import Camera
 from solver_core.common.errors import FaceSolveError
 from solver_core.documents.shot import Shot
+from solver_core.face.blendshapes import BlendshapeRig
 from solver_core.face.pose import Pose
-from solver_core.face.rig import Rig
 from solver_core.look.look import Look
 from solver_core.networks.detector import as_float
 from solver_core.networks.facemesh import FaceMesh
@@ -103,17 +103,17 @@ def one_frame_shot() -> Shot:
     head = heads.build()
     keys = len(head.names)
     ones = np.ones(keys, np.float32)
-    rig = Rig(
-        head.vertices,
-        head.triangles,
-        head.names,
-        head.deltas,
-        0 * ones,
-        ones,
-        ("mouth",) * keys,
-        ones > 0,
-        ones,
-        np.ones(3, np.float32),
+    rig = BlendshapeRig(
+        neutral=head.vertices,
+        triangles=head.triangles,
+        names=head.names,
+        deltas=head.deltas,
+        minimum=0 * ones,
+        maximum=ones,
+        groups=("mouth",) * keys,
+        solved=ones > 0,
+        strength=ones,
+        scale=np.ones(3, np.float32),
     )
     look = np.array([[[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, -0.8]]])  # from 0.8 m in front, along +Y
     camera = Camera("A", 160, 120, np.array([[220.0, 220, 80, 60]]), look)

@@ -137,7 +137,7 @@ def at(*keys):
 
 
 WRONG = {
-    "another schema": (at("schema"), 2, "schema version 2"),
+    "another schema": (at("schema"), 99, "schema version 99"),
     "no schema": (at("schema"), "del", "schema version None"),
     "no frames": (at("frames"), [], "no frames"),
     "frames backwards": (at("frames"), [3, 2, 1], "ascend"),

@@ -9,11 +9,14 @@ from scipy.spatial.transform import Rotation
 from solver_core.camera.camera import Camera
 from solver_core.energies.edge import EdgeEnergy
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
-from solver_core.face.pose import RIGID, Pose
-from solver_core.face.rig import SurfacePoints
+from solver_core.face.blendshapes import BlendshapePoints
+from solver_core.face.blocks import RIGID
+from solver_core.face.parameters import FreeParameters
+from solver_core.face.pose import Pose
 
 B, N, K, E = 3, 12, 4, 9
 KEYS = np.array([3, 0])
+FREE = FreeParameters(KEYS)
 EVERYWHERE = np.arange(B)
 
 
@@ -27,8 +30,12 @@ def pose():
 @pytest.fixture
 def energy(pose):
     rng = np.random.default_rng(2)
-    points = SurfacePoints(
-        (0.1 * rng.normal(size=(B, N, 3))).astype(np.float32), (0.02 * rng.normal(size=(K, B, N, 3))).astype(np.float32)
+    points = BlendshapePoints(
+        (0.1 * rng.normal(size=(B, N, 3))).astype(np.float32),
+        (0.02 * rng.normal(size=(B, N, 3, K))).astype(np.float32),
+        np.ones(3),
+        {},
+        np.zeros((B, N, 0), np.float32),
     )
     matrix = np.tile(np.concatenate([np.eye(3), [[0], [0], [-1.5]]], 1), (B, 1, 1))
     camera = Camera("A", 720, 540, np.tile([1200.0, 1180, 350, 260], (B, 1)), matrix)
@@ -61,7 +68,7 @@ def test_it_is_the_paper_s_sum(energy, pose):
 @pytest.mark.parametrize("index", [EVERYWHERE, np.array([2, 0])])
 def test_its_jacobian_is_the_finite_difference(energy, pose, index):
     here = pose[index]
-    residual, jacobian = energy.linear(here, index, KEYS)
+    residual, jacobian = energy.linear(here, index, FREE)
     np.testing.assert_allclose(residual, energy.residual(here, index), atol=1e-9)
     columns = []
     for column in [*range(RIGID), *(RIGID + KEYS)]:
@@ -102,8 +109,8 @@ def test_an_edge_of_weight_zero_takes_no_part(energy, pose):
     without = EdgeEnergy(
         ReprojectionEnergy(base.camera, base.points, target, base.root), energy.first, energy.second, root
     )
-    residual, jacobian = without.linear(pose, EVERYWHERE, KEYS)
-    full, full_jacobian = energy.linear(pose, EVERYWHERE, KEYS)
+    residual, jacobian = without.linear(pose, EVERYWHERE, FREE)
+    full, full_jacobian = energy.linear(pose, EVERYWHERE, FREE)
     assert touching.any()
     assert not touching.all()
     np.testing.assert_array_equal(residual.reshape(B, E, 2)[:, touching], 0)

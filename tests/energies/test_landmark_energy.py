@@ -7,7 +7,8 @@ import pytest
 from little_shot import LIGHT, camera, film, performance
 
 from solver_core.energies.landmark import LandmarkEnergy
-from solver_core.face.pose import RIGID
+from solver_core.face.blocks import RIGID
+from solver_core.face.parameters import FreeParameters
 from solver_core.footage.views import View
 from solver_core.look import synthesis as imaging
 from solver_core.look.look import Look
@@ -46,12 +47,12 @@ def columns(scene, demo_rig):
     """The Jacobian's columns [2L,8]: exact, of material points, and numeric."""
     energy, _, pose = scene
     keys = np.array([demo_rig.names.index(name) for name in KEYS])
-    material = energy("material_point").linear(pose, ONE, keys)[1][0]
+    material = energy("material_point").linear(pose, ONE, FreeParameters(keys))[1][0]
     numeric = np.empty_like(material)
     with pytest.MonkeyPatch.context() as patch:
         # what is filled in behind the head follows it by whole pixels: no derivative sees that, so it is held still
         patch.setattr(imaging, "fill", lambda plate, _mask: plate)
-        exact = energy("exact").linear(pose, ONE, keys)[1][0]
+        exact = energy("exact").linear(pose, ONE, FreeParameters(keys))[1][0]
         for column, h in enumerate(STEPS):
             step = np.zeros((1, RIGID + len(demo_rig.names)))
             step[0, column if column < RIGID else RIGID + keys[column - RIGID]] = h
@@ -82,7 +83,9 @@ def test_material_points_move_nearly_as_the_network_says(columns):
 
 def test_both_providers_are_of_the_same_energy(scene):
     energy, _, pose = scene
-    residuals = [energy(how).linear(pose, ONE, np.zeros(0, int))[0] for how in ("exact", "material_point")]
+    residuals = [
+        energy(how).linear(pose, ONE, FreeParameters(np.zeros(0, int)))[0] for how in ("exact", "material_point")
+    ]
     np.testing.assert_allclose(residuals[0], residuals[1], atol=1e-3)
     np.testing.assert_allclose(energy("exact").residual(pose, ONE), residuals[1], atol=1e-3)
 
@@ -99,7 +102,7 @@ def test_a_landmark_of_weight_zero_takes_no_part(scene, facemesh):
     energy, _, pose = scene
     silent = energy("material_point")
     silent.root[0, 5:9] = 0
-    residual, jacobian = silent.linear(pose, ONE, np.zeros(0, int))
+    residual, jacobian = silent.linear(pose, ONE, FreeParameters(np.zeros(0, int)))
     assert not residual.reshape(facemesh.count, 2)[5:9].any()
     assert not jacobian.reshape(facemesh.count, 2, -1)[5:9].any()
     silent.root[:] = 1

@@ -7,9 +7,10 @@ import pytest
 from little_shot import camera, performance
 
 from solver_core.energies.flow import FlowLink
-from solver_core.energies.link import Joint, Single
+from solver_core.energies.link import LinkedFrames, Single
 from solver_core.energies.prior import PosePrior
 from solver_core.energies.smoothing import SmoothLink
+from solver_core.face.parameters import FreeParameters
 
 COUNT = 4
 
@@ -38,7 +39,7 @@ def flow_link(poses, points, first=0, second=1, offset=0.0):
 
 def check_derivatives(link, poses, keys, step=1e-4):
     here = [poses[f : f + 1] for f in link.frames]
-    residual, jacobians = link.linear(here, keys)
+    residual, jacobians = link.linear(here, FreeParameters(keys))
     np.testing.assert_allclose(residual, link.residual(here), atol=1e-5)
     for at, jacobian in enumerate(jacobians):
         for parameter in range(jacobian.shape[1]):
@@ -72,7 +73,7 @@ def test_a_point_behind_the_camera_takes_no_part(poses, points):
     link = flow_link(poses, points, offset=1.0)
     link.end[0] = np.nan
     link.root[0] = 0
-    residual, jacobians = link.linear([poses[f : f + 1] for f in link.frames], np.array([0]))
+    residual, jacobians = link.linear([poses[f : f + 1] for f in link.frames], FreeParameters(np.array([0])))
     assert np.isfinite(residual).all()
     assert all(np.isfinite(jacobian).all() for jacobian in jacobians)
     assert (residual[:2] == 0).all()
@@ -82,7 +83,7 @@ def test_a_point_behind_the_camera_takes_no_part(poses, points):
 def test_steady_motion_is_smooth(demo_rig, poses, points):
     """A head that slides on evenly has no second difference; one that stops has."""
     sliding = poses[np.array([0, 0, 0])]
-    sliding.translation += np.arange(3)[:, None] * [0.01, -0.02, 0.005]
+    sliding.head.translation += np.arange(3)[:, None] * [0.01, -0.02, 0.005]
     link = SmoothLink((0, 1, 2), points, 0.01)
     np.testing.assert_allclose(link.residual([sliding[i : i + 1] for i in range(3)]), 0, atol=1e-5)
     sliding.translation[2] = sliding.translation[1]
@@ -98,10 +99,10 @@ def test_a_joint_step_moves_only_the_frames_that_may(demo_rig, poses, points):
     pose.translation[1] += [0.004, -0.002, 0.01]
     before = pose.copy()
     for _ in range(3):
-        joint = Joint(demo_rig, pose, np.array([1]), np.array([], int))
-        joint.add(link)
-        joint.add(Single(1, PosePrior(pose[1:2], 1.0, 1.0)))
-        joint.move(10)
+        linked = LinkedFrames(demo_rig, pose, np.array([1]), FreeParameters(np.array([], int)))
+        linked.add(link)
+        linked.add(Single(1, PosePrior(pose[1:2], 1.0, 1.0)))
+        linked.move(10)
     assert cost(link, pose) < 1e-3 * cost(link, before)
     np.testing.assert_allclose(pose.translation[1], poses.translation[1], atol=1e-9)
     for i in (0, 2, 3):
@@ -119,12 +120,12 @@ def test_all_frames_in_parallel_or_in_place_come_to_the_same_pose(demo_rig, pose
     for parallel in (False, True):
         pose = poses.copy()
         pose.translation[[1, 2]] += [[0.004, -0.002, 0.01], [-0.003, 0.001, 0.004]]
-        joint = Joint(demo_rig, pose, np.array([1, 2]), np.array([0]))
+        linked = LinkedFrames(demo_rig, pose, np.array([1, 2]), FreeParameters(np.array([0])))
         for i in range(3):
-            joint.add(flow_link(poses, points, i, i + 1, offset=0.3))
+            linked.add(flow_link(poses, points, i, i + 1, offset=0.3))
         for i in (1, 2):
-            joint.add(SmoothLink((i - 1, i, i + 1), points, 0.001))
-        joint.move(4000, parallel=parallel)
+            linked.add(SmoothLink((i - 1, i, i + 1), points, 0.001))
+        linked.move(4000, parallel=parallel)
         found.append(pose)
     np.testing.assert_allclose(found[0].translation, found[1].translation, atol=1e-5)
     np.testing.assert_allclose(found[0].rotation, found[1].rotation, atol=1e-4)

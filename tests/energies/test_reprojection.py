@@ -7,32 +7,35 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from solver_core.camera.camera import Camera
-from solver_core.energies.energy import FaceProblem, Free
+from solver_core.energies.energy import FaceProblem
 from solver_core.energies.prior import PosePrior, WeightPrior
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
-from solver_core.face.pose import RIGID, Pose
-from solver_core.face.rig import Rig
+from solver_core.face.blendshapes import BlendshapeRig
+from solver_core.face.blocks import RIGID
+from solver_core.face.parameters import FreeParameters
+from solver_core.face.pose import Pose
 from solver_core.optimise.dogleg import Options, dogleg
 
 B, N, K = 3, 14, 5
 KEYS = np.array([4, 0, 2])
+FREE = FreeParameters(KEYS)
 
 
 @pytest.fixture
-def rig() -> Rig:
+def rig() -> BlendshapeRig:
     rng = np.random.default_rng(0)
     v = 20
-    return Rig(
-        (0.1 * rng.normal(size=(v, 3))).astype(np.float32),
-        rng.integers(0, v, (30, 3)),
-        tuple("abcde"),
-        (0.02 * rng.normal(size=(K, v, 3))).astype(np.float32),
-        np.zeros(K),
-        np.ones(K),
-        ("mouth",) * K,
-        np.ones(K, bool),
-        np.ones(K),
-        np.ones(3),
+    return BlendshapeRig(
+        neutral=(0.1 * rng.normal(size=(v, 3))).astype(np.float32),
+        triangles=rng.integers(0, v, (30, 3)),
+        names=tuple("abcde"),
+        deltas=(0.02 * rng.normal(size=(K, v, 3))).astype(np.float32),
+        minimum=np.zeros(K),
+        maximum=np.ones(K),
+        groups=("mouth",) * K,
+        solved=np.ones(K, bool),
+        strength=np.ones(K),
+        scale=np.ones(3),
     )
 
 
@@ -72,7 +75,7 @@ def numeric_jacobian(energy, pose, index, h):
 @pytest.mark.parametrize("index", [np.arange(B), np.array([2, 0])])
 def test_reprojection_jacobian(energy, pose, index):
     here = pose[index]
-    residual, jacobian = energy.linear(here, index, KEYS)
+    residual, jacobian = energy.linear(here, index, FREE)
     np.testing.assert_allclose(residual, energy.residual(here, index), atol=1e-9)
     expected = numeric_jacobian(energy, here, index, 1e-3)
     # points are float32: 1e-8 m times 1e3 px/m over 1e-3
@@ -107,8 +110,8 @@ def test_a_point_of_weight_zero_takes_no_part(energy, pose, rubbish):
     root, target = energy.root.copy(), energy.target.copy()
     root[:, 3], root[1, 7] = 0, 0
     target[:, 3], target[1, 7] = rubbish, rubbish
-    residual, jacobian = ReprojectionEnergy(energy.camera, energy.points, target, root).linear(pose, index, KEYS)
-    full, full_jacobian = energy.linear(pose, index, KEYS)
+    residual, jacobian = ReprojectionEnergy(energy.camera, energy.points, target, root).linear(pose, index, FREE)
+    full, full_jacobian = energy.linear(pose, index, FREE)
     used = np.ones((B, N), bool)
     used[:, 3], used[1, 7] = False, False
     np.testing.assert_array_equal(residual.reshape(B, N, 2)[~used], 0)
@@ -127,7 +130,7 @@ def test_isotropic_roots_give_weighted_squares(energy, pose):
 
 
 def test_a_head_behind_the_camera_costs_infinitely_much(energy, rig, pose):
-    problem = FaceProblem([energy], rig, Free(KEYS))
+    problem = FaceProblem([energy], rig, FreeParameters(KEYS))
     far = pose.copy()
     far.translation[0] = [0, 0, 5]
     cost = problem.cost(far, np.arange(B))
@@ -142,7 +145,7 @@ def test_weight_prior_is_the_weighted_distance_and_its_jacobian(pose):
     here = pose[index]
     expected = (prior.strength[index] * (here.weights - prior.target[index]) ** 2).sum(1)
     np.testing.assert_allclose((prior.residual(here, index) ** 2).sum(1), expected)
-    _, jacobian = prior.linear(here, index, KEYS)
+    _, jacobian = prior.linear(here, index, FREE)
     np.testing.assert_allclose(jacobian, numeric_jacobian(prior, here, index, 1e-4), atol=1e-9)
 
 
@@ -154,15 +157,15 @@ def test_pose_prior_measures_angle_and_distance(pose):
     step[:, 2], step[:, 4] = 0.05, -0.01
     moved = prior.residual(pose.stepped(step), index)
     np.testing.assert_allclose(moved[:, [2, 4]], [[0.5, -0.5]] * B)
-    _, jacobian = prior.linear(pose, index, KEYS)
+    _, jacobian = prior.linear(pose, index, FREE)
     np.testing.assert_allclose(jacobian, numeric_jacobian(prior, pose, index, 1e-5), atol=1e-6)
 
 
 def test_what_is_not_free_does_not_move(energy, rig, pose):
     for free, held in (
-        (Free(KEYS, rotation=False), "rotation"),
-        (Free(KEYS, translation=False), "translation"),
-        (Free(np.zeros(0, int)), "weights"),
+        (FreeParameters(KEYS, rotation=False), "rotation"),
+        (FreeParameters(KEYS, translation=False), "translation"),
+        (FreeParameters(np.zeros(0, int)), "weights"),
     ):
         here = pose.copy()
         dogleg(FaceProblem([energy], rig, free), here, B, Options(iterations=5))
@@ -176,7 +179,7 @@ def test_weights_stay_on_their_sliders_whatever_is_asked(energy, rig, pose):
     asked = energy.target + 100 * np.random.default_rng(7).normal(size=energy.target.shape)
     energy = ReprojectionEnergy(energy.camera, energy.points, asked, energy.root)
     here = pose.copy()
-    dogleg(FaceProblem([energy], rig, Free(np.arange(K))), here, B, Options(iterations=20))
+    dogleg(FaceProblem([energy], rig, FreeParameters(np.arange(K))), here, B, Options(iterations=20))
     assert ((here.weights >= 0) & (here.weights <= 1)).all()
     assert (here.weights == 0).any() or (here.weights == 1).any()
 
@@ -186,11 +189,11 @@ def test_a_known_pose_is_found_again(energy, rig, pose, camera):
     target = camera.project(energy.points.world(pose))[0]
     exact = ReprojectionEnergy(camera, energy.points, target, isotropic(np.ones((B, N))))
     start = pose.copy()
-    start.rotation = Rotation.from_rotvec([0.2, -0.1, 0.15]).as_matrix() @ start.rotation
-    start.translation = start.translation + 0.03
+    start.head.rotation = Rotation.from_rotvec([0.2, -0.1, 0.15]).as_matrix() @ start.rotation
+    start.head.translation = start.translation + 0.03
     start.weights[:] = 0.5
     options = Options(iterations=60, cost_tolerance=0)
-    found = dogleg(FaceProblem([exact], rig, Free(np.arange(K))), start, B, options).state
+    found = dogleg(FaceProblem([exact], rig, FreeParameters(np.arange(K))), start, B, options).state
     np.testing.assert_allclose(found.rotation, pose.rotation, atol=1e-7)
     np.testing.assert_allclose(found.translation, pose.translation, atol=1e-7)
     np.testing.assert_allclose(found.weights, pose.weights, atol=1e-6)

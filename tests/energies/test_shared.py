@@ -10,12 +10,15 @@ from scipy.spatial.transform import Rotation
 
 from solver_core.camera.camera import Camera
 from solver_core.camera.distortion import Distortion
-from solver_core.energies.energy import FaceProblem, Free
+from solver_core.energies.energy import FaceProblem
 from solver_core.energies.prior import WeightPrior
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
 from solver_core.energies.shared import Shared, SharedProblem, Sight, Together
-from solver_core.face.pose import RIGID, Pose
-from solver_core.face.rig import IDENTITY, Rig
+from solver_core.face.blendshapes import BlendshapeRig
+from solver_core.face.blocks import RIGID
+from solver_core.face.parameters import FreeParameters
+from solver_core.face.pose import Pose
+from solver_core.face.rig import IDENTITY
 from solver_core.optimise.dogleg import Options, dogleg
 
 FRAMES, POINTS, OWN, COMMON = 5, 60, 3, 4
@@ -23,21 +26,21 @@ ALL = np.array([0])
 
 
 @pytest.fixture
-def rig() -> Rig:
+def rig() -> BlendshapeRig:
     """60 vertices the size of a face, three expressions and four identity keys."""
     rng = np.random.default_rng(0)
     keys = OWN + COMMON
-    return Rig(
-        rng.uniform(-0.1, 0.1, (POINTS, 3)).astype(np.float32),
-        np.arange(POINTS).reshape(-1, 3),
-        tuple("abcdefg"),
-        (0.01 * rng.normal(size=(keys, POINTS, 3))).astype(np.float32),
-        np.r_[np.zeros(OWN), np.full(COMMON, -2.0)],
-        np.r_[np.ones(OWN), np.full(COMMON, 2.0)],
-        ("mouth",) * OWN + (IDENTITY,) * COMMON,
-        np.arange(keys) < OWN,
-        np.ones(keys),
-        np.ones(3),
+    return BlendshapeRig(
+        neutral=rng.uniform(-0.1, 0.1, (POINTS, 3)).astype(np.float32),
+        triangles=np.arange(POINTS).reshape(-1, 3),
+        names=tuple("abcdefg"),
+        deltas=(0.01 * rng.normal(size=(keys, POINTS, 3))).astype(np.float32),
+        minimum=np.r_[np.zeros(OWN), np.full(COMMON, -2.0)],
+        maximum=np.r_[np.ones(OWN), np.full(COMMON, 2.0)],
+        groups=("mouth",) * OWN + (IDENTITY,) * COMMON,
+        solved=np.arange(keys) < OWN,
+        strength=np.ones(keys),
+        scale=np.ones(3),
     )
 
 
@@ -61,7 +64,13 @@ def cameras(distortion: Distortion | None = None) -> list[Camera]:
 
 
 def problem(
-    rig: Rig, seen: Pose, taken: list[Camera], given: list[Camera], *, hold: float = 1e-4, zoom_free: bool = True
+    rig: BlendshapeRig,
+    seen: Pose,
+    taken: list[Camera],
+    given: list[Camera],
+    *,
+    hold: float = 1e-4,
+    zoom_free: bool = True,
 ) -> SharedProblem:
     """Every vertex measured exactly where the cameras `taken` show it, and sought with the cameras `given`."""
     points = rig.every_vertex(1)
@@ -78,7 +87,7 @@ def problem(
     shared = Shared(
         keys, np.zeros(COMMON), np.sqrt(hold) * np.eye(COMMON), np.zeros(len(given)), np.sqrt(hold), zoom_free
     )
-    alone = FaceProblem([WeightPrior(np.zeros_like(strength), strength)], rig, Free(own))
+    alone = FaceProblem([WeightPrior(np.zeros_like(strength), strength)], rig, FreeParameters(own))
     return SharedProblem(sights, alone, rig, shared)
 
 

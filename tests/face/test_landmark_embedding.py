@@ -11,8 +11,8 @@ from demo import head as heads
 from demo.head import TO_SCENE
 from demo.sculpt import EYE
 from solver_core.common.errors import FaceSolveError
+from solver_core.face.blendshapes import BlendshapeRig
 from solver_core.face.landmark_embedding import embed_landmarks
-from solver_core.face.rig import Rig
 from solver_core.networks.facemesh import LEFT_EYE, RIGHT_EYE
 from solver_core.networks.regions import FACEMESH
 
@@ -24,7 +24,7 @@ def embedding(demo_rig, facemesh, face_detector):
     return embed_landmarks(demo_rig, facemesh, face_detector)
 
 
-def places(rig: Rig, embedding) -> np.ndarray:
+def places(rig: BlendshapeRig, embedding) -> np.ndarray:
     """[L,3] metres."""
     return rig.sample(embedding.triangle[None], embedding.barycentric[None]).neutral[0]
 
@@ -95,17 +95,17 @@ def test_a_mesh_without_a_face_is_refused(facemesh, face_detector):
         [np.stack([cells, cells + 1, cells + 13], 1), np.stack([cells, cells + 13, cells + 12], 1)]
     )
     one = np.ones(1)
-    plain = Rig(
-        vertices,
-        triangles.astype(np.int32),
-        ("key",),
-        np.zeros((1, 144, 3), np.float32),
-        0 * one,
-        one,
-        ("mouth",),
-        one > 0,
-        one,
-        np.ones(3),
+    plain = BlendshapeRig(
+        neutral=vertices,
+        triangles=triangles.astype(np.int32),
+        names=("key",),
+        deltas=np.zeros((1, 144, 3), np.float32),
+        minimum=0 * one,
+        maximum=one,
+        groups=("mouth",),
+        solved=one > 0,
+        strength=one,
+        scale=np.ones(3),
     )
     with pytest.raises(FaceSolveError, match="No face") as caught:
         embed_landmarks(plain, facemesh, face_detector)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation, Slerp
 
-from solver_core.face.jaw import JawMotion
+from solver_core.face.blocks import RigidMotion
 from solver_core.face.pose import Pose
 
 
@@ -43,9 +43,9 @@ def test_the_ends_are_the_poses():
 
 def test_the_jaw_comes_along():
     first, second = pose(1), pose(2)
-    first.jaw, second.jaw = (JawMotion(pose(i).rotation, pose(i).translation) for i in (3, 4))
-    found = first.toward(second, np.array([0.0, 0.3, 1.0])).jaw
-    np.testing.assert_array_equal(found.translation[2], second.jaw.translation[2])
-    np.testing.assert_allclose(found.rotation[0], first.jaw.rotation[0], atol=1e-12)
-    ends = Rotation.from_matrix([first.jaw.rotation[1], second.jaw.rotation[1]])
+    first.joints["jaw"], second.joints["jaw"] = (RigidMotion(pose(i).rotation, pose(i).translation) for i in (3, 4))
+    found = first.toward(second, np.array([0.0, 0.3, 1.0])).joints["jaw"]
+    np.testing.assert_array_equal(found.translation[2], second.joints["jaw"].translation[2])
+    np.testing.assert_allclose(found.rotation[0], first.joints["jaw"].rotation[0], atol=1e-12)
+    ends = Rotation.from_matrix([first.joints["jaw"].rotation[1], second.joints["jaw"].rotation[1]])
     np.testing.assert_allclose(found.rotation[1], Slerp([0, 1], ends)(0.3).as_matrix(), atol=1e-9)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+from slow_rig import slow_world
 
 from solver_core.common.errors import FaceSolveError
+from solver_core.face.blendshapes import BlendshapeRig
+from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
-from solver_core.face.rig import Rig, load_rig
+from solver_core.face.rig_file import load_rig
 
 V, T, K = 12, 9, 4
 
@@ -32,13 +35,13 @@ def arrays() -> dict[str, np.ndarray]:
     }
 
 
-def load(folder, arrays) -> Rig:
+def load(folder, arrays) -> BlendshapeRig:
     np.savez(folder / "rig.npz", **arrays)
     return load_rig(folder / "rig.npz")
 
 
 @pytest.fixture
-def rig(tmp_path, arrays) -> Rig:
+def rig(tmp_path, arrays) -> BlendshapeRig:
     return load(tmp_path, arrays)
 
 
@@ -46,14 +49,6 @@ def rig(tmp_path, arrays) -> Rig:
 def pose() -> Pose:
     rng = np.random.default_rng(4)
     return Pose(Rotation.random(3, random_state=5).as_matrix(), rng.normal(size=(3, 3)), rng.random((3, K)))
-
-
-def slow_world(rig: Rig, pose: Pose, b: int, vertex: int) -> np.ndarray:
-    """One vertex by the formula of docs/shot_format.md: R @ (scale * (basis + sum of weighted deltas)) + t."""
-    local = rig.neutral[vertex].astype(float)
-    for k in range(K):
-        local = local + pose.weights[b, k] * rig.deltas[k, vertex].astype(float)
-    return pose.rotation[b] @ (rig.scale * local) + pose.translation[b]
 
 
 def test_what_is_written_is_what_is_read(rig, arrays):
@@ -109,7 +104,7 @@ def test_derivative_is_that_of_a_step(rig, pose):
     """By finite differences of Pose.stepped, for all six rigid parameters and a choice of keys."""
     keys = np.array([3, 0])
     points = rig.every_vertex(3)
-    exact = points.world_derivative(pose, keys)
+    exact = points.derivative(pose, points.world(pose), FreeParameters(keys))
     h = 1e-3  # positions are float32: about 1e-7 / 1e-3 of noise
     for column in range(6 + len(keys)):
         step = np.zeros((3, 6 + K))
@@ -230,7 +225,12 @@ def test_a_rig_without_shape_keys_is_a_rigid_head(tmp_path, arrays, kind):
     np.testing.assert_allclose(rig.world(pose)[0], here, rtol=1e-6)
     points = rig.every_vertex(1)
     np.testing.assert_allclose(points.world(pose)[0], here, rtol=1e-6)
-    assert points.world_derivative(pose, np.zeros(0, int)).shape == (1, len(rig.neutral), 3, 6)
+    assert points.derivative(pose, points.world(pose), FreeParameters(np.zeros(0, int))).shape == (
+        1,
+        len(rig.neutral),
+        3,
+        6,
+    )
     assert rig.as_actor(pose.weights[0]) is rig
     assert not len(rig.fittable)
 

@@ -15,7 +15,7 @@ from little_shot import START, changed
 from solver_core.color.srgb import srgb_decode, srgb_encode
 from solver_core.common.errors import FaceSolveError
 from solver_core.documents.shot import load_shot
-from solver_core.face.rig import Rig
+from solver_core.face.blendshapes import BlendshapeRig
 from solver_core.look import texture as textures
 from solver_core.look.texture import Layout, Texture, bilinear, load_linear, painted
 from solver_core.service.listener import Silent
@@ -30,18 +30,18 @@ def sheet(scale=(1.0, 1.0, 1.0), colors=None):
     vertices = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], 1).astype(np.float32)
     a = np.array([row * (SIDE + 1) + column for row in range(SIDE) for column in range(SIDE)])
     triangles = np.concatenate([np.stack([a, a + 1, a + SIDE + 2], 1), np.stack([a, a + SIDE + 2, a + SIDE + 1], 1)])
-    rig = Rig(
-        vertices,
-        triangles,
-        ("k",),
-        np.zeros((1, len(vertices), 3), np.float32),
-        np.zeros(1),
-        np.ones(1),
-        ("mouth",),
-        np.ones(1, bool),
-        np.ones(1),
-        np.array(scale),
-        colors,
+    rig = BlendshapeRig(
+        neutral=vertices,
+        triangles=triangles,
+        names=("k",),
+        deltas=np.zeros((1, len(vertices), 3), np.float32),
+        minimum=np.zeros(1),
+        maximum=np.ones(1),
+        groups=("mouth",),
+        solved=np.ones(1, bool),
+        strength=np.ones(1),
+        scale=np.array(scale),
+        colors=colors,
     )
     return rig, Layout(vertices[triangles][:, :, :2].astype(float), np.zeros(len(triangles), int))
 

@@ -11,12 +11,27 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from solver_core.common.errors import FaceSolveError
+from solver_core.face.blendshapes import BlendshapeRig
 from solver_core.face.pose import Pose
 from solver_core.report import compare
 
 
 def some_face(rng: np.random.Generator) -> compare.Face:
-    return compare.Face(rng.normal(size=(7, 3)), rng.normal(size=(4, 7, 3)))
+    return compare.Face(
+        BlendshapeRig(
+            rng.normal(size=(7, 3)),
+            np.zeros((1, 3), int),
+            tuple("abcd"),
+            np.zeros(4),
+            np.ones(4),
+            ("mouth",) * 4,
+            np.ones(4, bool),
+            np.ones(4),
+            np.ones(3),
+            deltas=rng.normal(size=(4, 7, 3)),
+        ),
+        np.ones(7, bool),
+    )
 
 
 def some_pose(rng: np.random.Generator, count: int) -> Pose:
@@ -41,7 +56,7 @@ def test_measures_have_their_analytic_values(angle: float, seed: int, along: flo
     assert np.allclose(errors["depth_mm"], 1e3 * abs(along), atol=1e-6)
     assert np.allclose(errors["lateral_mm"], 1e3 * across, atol=1e-6)
     assert np.allclose(errors["weight_mae"], 0.125)
-    assert np.allclose(errors["shape_mm"], 500 * np.linalg.norm(face.deltas[0], axis=1).mean())
+    assert np.allclose(errors["shape_mm"], 500 * np.linalg.norm(face.rig.deltas[0], axis=1).mean())
     shifted = compare.measure(Pose(truth.rotation, moved, truth.weights), truth, face, eye)
     assert np.allclose(shifted["vertex_mm"], 1e3 * np.hypot(along, across))
     assert np.allclose(shifted["shape_mm"], 0)

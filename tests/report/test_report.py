@@ -196,7 +196,7 @@ def test_without_a_shot_there_are_curves_and_a_sentence(tmp_path: Path, settings
 
 def test_a_head_without_shape_keys_is_compared_by_its_pose(tmp_path: Path) -> None:
     solution = small_solution(names=(), settings={})
-    solution.pose.weights = solution.pose.weights[:, :0]
+    solution.pose.shape.values = solution.pose.weights[:, :0]
     solution.save(tmp_path / "s.npz")
     page = report(tmp_path / "s.npz", tmp_path / "out", None, FOOTAGE / "truth.npz")
     assert "Against the known answer" in page.read_text()

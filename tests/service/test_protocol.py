@@ -124,4 +124,4 @@ def test_every_message_of_the_document_has_a_name():
     ):
         assert name in vars(protocol).values(), name
         assert f"`{name}`" in text, name
-    assert json.loads(protocol.encode({"type": protocol.HELLO, "protocol": protocol.PROTOCOL_VERSION}))["protocol"] == 1
+    assert json.loads(protocol.encode({"type": protocol.HELLO, "protocol": protocol.PROTOCOL_VERSION}))["protocol"] == 2

@@ -96,7 +96,7 @@ def test_it_answers_as_all_unknowns_solved_at_once_do(solving):
     for i, item in enumerate(observed):
         pose = solving.pose[np.array([i])]
         energy = item.energy(pose)
-        residual, jacobian = energy.linear(pose, np.array([0]), free.keys)
+        residual, jacobian = energy.linear(pose, np.array([0]), free)
         block = np.zeros((800, unknown))
         block[:, i * size : (i + 1) * size] = jacobian[0]
         own = cell[item.triangle]
@@ -109,7 +109,7 @@ def test_it_answers_as_all_unknowns_solved_at_once_do(solving):
                 ) / 1e-6
         rows.append(block)
         right.append(-residual[0])
-        prior = WeightPrior(np.zeros((1, len(held))), held[None]).linear(pose, np.array([0]), free.keys)
+        prior = WeightPrior(np.zeros((1, len(held))), held[None]).linear(pose, np.array([0]), free)
         block = np.zeros((prior[0].shape[1], unknown))
         block[:, i * size : (i + 1) * size] = prior[1][0]
         rows.append(block)
@@ -140,7 +140,7 @@ def test_distance_comes_out_of_how_far_detail_travels(solving, monkeypatch):
     matrix = solving.views[0].camera.world_to_camera
     away = solving.pose.translation + (matrix[:, :, :3].swapaxes(1, 2) @ matrix[:, :, 3:])[..., 0]
     away /= np.linalg.norm(away, axis=1, keepdims=True)
-    solving.pose.translation -= 0.004 * away
+    solving.pose.head.translation -= 0.004 * away
     # each piece lies where the frames, standing too near, see it on average
     pieces = len(surface_cells(solving)[1])
     seen = Bundle(solving, solving.free(KEYS), np.full(len(solving.rig.names), HELD))
@@ -183,7 +183,7 @@ def test_what_all_frames_do_in_common_is_taken_back(solving):
     """Where nothing but the common motion is asked for, the shot hardly moves from where it was before the round."""
     rng = np.random.default_rng(3)
     before = solving.pose.copy()
-    solving.pose.translation += solving.pose.rotation @ [0.002, 0.0, 0.0]
+    solving.pose.head.translation += solving.pose.rotation @ [0.002, 0.0, 0.0]
     still = np.zeros((len(surface_cells(solving)[1]), 2))
     observed = [seen_from(solving, i, still, rng) for i in range(9)]
     gathered, free, models, held = bundled(solving, observed)

@@ -7,8 +7,8 @@ import pytest
 
 from solver_core.camera.camera import Camera
 from solver_core.documents.shot import load_shot
+from solver_core.face.blendshapes import BlendshapePoints
 from solver_core.face.pose import Pose
-from solver_core.face.rig import SurfacePoints
 from solver_core.observe.correspondences import Correspondences
 from solver_core.solve import prepare_context
 from solver_core.stages.key_names import ALL
@@ -21,7 +21,9 @@ def correspondences(trust, offset):
     count = len(trust)
     local = np.random.default_rng(0).uniform(-0.1, 0.1, (1, count, 3)).astype(np.float32)
     camera = Camera("A", 100, 100, np.array([[100.0, 100, 50, 50]]), np.array([np.eye(3, 4)]))
-    points = SurfacePoints(local, np.zeros((0, 1, count, 3), np.float32))
+    points = BlendshapePoints(
+        local, np.zeros((1, count, 3, 0), np.float32), np.ones(3), {}, np.zeros((1, count, 0), np.float32)
+    )
     pose = Pose(np.eye(3)[None], np.array([[0.0, 0, -1]]), np.zeros((1, 0)))
     pixels, _ = camera.project(points.world(pose))
     root = np.broadcast_to(np.eye(2), (count, 2, 2))

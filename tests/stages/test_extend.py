@@ -12,7 +12,7 @@ from little_shot import START, camera, changed, performance, write_shot
 from solver_core.common.errors import FaceSolveError
 from solver_core.documents.overlay import Overlay
 from solver_core.documents.shot import load_shot
-from solver_core.energies.energy import Free
+from solver_core.face.parameters import FreeParameters
 from solver_core.networks.registry import LAYOUTS
 from solver_core.observe import registry as observers
 from solver_core.observe.correspondences import Correspondences, to_reference
@@ -39,7 +39,7 @@ class Nudge(Step):
     millimetres: float
     keys: tuple[str, ...] = ()
 
-    def free(self, context) -> Free:
+    def free(self, context) -> FreeParameters:
         return context.free((), rotation=False)
 
     def run(self, context, cancelled=None):

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from solver_core.common.errors import FaceSolveError
 from solver_core.documents.shot import load_shot
 from solver_core.documents.solution import load_solution
-from solver_core.face.jaw import at_rest
+from solver_core.face.blocks import at_rest
 from solver_core.face.pose import Pose
 from solver_core.service.listener import Silent
 from solver_core.solve import Overrides, prepare_context, solve_folder
@@ -153,7 +153,7 @@ def test_a_head_without_shape_keys_is_placed_by_every_stage(demo_rig, tmp_path, 
     """A rigid scan that an actor's head is tracked with: its head, and the jaw bone if it has one, is all there is to solve."""
     rig = bare(with_jaw_bone(demo_rig) if bone else demo_rig)
     truth = performance(demo_rig, 9)[np.array([0, 3, 6])]
-    truth = Pose(truth.rotation, truth.translation, np.zeros((3, 0)), at_rest(3) if bone else None)
+    truth = Pose(truth.rotation, truth.translation, np.zeros((3, 0)), {"jaw": at_rest(3)} if bone else None)
     shot = write_shot(tmp_path / "bare", rig, truth, (camera("A", 3, (0.1, -0.95, 0.02)),))
     document = json.loads((shot.folder / "shot.json").read_text())
     changed(

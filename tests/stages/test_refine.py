@@ -20,10 +20,10 @@ def noisy(context, *, kept=(), **changes):
     rng = np.random.default_rng(0)
     pose = context.pose.copy()
     free = ~np.isin(np.arange(COUNT), kept)
-    pose.translation += rng.normal(size=(COUNT, 3)) * [4e-4, 2.5e-3, 4e-4] * free[:, None]
+    pose.head.translation += rng.normal(size=(COUNT, 3)) * [4e-4, 2.5e-3, 4e-4] * free[:, None]
     turns = Rotation.from_rotvec(np.radians(0.25) * rng.normal(size=(COUNT, 3)) * free[:, None]).as_matrix()
-    pose.rotation = turns @ pose.rotation
-    pose.weights = np.clip(pose.weights + 0.03 * rng.normal(size=pose.weights.shape) * free[:, None], 0, 1)
+    pose.head.rotation = turns @ pose.rotation
+    pose.shape.values = np.clip(pose.weights + 0.03 * rng.normal(size=pose.weights.shape) * free[:, None], 0, 1)
     known = np.ones(COUNT, bool)
     return replace(context, pose=pose, fill=~known, known=known, filled={}, **changes)
 

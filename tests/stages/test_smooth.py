@@ -10,7 +10,7 @@ import pytest
 from little_shot import changed, with_jaw_bone
 from scipy.spatial.transform import Rotation
 
-from solver_core.face.jaw import JawMotion
+from solver_core.face.blocks import RigidMotion
 from solver_core.face.pose import Pose
 from solver_core.service.listener import Silent
 from solver_core.solve import solve_folder
@@ -85,7 +85,7 @@ def test_a_turn_through_half_a_circle_and_more_has_no_seam(context):
     after = run(context, before)
     assert degrees(after, truth).mean() < 0.8 * degrees(before, truth).mean()
     start = Rotation.from_euler("XYZ", [170, 20, -95], degrees=True).as_matrix()
-    turned = run(context, replace(before, rotation=before.rotation @ start))
+    turned = run(context, Pose(before.rotation @ start, before.translation, before.weights))
     np.testing.assert_allclose(turned.rotation, after.rotation @ start, atol=1e-9)
 
 
@@ -173,7 +173,7 @@ def test_weights_stay_within_their_sliders_and_others_are_left(context):
     assert after.weights.min() == 0.0
     assert np.all(after.weights[4, free] < 1)
     np.testing.assert_array_equal(after.weights[:, kept], truth.weights[:, kept])
-    same(replace(after, weights=truth.weights), truth)
+    same(Pose(after.rotation, after.translation, truth.weights), truth)
 
 
 def test_a_step_that_frees_nothing_changes_nothing(context):
@@ -208,15 +208,18 @@ def test_the_jaw_bone_is_smoothed(context):
     rng = np.random.default_rng(1)
     truth = Rotation.from_rotvec(np.radians(2) * EVERY[:, None] * [1.0, 0, 0])
     pose = steady(context)
-    pose.jaw = JawMotion(
+    pose.joints["jaw"] = RigidMotion(
         (Rotation.from_rotvec(0.01 * rng.normal(size=(COUNT, 3))) * truth).as_matrix(), np.zeros((COUNT, 3))
     )
     shot = replace(context.shot, rig=with_jaw_bone(context.rig))
     after = run(replace(context, shot=shot), pose)
-    error = [(Rotation.from_matrix(one.jaw.rotation) * truth.inv()).magnitude().mean() for one in (pose, after)]
+    error = [
+        (Rotation.from_matrix(one.joints["jaw"].rotation) * truth.inv()).magnitude().mean() for one in (pose, after)
+    ]
     assert error[1] < 0.8 * error[0]
     np.testing.assert_array_equal(
-        run(replace(context, shot=shot), pose, Smooth(keys=("mouth",))).jaw.rotation, pose.jaw.rotation
+        run(replace(context, shot=shot), pose, Smooth(keys=("mouth",))).joints["jaw"].rotation,
+        pose.joints["jaw"].rotation,
     )
 
 

@@ -18,7 +18,7 @@ from solver_core.documents.shot import load_shot
 from solver_core.documents.solution import load_solution
 from solver_core.footage.plates.footage import Footage
 from solver_core.networks.regions import PARTITION
-from solver_core.report.compare import face_of, measure
+from solver_core.report.compare import Face, measure
 from solver_core.service.listener import Silent
 from solver_core.solve import Overrides, solve_folder
 from solver_core.stages.context import CHUNK
@@ -51,7 +51,7 @@ class Notes(Silent):
 
 def errors(shot, solution, indices):
     """The demo's measures of some frames."""
-    face = face_of(shot.rig, heads.build().front)
+    face = Face(shot.rig, heads.build().front)
     return measure(solution.pose[indices], shot.truth[indices], face, shot.cameras[0].position[indices])
 
 

@@ -9,7 +9,7 @@ import pytest
 from little_shot import START, camera, changed, jaw_performance, with_jaw_bone, write_shot
 from scipy.spatial.transform import Rotation
 
-from solver_core.report.compare import face_of, measure
+from solver_core.report.compare import Face, measure
 from solver_core.service.listener import Silent
 from solver_core.solve import Overrides, solve_folder
 
@@ -28,27 +28,27 @@ def degrees(first, second):
 def test_the_bone_opens_the_mouth_and_the_keys_do_not(shot, tmp_path):
     pose = solve_folder(shot.folder, tmp_path / "out.npz", Silent(), Overrides(frames=(START + 1, START + 1))).pose
     truth = shot.truth[np.array([1])]
-    assert degrees(truth.jaw.rotation, np.eye(3)[None]) > 12  # it has something to find
-    assert degrees(pose.jaw.rotation, truth.jaw.rotation) < 0.65
-    assert np.abs(pose.jaw.translation).max() < 6e-5
+    assert degrees(truth.joints["jaw"].rotation, np.eye(3)[None]) > 12  # it has something to find
+    assert degrees(pose.joints["jaw"].rotation, truth.joints["jaw"].rotation) < 0.65
+    assert np.abs(pose.joints["jaw"].translation).max() < 6e-5
     keys = [i for i, group in enumerate(shot.rig.groups) if group == "jaw"]
     assert np.abs(pose.weights[:, keys]).max() < 3e-5
-    face = face_of(shot.rig, shot.rig.jaw.weight > 0.5)
+    face = Face(shot.rig, shot.rig.joints["jaw"].weight > 0.5)
     (error,) = measure(pose, truth, face, None)["shape_mm"]
     assert error < 0.37
-    pose.jaw = None  # it is the bone that did it
+    pose.joints.clear()  # it is the bone that did it
     assert measure(pose, truth, face, None)["shape_mm"][0] > 5 * error
 
 
 def test_a_locked_jaw_is_kept_and_alignment_leaves_the_jaw_alone(shot, tmp_path):
     document = json.loads((shot.folder / "shot.json").read_text())
     turn = Rotation.from_rotvec([0.1, 0.2, 0.05]).as_matrix().ravel().tolist()
-    kept = {"jaw_rotation": turn, "jaw_translation": [0.001, 0.0, -0.002]}
+    kept = {"rotation": turn, "translation": [0.001, 0.0, -0.002]}
     initial = document["initial"]
-    locked = [{"frame": START + 1, **{name: values[1] for name, values in initial.items()}, **kept}]
-    initial["jaw_rotation"], initial["jaw_translation"] = [turn, turn], [[0.0, 0.001, 0.0]] * 2
+    locked = [{"frame": START + 1, **{name: values[1] for name, values in initial.items()}, "joints": {"jaw": kept}}]
+    initial["joints"] = {"jaw": {"rotation": [turn, turn], "translation": [[0.0, 0.001, 0.0]] * 2}}
     folder = changed(shot, tmp_path / "locked", locked=locked, initial=initial)
     solution = solve_folder(folder, tmp_path / "out.npz", Silent(), Overrides(stages=("rigid",)))
     assert solution.status == ["solved", "locked"]
-    np.testing.assert_array_equal(solution.pose.jaw.rotation.reshape(2, 9), [turn, turn])
-    np.testing.assert_array_equal(solution.pose.jaw.translation, [[0.0, 0.001, 0.0], kept["jaw_translation"]])
+    np.testing.assert_array_equal(solution.pose.joints["jaw"].rotation.reshape(2, 9), [turn, turn])
+    np.testing.assert_array_equal(solution.pose.joints["jaw"].translation, [[0.0, 0.001, 0.0], kept["translation"]])

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from solver_core.energies.energy import Free
-from solver_core.face.pose import RIGID, Pose
+from solver_core.face.blocks import RIGID
+from solver_core.face.parameters import FreeParameters
+from solver_core.face.pose import Pose
 from solver_core.optimise.dogleg import Quadratic
 from solver_core.stages.shared import sparsity as module
 from solver_core.stages.shared.sparsity import StoredModel, relevance, solve_sparse
@@ -50,9 +51,7 @@ def shot(truth, effects, start, keep=StoredModel.of):
     """Frames whose correspondences say exactly what the truth's movement is: keys with these effects [K,M], all poses known."""
     count, keys = truth.shape
     pose = Pose(np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)), start.copy())
-    rig = SimpleNamespace(
-        names=[f"key{k}" for k in range(keys)], minimum=np.zeros(keys), maximum=np.ones(keys), jaw=None
-    )
+    rig = SimpleNamespace(names=[f"key{k}" for k in range(keys)], minimum=np.zeros(keys), maximum=np.ones(keys))
     context = SimpleNamespace(pose=pose, rig=rig, trusted=np.ones(count, bool))
     hessian = np.zeros((1, RIGID + keys, RIGID + keys))
     hessian[0, RIGID:, RIGID:] = effects @ effects.T
@@ -61,7 +60,7 @@ def shot(truth, effects, start, keep=StoredModel.of):
         gradient = np.zeros((1, RIGID + keys))
         gradient[0, RIGID:] = effects @ (effects.T @ (at - true))
         models[i] = keep(Quadratic(np.zeros(1), gradient, hessian.copy()))
-    return context, models, Free(np.arange(keys))
+    return context, models, FreeParameters(np.arange(keys))
 
 
 @pytest.fixture

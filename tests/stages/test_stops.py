@@ -19,7 +19,7 @@ STEP = Fit(iterations=20)
 def aside(context):
     """The same context with its heads moved."""
     moved = replace(context, pose=context.pose.copy(), known=context.seen, filled={})
-    moved.pose.translation += [0.01, 0.0, -0.01]
+    moved.pose.head.translation += [0.01, 0.0, -0.01]
     return moved
 
 

@@ -153,9 +153,9 @@ def _head_columns(plan: Plan, carrier: Carrier, usable: Dict[int, FrameResult], 
 
 def _jaw_columns(plan: Plan, jaw: Jaw, usable: Dict[int, FrameResult], written: Written) -> List:
     places: Places = {
-        frame: own_motion(jaw, result.jaw_rotation, result.jaw_translation)
+        frame: own_motion(jaw, result.joints[protocol.JAW].rotation, result.joints[protocol.JAW].translation)
         for frame, result in usable.items()
-        if result.jaw_rotation is not None and result.jaw_translation is not None
+        if protocol.JAW in result.joints
     }
     return _columns(plan, jaw.channels, jaw.posed.rotation_mode, places, written)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import bpy
 
+from ... import protocol
 from ...problem import ERROR, FaceSolveProblem
 from ..infill import find_ranges
 from ..keys.channels import read_pose
@@ -90,6 +91,6 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
     find_ranges(settings)
     keep_overlays(scene, path)
     settings.last_result = " ".join([f"{len(frames)} frames from {path.name}.", *said])
-    if jaw is None and any(result.jaw_rotation is not None for result in results.values()):
+    if jaw is None and any(protocol.JAW in result.joints for result in results.values()):
         settings.last_result += " The solution moves a jaw bone; none is chosen here."
     return settings.last_result + (f" Not on {face.name}: {', '.join(unknown[:5])}." if unknown else "")

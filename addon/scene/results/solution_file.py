@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Dict, List, Tuple
 
+from ... import protocol
 from ...problem import FaceSolveProblem
 from ...worker.frame_result import FrameResult, read_frame
 from ..shot.npz import Array, read_npz
@@ -45,23 +46,28 @@ def _checked(arrays: Dict[str, Array]) -> Tuple[List[str], Dict[int, FrameResult
         "error_px": (count,),
     }
     optional = {"reason": (count,)} if "reason" in arrays else {}
-    bone = {"jaw_rotation": (count, 3, 3), "jaw_translation": (count, 3)} if "jaw_rotation" in arrays else {}
-    for name, shape in {**shapes, **optional, **bone}.items():
+    joints = _joints(arrays)
+    moved: Dict[str, Tuple[int, ...]] = {}
+    for place in joints.values():
+        moved[f"{place}rotation"], moved[f"{place}translation"] = (count, 3, 3), (count, 3)
+    for name, shape in {**shapes, **optional, **moved}.items():
         if name not in arrays or arrays[name].shape != shape:
             found = f"has the shape {arrays[name].shape}, not {shape}" if name in arrays else "is missing"
             raise ValueError(f"{name!r} {found}")
     if not all(isinstance(name, str) for name in names) or len(set(names)) < keys:
         raise ValueError("'names' are not names of shape keys, each once")
-    sizes = {
-        "rotation": 9,
-        "translation": 3,
-        "weights": keys,
-        **{name: math.prod(shape[1:]) for name, shape in bone.items()},
-    }
+    sizes = {"rotation": 9, "translation": 3, "weights": keys}
     results: Dict[int, FrameResult] = {}
     for i, frame in enumerate(frames):
         fields = {name: list(arrays[name].values[size * i : size * (i + 1)]) for name, size in sizes.items()}
         fields.update({name: arrays[name].values[i] for name in ("status", *optional)})
+        fields["joints"] = {
+            name: {
+                "rotation": list(arrays[f"{place}rotation"].values[9 * i : 9 * i + 9]),
+                "translation": list(arrays[f"{place}translation"].values[3 * i : 3 * i + 3]),
+            }
+            for name, place in joints.items()
+        }
         error = arrays["error_px"].values[i]
         nowhere = isinstance(error, float) and math.isnan(error)
         result = read_frame({**fields, "frame": frame, "error_px": None if nowhere else error}, keys)
@@ -69,3 +75,12 @@ def _checked(arrays: Dict[str, Array]) -> Tuple[List[str], Dict[int, FrameResult
             raise ValueError(f"frame {result.frame} is in it twice")
         results[result.frame] = result
     return names, results
+
+
+def _joints(arrays: Dict[str, Array]) -> Dict[str, str]:
+    """By name, what a joint's arrays begin with. Before schema 2 of the shot the jaw's were `jaw_rotation` and `jaw_translation`."""
+    found = {}
+    for name in arrays:
+        if name.startswith("joints/") and name.endswith("/rotation"):
+            found[name.split("/")[1]] = name[: -len("rotation")]
+    return {protocol.JAW: "jaw_", **found} if "jaw_rotation" in arrays else found

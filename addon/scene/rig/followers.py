@@ -16,7 +16,7 @@ from ..shot.npz import Array
 from .controls import driven_alike
 from .head import Head
 from .jaw import Jaw, jaw_weights
-from .jaw_motion import read_motion, rest_in_head
+from .jaw_motion import JAW_WEIGHT, read_motion, rest_in_head
 from .mesh import (
     Box,
     Rig,
@@ -171,8 +171,8 @@ def with_follower(head: Head, other: bpy.types.Object, rig: Rig) -> Rig:
     joined = _joined(rig, mesh, place, neutral, moving, _ranges(other, moving))
     if jaw is not None:
         shares = array("f", [1.0] * count) if _on_bone(other, jaw) else jaw_weights(other, jaw)
-        shares = rig.arrays["jaw_weight"].values + shares
-        joined.arrays["jaw_weight"] = Array(shares, (len(shares),))
+        shares = rig.arrays[JAW_WEIGHT].values + shares
+        joined.arrays[JAW_WEIGHT] = Array(shares, (len(shares),))
     return joined
 
 

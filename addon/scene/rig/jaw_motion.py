@@ -8,10 +8,13 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import bpy
 from mathutils import Matrix, Vector
 
+from ... import protocol
 from ...problem import FaceSolveProblem
 from ..shot.npz import Array
 from .jaw import OTHERWISE, Jaw, jaw_weights
 
+# its arrays in rig.npz
+JAW_WEIGHT, JAW_REST, JAW_SOLVED = (f"joints/{protocol.JAW}/{what}" for what in ("weight", "rest", "solved"))
 _STILL = 1e-4  # how much an element of a matrix may change and count as still
 
 
@@ -80,18 +83,18 @@ def jaw_arrays(jaw: Jaw, rest: Matrix) -> Dict[str, Array]:
     """What rig.npz says of the bone (docs/shot_format.md)."""
     weights = jaw_weights(jaw.face, jaw)
     return {
-        "jaw_weight": Array(weights, (len(weights),)),
-        "jaw_rest": Array(array("d", (value for row in rest for value in row)), (4, 4)),
-        "jaw_slides": Array(array("b", [jaw.slides]), (), boolean=True),
+        JAW_WEIGHT: Array(weights, (len(weights),)),
+        JAW_REST: Array(array("d", (value for row in rest for value in row)), (4, 4)),
+        JAW_SOLVED: Array(array("b", [True] * 3 + [jaw.slides] * 3), (6,), boolean=True),
     }
 
 
 def skin(vertices: array[float], arrays: Dict[str, Array], motion: Matrix, above: Matrix) -> None:
     """Move vertices (3 numbers each, in the face's own space) as the bone does, and then the bones above it, in place."""
-    rest = Matrix([arrays["jaw_rest"].values[4 * i : 4 * i + 4] for i in range(4)])
+    rest = Matrix([arrays[JAW_REST].values[4 * i : 4 * i + 4] for i in range(4)])
     whole = rest @ motion @ rest.inverted_safe()
     everywhere = not near(above, Matrix.Identity(4), 1e-9)
-    for i, share in enumerate(arrays["jaw_weight"].values):
+    for i, share in enumerate(arrays[JAW_WEIGHT].values):
         if not (share or everywhere):
             continue
         place = Vector(vertices[3 * i : 3 * i + 3])

@@ -6,7 +6,7 @@ import errno
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import bpy
 
@@ -344,9 +344,10 @@ def _document(
         "weights": samples.weights,
     }
     if samples.jaw:
-        initial["jaw_rotation"], initial["jaw_translation"] = map(
-            list, zip(*map(motion_values, samples.jaw), strict=True)
-        )
+        motions = [dict(zip(("rotation", "translation"), motion_values(motion), strict=True)) for motion in samples.jaw]
+        initial["joints"] = {
+            protocol.JAW: {kind: [motion[kind] for motion in motions] for kind in ("rotation", "translation")}
+        }
     return {
         "schema": protocol.SHOT_SCHEMA_VERSION,
         "name": Path(bpy.data.filepath).stem or scene.name,
@@ -366,11 +367,7 @@ def _document(
         ],
         "rig": "rig.npz",
         "initial": initial,
-        "locked": [
-            {"frame": frame, **{name: values[i] for name, values in initial.items()}}
-            for i, frame in enumerate(frames)
-            if frame in locked
-        ],
+        "locked": [{"frame": frame, **_at(initial, i)} for i, frame in enumerate(frames) if frame in locked],
         "settings": {
             "landmarks": settings.landmarks.lower(),
             "detector": settings.detector.lower(),
@@ -382,6 +379,11 @@ def _document(
         "stages": stages,
         "stage_file": stage_file(settings),
     }
+
+
+def _at(values: Any, i: int) -> Any:
+    """What the lists of every frame say of the i-th one, lists in dictionaries too."""
+    return {name: _at(inner, i) for name, inner in values.items()} if isinstance(values, dict) else values[i]
 
 
 def _plate(camera: bpy.types.Object, plate: Plate, frames: List[int]) -> Dict[str, object]:

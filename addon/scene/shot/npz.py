@@ -96,6 +96,7 @@ def read_npz(path: Path) -> Dict[str, Array]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            # names may have slashes: joints/jaw/rotation
             members = [one for one in archive.infolist() if one.filename.endswith(".npy")]
             check_sizes(members)
             return {one.filename[:-4]: decode(archive.read(one)) for one in members}

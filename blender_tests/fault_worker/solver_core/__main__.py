@@ -56,8 +56,10 @@ def known_jaw(frame):
 
 
 def jaw_of(locked, frame):
-    turn, shift = known_jaw(frame) if locked is None else (locked["jaw_rotation"], locked["jaw_translation"])
-    return {"jaw_rotation": turn, "jaw_translation": shift}
+    if locked is not None:
+        return {"joints": locked["joints"]}
+    turn, shift = known_jaw(frame)
+    return {"joints": {"jaw": {"rotation": turn, "translation": shift}}}
 
 
 def spin(angle, axis=(0.6, 0.0, 0.8)):
@@ -114,7 +116,7 @@ def solve(message):
             "status": status,
             "error_px": None if status == "failed" else error,
             "rotation": rotation,
-            **(jaw_of(one if frame in locked else None, frame) if "jaw_rotation" in shot["initial"] else {}),
+            **(jaw_of(one if frame in locked else None, frame) if "joints" in shot["initial"] else {}),
         }
         send(
             protocol.FRAME,

@@ -14,8 +14,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from solver_core.common.arrays import Floats, Ints, spread
-from solver_core.energies.energy import Energy, FaceProblem, Free
-from solver_core.energies.prior import WeightPrior, jaw_prior
+from solver_core.energies.energy import Energy, FaceProblem
+from solver_core.energies.prior import WeightPrior, joint_priors
+from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
 from solver_core.networks.regions import Layout
 from solver_core.observe.correspondences import Correspondences
@@ -68,7 +69,7 @@ class Deep(Step):
         """As its setting says."""
         return self.head
 
-    def free(self, context: Context) -> Free:
+    def free(self, context: Context) -> FreeParameters:
         """Its keys, and the head as its setting says."""
         return context.free(self.keys, rotation=self.head, translation=self.head)
 
@@ -164,7 +165,7 @@ class Deep(Step):
             hold_mean(context, before)
 
 
-def _bundle(context: Context, free: Free, strength: Floats) -> Bundle | None:
+def _bundle(context: Context, free: FreeParameters, strength: Floats) -> Bundle | None:
     """None where the rig's own colours say where the detail lies, or where frames that are not solved here carry most of it."""
     others = context.trusted & ~context.shot.locked_mask
     others[context.solvable] = False
@@ -183,18 +184,20 @@ def hold_mean(context: Context, before: Pose) -> None:
     turn = Rotation.from_matrix(old.rotation.swapaxes(1, 2) @ new.rotation).as_rotvec()
     shift = np.einsum("bji,bj->bi", old.rotation, new.translation - old.translation)
     back = Rotation.from_rotvec(-np.median(turn, 0)).as_matrix()
-    new.translation -= np.einsum("bij,j->bi", old.rotation, np.median(shift, 0))
-    new.rotation = new.rotation @ back
+    new.head.translation -= np.einsum("bij,j->bi", old.rotation, np.median(shift, 0))
+    new.head.rotation = new.rotation @ back
     context.pose.assign(frames, new)
 
 
-def solve_frame(context: Context, index: int, found: list[Correspondences], free: Free, strength: Floats) -> None:
+def solve_frame(
+    context: Context, index: int, found: list[Correspondences], free: FreeParameters, strength: Floats
+) -> None:
     """Move one frame's head towards its cameras' correspondences, keys held at zero by strength [K]; context.pose changes."""
     frame = np.array([index])
     pose = context.pose[frame]
     priors: list[Energy] = [
         WeightPrior(np.zeros((1, len(strength))), strength[None]),
-        *jaw_prior(context.rig, STIFFNESS),
+        *joint_priors(context.rig, STIFFNESS),
     ]
     for _ in range(REWEIGHTINGS):
         energies: list[Energy] = [*priors, *(item.energy(pose) for item in found)]
@@ -202,8 +205,8 @@ def solve_frame(context: Context, index: int, found: list[Correspondences], free
     context.pose.assign(frame, pose)
 
 
-def linearise(context: Context, index: int, found: list[Correspondences], free: Free) -> Quadratic:
+def linearise(context: Context, index: int, found: list[Correspondences], free: FreeParameters) -> Quadratic:
     """One frame's correspondences around its pose, as a quadratic [1,P] and [1,P,P]; keys are not held by anything."""
     pose, rig = context.pose[np.array([index])], context.rig
-    energies: list[Energy] = [*jaw_prior(rig, STIFFNESS), *(item.energy(pose) for item in found)]
+    energies: list[Energy] = [*joint_priors(rig, STIFFNESS), *(item.energy(pose) for item in found)]
     return FaceProblem(energies, rig, free).quadratic(pose, np.array([0]))

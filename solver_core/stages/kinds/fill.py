@@ -15,7 +15,7 @@ import numpy as np
 
 from solver_core import protocol
 from solver_core.common.arrays import Ints
-from solver_core.energies.link import Joint, Single
+from solver_core.energies.link import LinkedFrames, Single
 from solver_core.stages.context import Context, Filled
 from solver_core.stages.kinds.step import Cancelled, Step, never
 from solver_core.stages.shared.gaps import Gap, choose_fill, gaps_of
@@ -77,25 +77,25 @@ def _fill(context: Context, step: Fill, watching: list[Tracker], gap: Gap, cance
         return {int(i): Filled(protocol.FRAME_FAILED, reason) for i in gap.frames}
     start = interpolated(context, gap)
     context.pose.assign(gap.frames, start)
-    keys = step.free(context).keys
+    free = step.free(context)
     strength = STIFFNESS / context.rig.strength[None] ** 2 * relevance(context.pose.weights[context.trusted])
     reached: set[int] = set()
     for _ in range(step.rounds):
-        joint = Joint(context.rig, context.pose, gap.frames, keys)
-        reached = _reached(gap, _follow_all(context, watching, gap, joint, cancelled))
+        linked = LinkedFrames(context.rig, context.pose, gap.frames, free)
+        reached = _reached(gap, _follow_all(context, watching, gap, linked, cancelled))
         if not reached or cancelled():
             break
         for at, i in enumerate(map(int, gap.frames)):
             for prior in key_priors(context, start[at : at + 1], strength):
-                joint.add(Single(i, prior))
+                linked.add(Single(i, prior))
         for link in smoothing(context, reached, SMOOTH * context.rig.radius):
-            joint.add(link)
-        joint.move(sweeps_of(context, SWEEPS), only=reached)
+            linked.add(link)
+        linked.move(sweeps_of(context, SWEEPS), only=reached)
     return _bridge(context, gap, reached)
 
 
 def _follow_all(
-    context: Context, watching: list[Tracker], gap: Gap, joint: Joint, cancelled: Cancelled
+    context: Context, watching: list[Tracker], gap: Gap, linked: LinkedFrames, cancelled: Cancelled
 ) -> list[tuple[int, int]]:
     """Add the flow of all pairs of plates that can be followed; answers these pairs."""
     ends = [*gap.anchors[: gap.left is not None], *map(int, gap.frames), *gap.anchors[gap.left is not None :]]
@@ -109,7 +109,7 @@ def _follow_all(
         for tracker in watching if not cancelled() else []:
             pair = follow(context, tracker, context.pose, first, second, weight)
             if pair is not None and pair.share >= FOLLOWED:
-                joint.add(pair.link)
+                linked.add(pair.link)
                 followed.append((first, second))
     return followed
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.energies.edge import EdgeEnergy
-from solver_core.energies.energy import Energy, FaceProblem, Free
-from solver_core.energies.prior import PosePrior, WeightPrior, jaw_prior
+from solver_core.energies.energy import Energy, FaceProblem
+from solver_core.energies.prior import PosePrior, WeightPrior, joint_priors
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
+from solver_core.face.parameters import FreeParameters
 from solver_core.face.rig import SurfacePoints
 from solver_core.footage.views import REFERENCE_CROP, View
 from solver_core.networks.regions import Layout
@@ -46,7 +47,7 @@ class Fit(Step):
     near: float = 0.0  # how hard the head is held where the stage began, beside the landmarks' 1 (Section 6)
     smooth: float = 0.0  # frames: the plate's landmarks are smoothed over time first; a swing of this period is halved
 
-    def free(self, context: Context) -> Free:
+    def free(self, context: Context) -> FreeParameters:
         """The head's place, and its turn unless that is held."""
         return context.free(self.keys, rotation=self.rotation)
 
@@ -142,7 +143,7 @@ def _fit(
             root = np.sqrt(step.edges * edges / edges.sum()) / unit[:, None]
             energies.append(EdgeEnergy(landmarks, first, second, np.where(view.seen[frames, None], root, 0.0)))
     strength = np.broadcast_to(STIFFNESS / rig.strength**2, (len(frames), len(rig.names)))
-    energies += [WeightPrior(np.zeros_like(strength), strength), *jaw_prior(rig, STIFFNESS)]
+    energies += [WeightPrior(np.zeros_like(strength), strength), *joint_priors(rig, STIFFNESS)]
     pose = context.pose[frames]
     if step.near:
         pixel = PIXEL / np.sqrt(step.near)

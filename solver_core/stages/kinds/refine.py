@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver_core.common.arrays import Bools, Ints
-from solver_core.energies.link import Joint, Single
+from solver_core.energies.link import LinkedFrames, Single
 from solver_core.energies.reprojection import ReprojectionEnergy
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.kinds.step import Cancelled, Step, never
@@ -60,24 +60,24 @@ class Refine(Step):
         if not len(moving):
             return
         watching = trackers(context, renders=self.flow and self.renders)
-        joint = Joint(context.rig, context.pose, moving, self.free(context).keys)
+        linked = LinkedFrames(context.rig, context.pose, moving, self.free(context))
         usable = context.known.copy()
         usable[moving] = True
         for start in range(0, len(moving), CHUNK):
             chunk = moving[start : start + CHUNK]
             for i in map(int, chunk):
-                _hold(context, watching, joint, i)
+                _hold(context, watching, linked, i)
                 if self.flow:
-                    _follow_neighbours(context, watching, joint, i, usable, FLOW * amount)
+                    _follow_neighbours(context, watching, linked, i, usable, FLOW * amount)
             yield chunk
         for link in smoothing(context, set(map(int, moving)), STEADY * context.rig.radius / amount):
-            joint.add(link)
-        joint.move(sweeps_of(context, self.sweeps), parallel=self.parallel)
+            linked.add(link)
+        linked.move(sweeps_of(context, self.sweeps), parallel=self.parallel)
         bridge_again(context)
         yield np.setdiff1d(refined_frames(context), moving)
 
 
-def _hold(context: Context, watching: list[Tracker], joint: Joint, i: int) -> None:
+def _hold(context: Context, watching: list[Tracker], linked: LinkedFrames, i: int) -> None:
     """Section 8's prior: every visible point stays where it is in the plate, as firmly as the plate's detail there tells its place."""
     pose = context.pose[i : i + 1]
     for tracker in watching:
@@ -86,20 +86,20 @@ def _hold(context: Context, watching: list[Tracker], joint: Joint, i: int) -> No
         shown = surface_in(context, tracker, pose, i)
         if shown is not None:
             target, root = shown.pixels[None], shown.root_of(tracker.structure(i))[None]
-            joint.add(Single(i, ReprojectionEnergy(shown.camera, shown.points, target, root)))
+            linked.add(Single(i, ReprojectionEnergy(shown.camera, shown.points, target, root)))
     strength = STIFFNESS / context.rig.strength[None] ** 2
     for prior in key_priors(context, pose, strength):
-        joint.add(Single(i, prior))
+        linked.add(Single(i, prior))
 
 
 def _follow_neighbours(
-    context: Context, watching: list[Tracker], joint: Joint, i: int, usable: Bools, weight: float
+    context: Context, watching: list[Tracker], linked: LinkedFrames, i: int, usable: Bools, weight: float
 ) -> None:
     """The plate's flow to the next frame, and from the one before where that does not move itself."""
     pairs = [(i, i + 1)] if i + 1 < len(usable) else []
-    pairs += [(i - 1, i)] if i > 0 and not joint.moves(i - 1) else []
+    pairs += [(i - 1, i)] if i > 0 and not linked.moves(i - 1) else []
     for first, second in pairs:
         for tracker in watching if usable[first] and usable[second] else []:
             pair = follow(context, tracker, context.pose, first, second, weight)
             if pair is not None and pair.share >= FOLLOWED:
-                joint.add(pair.link)
+                linked.add(pair.link)

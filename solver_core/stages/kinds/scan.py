@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from solver_core.common.arrays import Bools, Floats, Ints
-from solver_core.energies.energy import Free
+from solver_core.face.parameters import FreeParameters
 from solver_core.footage.views import View
 from solver_core.look.synthesis import picture
 from solver_core.observe.observer import SIZE
@@ -42,7 +42,7 @@ class Scan(Step):
         """Never."""
         return False
 
-    def free(self, context: Context) -> Free:
+    def free(self, context: Context) -> FreeParameters:
         """Its keys alone."""
         return context.free(self.keys, rotation=False, translation=False)
 
@@ -56,7 +56,7 @@ class Scan(Step):
         estimate_lights(context)
         context.look = bake(context)
         keys = self.free(context).keys
-        groups = independent_groups(context, keys[keys < len(context.rig.names)])
+        groups = independent_groups(context, keys)
         moved = [_moved(context, group) for group in groups]
         frames = context.solvable
         for start in range(0, len(frames), CHUNK):
@@ -85,7 +85,7 @@ def independent_groups(context: Context, keys: Ints) -> list[Ints]:
 def _moved(context: Context, keys: Ints) -> Bools:
     """[k,T] triangles that each key moves."""
     rig = context.rig
-    distance = np.linalg.norm(rig.deltas[keys] * rig.scale, axis=2)
+    distance = np.linalg.norm(rig.key_shapes(keys), axis=2)
     vertices = distance > MOVED * np.maximum(distance.max(1, keepdims=True), 1e-12)
     moved: Bools = vertices[:, rig.triangles].any(2)
     return moved

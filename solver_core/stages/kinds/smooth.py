@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver_core.common.arrays import Ints
-from solver_core.face.pose import RIGID
 from solver_core.optimise.spline import LEAST, smoothing_spline
 from solver_core.stages.context import Context
 from solver_core.stages.kinds.step import Cancelled, Step, never
@@ -59,9 +58,8 @@ class Smooth(Step):
             return
         moves = np.isin(np.arange(len(context.pose)), moving)
         period = PERIOD * context.shot.fps * context.shot.settings.refinement
-        keys = self.free(context).keys
-        freed = np.r_[np.arange(RIGID) if self.head else np.arange(0), RIGID + keys].astype(int)
-        weights = keys[keys < len(context.rig.names)]
+        free = context.free(self.keys, rotation=self.head, translation=self.head)
+        freed, weights = free.of_whole(context.pose)[free.movable], free.keys
         for part in stretches(context.known | moves, context.cuts, LEAST):
             pose = context.pose[part]
             path = np.cumsum(pose[1:].step_from(pose[:-1]), axis=0)

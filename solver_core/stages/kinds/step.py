@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from solver_core.common.arrays import Ints
-from solver_core.energies.energy import Free
+from solver_core.face.parameters import FreeParameters
 from solver_core.networks.regions import Layout
 from solver_core.stages.context import Context
 
@@ -68,7 +68,7 @@ class Step(ABC):
         """Indices of the frames that it changes."""
         return context.solvable
 
-    def free(self, context: Context) -> Free:
+    def free(self, context: Context) -> FreeParameters:
         """The parameters that it may change."""
         return context.free(self.keys)
 

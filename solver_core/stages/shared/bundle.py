@@ -14,8 +14,10 @@ from scipy.linalg import block_diag
 from scipy.spatial.transform import Rotation
 
 from solver_core.common.arrays import Floats, Ints
-from solver_core.energies.energy import FaceProblem, Free
-from solver_core.face.pose import RIGID, Pose
+from solver_core.energies.energy import FaceProblem
+from solver_core.face.blocks import RIGID
+from solver_core.face.parameters import FreeParameters
+from solver_core.face.pose import Pose
 from solver_core.observe.correspondences import Correspondences
 from solver_core.optimise.box import box_minimum
 from solver_core.optimise.dogleg import Quadratic
@@ -48,7 +50,7 @@ class Bundle:
         held: [K] how hard each key is held at zero.
     """
 
-    def __init__(self, context: Context, free: Free, held: Floats) -> None:
+    def __init__(self, context: Context, free: FreeParameters, held: Floats) -> None:
         self.context, self.free, self.held = context, free, held
         self.cell, self.along = surface_cells(context)
         count = 2 * len(self.along)
@@ -123,13 +125,11 @@ class Bundle:
     def _gather(self, pose: Pose, found: list[Correspondences], turn: Floats | None) -> tuple[Ints, Floats]:
         """The detail [q] that the correspondences see and its curvature with the frame's parameters [P,q]; what is the detail's alone is added up."""
         count = len(self.along)
-        across = np.zeros((count, 2, RIGID + len(self.free.keys)))
+        across = np.zeros((count, 2, self.free.size))
         own, pull = np.zeros((count, 2, 2)), np.zeros((count, 2))
         for item in found:
             energy = item.energy(pose)
-            residual, jacobian = (
-                part[0].astype(np.float64) for part in energy.linear(pose, np.array([0]), self.free.keys)
-            )
+            residual, jacobian = (part[0].astype(np.float64) for part in energy.linear(pose, np.array([0]), self.free))
             if turn is not None:
                 self._count(item, pose, turn, jacobian[:, :RIGID])
             if item.triangle is None:

@@ -12,8 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from solver_core.common.arrays import Bools, Floats, Ints
-from solver_core.energies.energy import Free
-from solver_core.face.pose import RIGID, Pose
+from solver_core.face.pose import Pose
 from solver_core.stages.context import Context
 from solver_core.stages.key_names import EYELIDS
 from solver_core.stages.kinds.step import Cancelled, Step, never
@@ -45,15 +44,15 @@ def join(context: Context, steps: Sequence[Step], cancelled: Cancelled = never) 
     change = context.pose[anchors].step_from(own)
     change = limited(change, departure(context.shot.frames, context.pose, anchors, solved))
     free = last.free(context)
-    wanted = np.isin(np.arange(change.shape[1]), RIGID + free.keys)
-    wanted[:3], wanted[3:RIGID] = free.rotation, free.translation
+    wanted = np.isin(np.arange(change.shape[1]), free.of_whole(context.pose)[free.movable])
     # a blink is there or it is not: an anchor's lids say nothing of the frames beside it
-    wanted[RIGID + context.free((EYELIDS,)).keys] = False
+    lids = context.free((EYELIDS,))
+    wanted[lids.of_whole(context.pose)[lids.weights]] = False
     change[:, ~wanted] = 0.0
     step = faded(context.shot.frames, anchors, change, solved, reach_of(context.shot.fps))
     moved = np.flatnonzero(np.any(step != 0.0, axis=1))
     pose = context.pose[moved].stepped(step[moved])
-    keys = free.keys[free.keys < len(context.rig.names)]
+    keys = free.keys
     pose.weights[:, keys] = np.clip(pose.weights[:, keys], context.rig.minimum[keys], context.rig.maximum[keys])
     context.pose.assign(moved, pose)
     return moved
@@ -65,11 +64,7 @@ def widest(context: Context, steps: Sequence[Step]) -> Step | None:
     A step for a few keys alone, the eyelids' say, leaves everything else where it is asked to begin: at the neighbour's pose, which is no answer.
     """
     moving = [step for step in steps if step.solves and step.moves_head]
-    return max(reversed(moving), key=lambda step: _count(step.free(context)), default=None)
-
-
-def _count(free: Free) -> int:
-    return 3 * free.rotation + 3 * free.translation + len(free.keys)
+    return max(reversed(moving), key=lambda step: step.free(context).count, default=None)
 
 
 def beside(frames: Ints, held: Bools, solved: Bools) -> Ints:  # [N] each

@@ -41,7 +41,7 @@ def impossible(context: Context, index: int, *, seen: bool) -> str:
 def sound(pose: Pose) -> bool:
     """Whether all of the numbers are finite."""
     parts = [pose.rotation, pose.translation, pose.weights]
-    parts += [] if pose.jaw is None else [pose.jaw.rotation, pose.jaw.translation]
+    parts += [part for motion in pose.joints.values() for part in (motion.rotation, motion.translation)]
     return all(bool(np.isfinite(part).all()) for part in parts)
 
 

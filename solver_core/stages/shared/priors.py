@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from solver_core.common.arrays import Floats
 from solver_core.energies.energy import Energy
-from solver_core.energies.prior import WeightPrior, jaw_prior
+from solver_core.energies.prior import WeightPrior, joint_priors
 from solver_core.face.pose import Pose
 from solver_core.stages.context import Context
 
@@ -14,4 +14,4 @@ FIRM = 0.4  # share of that below which no key is held where no shot of many fra
 
 def key_priors(context: Context, pose: Pose, strength: Floats) -> list[Energy]:  # one frame, [1,K]
     """Shape keys and the jaw bone near a pose's values."""
-    return [WeightPrior(pose.weights, strength), *jaw_prior(context.rig, STIFFNESS, pose.jaw)]
+    return [WeightPrior(pose.weights, strength), *joint_priors(context.rig, STIFFNESS, pose.joints)]

@@ -8,7 +8,7 @@ import numpy as np
 
 from solver_core.common.arrays import Floats, Ints
 from solver_core.energies.energy import Energy, FaceProblem
-from solver_core.energies.prior import WeightPrior, jaw_prior
+from solver_core.energies.prior import WeightPrior, joint_priors
 from solver_core.energies.shared import Shared, SharedProblem, Sight, Together
 from solver_core.face.rig import Rig
 from solver_core.observe.correspondences import Correspondences
@@ -74,7 +74,7 @@ def solve_shared(context: Context, observed: list[Observed], zoom: Floats, hold:
     rig = context.rig
     keys = rig.fittable
     stiffness = np.tile(np.where(rig.solved, STIFFNESS / rig.strength**2, 0.0), (len(context.pose), 1))
-    priors: list[Energy] = [WeightPrior(np.zeros_like(stiffness), stiffness), *jaw_prior(rig, STIFFNESS)]
+    priors: list[Energy] = [WeightPrior(np.zeros_like(stiffness), stiffness), *joint_priors(rig, STIFFNESS)]
     own = FaceProblem(priors, rig, context.free((ALL,)))
     root = np.sqrt(hold) * _held(context, keys)
     for _ in range(REWEIGHTINGS):
@@ -115,5 +115,5 @@ def _held(context: Context, keys: Ints) -> Floats:
     typical = TYPICAL * np.maximum(np.abs(rig.minimum[keys]), np.abs(rig.maximum[keys])) * rig.strength[keys]
     points = (rig.neutral * rig.scale)[context.embedding.face]
     points = points - points.mean(0)
-    growth = np.einsum("vx,kvx->k", points, rig.deltas[keys][:, context.embedding.face] * rig.scale) / (points**2).sum()
+    growth = np.einsum("vx,kvx->k", points, rig.key_shapes(keys)[:, context.embedding.face]) / (points**2).sum()
     return np.concatenate([np.diag(1 / typical), growth[None] / SIZE_SIGMA])

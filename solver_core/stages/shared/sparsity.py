@@ -12,8 +12,9 @@ from functools import lru_cache
 import numpy as np
 
 from solver_core.common.arrays import Floats, Ints
-from solver_core.energies.energy import FaceProblem, Free
-from solver_core.face.pose import RIGID, Pose
+from solver_core.energies.energy import FaceProblem
+from solver_core.face.parameters import FreeParameters
+from solver_core.face.pose import Pose
 from solver_core.optimise.box import box_minimum
 from solver_core.optimise.dogleg import Quadratic
 from solver_core.stages.context import Context
@@ -61,7 +62,7 @@ def _upper(size: int) -> tuple[Ints, Ints]:
     return np.triu_indices(size)
 
 
-def solve_sparse(context: Context, models: Mapping[int, StoredModel], free: Free, strength: Floats) -> None:
+def solve_sparse(context: Context, models: Mapping[int, StoredModel], free: FreeParameters, strength: Floats) -> None:
     """Solve these frames again, together, with the sparsity prior and their linearised correspondences; context.pose changes.
 
     Args:
@@ -85,10 +86,11 @@ def solve_sparse(context: Context, models: Mapping[int, StoredModel], free: Free
         context.pose.assign(np.array([i]), pose)
 
 
-def held_at_zero(model: StoredModel | Quadratic, pose: Pose, free: Free, held: Floats) -> tuple[Floats, Floats]:
+def held_at_zero(
+    model: StoredModel | Quadratic, pose: Pose, free: FreeParameters, held: Floats
+) -> tuple[Floats, Floats]:
     """One frame's model with each shape key held at zero by `held` [K]: the Hessian [1,P,P] and the gradient [1,P] at its pose."""
-    shape = free.keys < len(held)
-    keys, columns = free.keys[shape], RIGID + np.flatnonzero(shape)
+    keys, columns = free.keys, np.arange(free.size)[free.weights]
     hessian, gradient = np.array(model.hessian), np.array(model.gradient)
     hessian[:, columns, columns] += held[keys]
     gradient[:, columns] += held[keys] * pose.weights[:, keys]
