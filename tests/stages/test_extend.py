@@ -210,7 +210,7 @@ def test_an_observer_from_outside_leads_a_step(walled, outline, tmp_path):
     assert step == Deep(rounds=6, observers=observers.default_weights("outline"))
     context = prepare_context(shot, lambda _done, _total: True)
     context.known = context.seen
-    context.pose.translation += [0.008, 0.0, 0.006]
+    context.pose.head.translation += [0.008, 0.0, 0.006]
     view, index = context.views[0], np.array([0, 1])
 
     def errors():
