@@ -49,9 +49,14 @@ class Bounds:
     pixels: float  # of the landmark error that is told of each frame
 
 
-# Sums taken in another order, on the kind of machine that the file was made on; and other kernels, that take them in an order of their own
+# Sums taken in another order, on the kind of machine that the file was made on.
 SAME_PLATFORM = Bounds(1e-4, 1e-3, 1e-4, 1e-3)
-OTHER_PLATFORM = Bounds(0.05, 0.2, 0.02, 0.2)
+# Rounds with a render do not repeat so nearly: a rounding that differs turns an 8-bit pixel that DIS sees, and grows from round to round.
+# These are 1.5 times what the version that made the files is apart from itself where the neutral is 1e-7 larger or smaller
+# (`python -m tests.golden.make --spread`).
+RENDERED = Bounds(0.12, 0.5, 0.055, 0.09)
+# Other kernels, that take sums in an order of their own.
+OTHER_PLATFORM = Bounds(0.2, 0.7, 0.08, 0.2)
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class Golden:
     document: dict[str, Any] = field(default_factory=dict)  # parts of shot.json
 
 
+LANDMARKS_ALONE: dict[str, Any] = {"stages": ["rigid", "expression"]}
 TALK = {
     "talk_two_cameras_infilled_refined": Golden(
         tuple(range(1021, 1029)),
@@ -78,6 +84,8 @@ TALK = {
     "talk_grey_one_locked": Golden(tuple(range(1001, 1049, 6)), colors=False, lock=1025),
     "talk_grey_jaw_bone": Golden(tuple(range(1033, 1041)), colors=False, jaw=True),
     "talk_colours": Golden((*range(1004, 1046, 6), 1047)),
+    "talk_landmarks": Golden(tuple(range(1001, 1049, 6)), ("A", "B"), document=LANDMARKS_ALONE),
+    "talk_landmarks_jaw_bone": Golden(tuple(range(1033, 1041)), jaw=True, document=LANDMARKS_ALONE),
 }
 DEMO = "demo"
 DEMO_FRAMES = list(range(1001, 1049, 4))
@@ -213,6 +221,13 @@ def kept(name: str) -> tuple[Arrays, dict[str, str]]:
         return {key: data[key] for key in data.files if key != PLATFORM}, json.loads(str(data[PLATFORM]))
 
 
+def bounds_of(name: str, made_on: dict[str, str]) -> Bounds:
+    """How far a shot's solution may be from what was kept on a platform."""
+    if this_platform() != made_on:
+        return OTHER_PLATFORM
+    return SAME_PLATFORM if name in TALK and TALK[name].document == LANDMARKS_ALONE else RENDERED
+
+
 def bit_for_bit(found: Arrays, expected: Arrays) -> bool:
     """Whether two solutions are the same."""
     return found.keys() == expected.keys() and all(
@@ -231,10 +246,11 @@ def differences(found: Arrays, expected: Arrays) -> Bounds:
             return np.inf
         return scale * float(np.abs(found[key] - expected[key])[there].max(initial=0))
 
-    turns = [_degrees(found[key], expected[key]) for key in ("rotation", "jaw_rotation") if key in expected]
+    turns = [_degrees(found[key], expected[key]) for key in expected if key.endswith("rotation")]
+    shifts = [apart(key, 1e3) for key in expected if key.endswith("translation")]
     return Bounds(
         max(turns),
-        max(apart("translation", 1e3), apart("jaw_translation", 1e3)),
+        max(shifts),
         apart("weights", 1),
         apart("error_px", 1),
     )

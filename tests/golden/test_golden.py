@@ -49,9 +49,8 @@ def solved_shot(solved, name):
 @pytest.mark.parametrize("name", shots.NAMES)
 def test_a_solution_stays_what_it_was(name, solved_shot):
     expected, made_on = shots.kept(name)
-    here, bounds = shots.this_platform(), shots.SAME_PLATFORM
+    here, bounds = shots.this_platform(), shots.bounds_of(name, made_on)
     if here != made_on:
-        bounds = shots.OTHER_PLATFORM
         other = ", ".join(
             f"{key} {made_on.get(key)} there, {here[key]} here" for key in here if here[key] != made_on.get(key)
         )
@@ -71,7 +70,10 @@ def test_what_is_kept_covers_what_it_should():
     assert {name for name, found in statuses.items() if LOCKED in found} == {"talk_grey_one_locked"}
     assert {name for name, found in statuses.items() if INFILLED in found} == {"talk_two_cameras_infilled_refined"}
     assert not [name for name, found in statuses.items() if FRAME_FAILED in found]
-    assert {name for name, arrays in kept.items() if "jaw_rotation" in arrays} == {"talk_grey_jaw_bone"}
+    assert {name for name, arrays in kept.items() if "joints/jaw/rotation" in arrays} == {
+        "talk_grey_jaw_bone",
+        "talk_landmarks_jaw_bone",
+    }
     assert all(len(kept[name]["frames"]) == 8 for name in shots.TALK)
 
 
@@ -98,9 +100,9 @@ def _turned(rotation, degrees):
     ("key", "change", "said"),
     [
         ("rotation", lambda a: _turned(a, 2e-4), "degrees: 0.0002"),
-        ("jaw_rotation", lambda a: _turned(a, 2e-4), "degrees: 0.0002"),
+        ("joints/jaw/rotation", lambda a: _turned(a, 2e-4), "degrees: 0.0002"),
         ("translation", lambda a: a + 2e-6, "mm: 0.002"),
-        ("jaw_translation", lambda a: a - 2e-6, "mm: 0.002"),
+        ("joints/jaw/translation", lambda a: a - 2e-6, "mm: 0.002"),
         ("weights", lambda a: a + 2e-4, "weight: 0.0002"),
         ("weights", lambda a: a * np.nan, "weight: inf"),
         ("error_px", lambda a: a + 2e-3, "pixels: 0.002"),
