@@ -92,7 +92,7 @@ class FlowObserver(Observer):
 
 
 def plate_structure(view: View, index: int) -> Floats:
-    """[SIZE,SIZE,3] the structure (flow/dis.py) of the plate in its crop, made once a shot."""
+    """[SIZE,SIZE,3] the structure (flow/confidence.py) of the plate in its crop, made once a shot."""
 
     def made(unknown: Ints) -> Floats:
         return np.stack([structure_of(image) for image in view.images(unknown, SIZE)])

@@ -37,7 +37,9 @@ def context(context):
 
 
 def link(context, first, second, *, renders, flow=None):
-    (tracker,) = trackers(replace(context, flow=flow or context.flow), renders=renders)
+    if flow is not None:
+        context = replace(context, flow=flow)
+    (tracker,) = trackers(context, renders=renders)
     return follow(context, tracker, context.pose, first, second).link
 
 

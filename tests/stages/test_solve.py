@@ -268,9 +268,10 @@ def test_nothing_more_is_looked_at_after_a_stop(little_shot, tmp_path, monkeypat
     """Neither another plate nor the head's shadows, and nothing is rendered to judge what was not solved."""
     monkeypatch.setattr(solving, "shadow_transfer", lambda *_: pytest.fail("began the shadows"))
     monkeypatch.setattr(solving, "estimate_lights", lambda *_: pytest.fail("began to judge"))
-    both = json.loads((little_shot.folder / "shot.json").read_text())["cameras"] * cameras
+    (one,) = json.loads((little_shot.folder / "shot.json").read_text())["cameras"]
+    named = [{**one, "name": name} for name in "AB"[:cameras]]
     ear = Impatient("detection", 1)
-    solution = solve_folder(changed(little_shot, tmp_path / "shot", cameras=both), tmp_path / "out.npz", ear)
+    solution = solve_folder(changed(little_shot, tmp_path / "shot", cameras=named), tmp_path / "out.npz", ear)
     assert solution.reason == ["not reached"] * 5
     assert max(done for _, done in ear.heard) <= 2
     assert (tmp_path / "out.npz").exists()
