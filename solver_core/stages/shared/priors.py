@@ -1,4 +1,4 @@
-"""How firmly shape keys and the jaw bone are held where renders or the plate's flow say where the head is."""
+"""How firmly shape keys and joints are held where renders or the plate's flow say where the head is."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ FIRM = 0.4  # share of that below which no key is held where no shot of many fra
 
 
 def key_priors(context: Context, pose: Pose, strength: Floats) -> list[Energy]:  # one frame, [1,K]
-    """Shape keys and the jaw bone near a pose's values."""
+    """Shape keys and the joints near a pose's values."""
     return [WeightPrior(pose.weights, strength), *joint_priors(context.rig, STIFFNESS, pose.joints)]
