@@ -17,7 +17,7 @@ from blender_tests.conftest import VERSIONS, blender_command
 from solver_core.footage.plates import open_plate
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "plates"))
+sys.path.insert(0, str(ROOT / "tests" / "footage"))
 
 from painted_footage import HALF, HEIGHT, QUARTER_CLOCKWISE, WIDTH, number_in, turn, write_image, write_movie  # noqa: E402
 

@@ -11,7 +11,7 @@ import pytest
 from blender_tests.conftest import ROOT, VERSIONS
 from solver_core.footage.plates import open_plate
 
-sys.path.insert(0, str(ROOT / "tests" / "plates"))
+sys.path.insert(0, str(ROOT / "tests" / "footage"))
 
 from painted_footage import QUARTER_CLOCKWISE, turn, write_movie
 

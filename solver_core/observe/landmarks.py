@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import torch
 
-from solver_core.common.arrays import Floats, Ints
+from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.face.landmark_embedding import LandmarkEmbedding
 from solver_core.face.rig import Rig
 from solver_core.footage.views import View
 from solver_core.networks.landmarks import LandmarkNetwork
-from solver_core.networks.regions import PARTITION
+from solver_core.networks.regions import PARTITION, Layout
 from solver_core.observe.correspondences import Correspondences, to_reference
 from solver_core.observe.observer import SIZE, Layers, Observation, Observer, RenderedFrames
 from solver_core.render.sampling import visible_points
@@ -48,6 +48,7 @@ class LandmarkObserver(Observer):
         seen = visible_points(
             shown.rendering.fragments, shown.points, shown.depth, frames.rig.triangles, on_render, SIZE / 8
         )
+        carries = carried(self.networks.landmarks.layout)
         found: list[Observation] = []
         for b, crop in enumerate(frames.crops):
             points = frames.rig.sample(np.maximum(seen.triangle[b : b + 1], 0), seen.barycentric[b : b + 1])
@@ -59,11 +60,11 @@ class LandmarkObserver(Observer):
                 crop.to_plate(crop.to_crop(pixels[0]) + shift),
                 np.broadcast_to(to_reference(crop), (count, 2, 2)),
                 np.ones(count),
-                (seen.triangle[b] >= 0).astype(float),
+                (carries & (seen.triangle[b] >= 0)).astype(float),
                 TAIL,
                 weight,
             )
-            error = float(np.sqrt((shift**2).sum(1).mean())) * crop.scale
+            error = float(np.sqrt((shift[carries] ** 2).sum(1).mean())) * crop.scale
             landmarks = crop.to_plate(np.stack([on_plate[b], on_render[b]]))
             found.append(LandmarkObservation(correspondences, error, landmarks))
         return found
@@ -75,6 +76,13 @@ class LandmarkObserver(Observer):
         for number, name in enumerate(PARTITION):
             region[list(layout.regions[name])] = number
         return {"regions": np.array(PARTITION, np.str_), "region": region}
+
+
+def carried(layout: Layout) -> Bools:
+    """[L] the landmarks that the head carries along; irises turn in it by themselves and say nothing of its pose."""
+    carries = np.ones(len(layout.mirror), bool)
+    carries[list(layout.regions["irises"])] = False
+    return carries
 
 
 def landmarks_of(network: LandmarkNetwork, images: Floats) -> Floats:  # [b,S,S,3]
@@ -95,10 +103,12 @@ def plate_landmarks(network: LandmarkNetwork, frames: RenderedFrames) -> Floats:
     return frames.view.derived(f"landmarks by {network.name}", frames.index, KEPT_BYTES, found)
 
 
-def embedded_landmarks(rig: Rig, embedding: LandmarkEmbedding, view: View, index: int) -> Correspondences:
+def embedded_landmarks(
+    rig: Rig, embedding: LandmarkEmbedding, layout: Layout, view: View, index: int
+) -> Correspondences:
     """The plate's landmarks against their fixed places on the rig, without a render."""
     count = len(embedding.triangle)
     points = rig.sample(embedding.triangle[None], embedding.barycentric[None])
     root = np.broadcast_to(to_reference(view.crop(index, SIZE)), (count, 2, 2))
-    camera, everywhere = view.camera[np.array([index])], np.ones(count)
-    return Correspondences(camera, points, view.points[index], root, everywhere, everywhere, TAIL, EMBEDDED_TOTAL)
+    camera, trust = view.camera[np.array([index])], carried(layout).astype(float)
+    return Correspondences(camera, points, view.points[index], root, np.ones(count), trust, TAIL, EMBEDDED_TOTAL)

@@ -21,6 +21,7 @@ from solver_core.footage.views import View
 from solver_core.look.look import Look
 from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.networks.regions import Layout
+from solver_core.observe.landmarks import carried
 from solver_core.observe.observer import Networks, Observer
 from solver_core.observe.registry import load_observers
 from solver_core.render.renderer import Renderer
@@ -163,6 +164,7 @@ class Context:
     def landmark_weights(self, regions: dict[str, float], elsewhere: float) -> Floats:
         """[L] one weight for each landmark."""
         weights = np.full(self.network.count, elsewhere)
+        weights[~carried(self.layout)] = 0.0  # unless they are named
         for region, weight in regions.items():
             weights[list(self.layout.regions[region])] = weight
         return weights

@@ -13,8 +13,9 @@ from solver_core.networks import weights, windows
 from solver_core.networks.attention import AttentionMesh
 from solver_core.networks.facemesh import FaceMesh
 from solver_core.networks.landmarks import Found, locate
-from solver_core.networks.regions import ATTENTION
+from solver_core.networks.regions import ATTENTION, FACEMESH
 from solver_core.networks.short_range import ShortRangeDetector
+from solver_core.observe.landmarks import carried
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +142,10 @@ def test_it_agrees_with_facemesh_where_it_looks_no_closer(network, crop):
     moved = (points[0, :468] - plain[0]).norm(dim=-1)
     assert moved.median() < 3.0
     assert network.points3d(crop[0])[0].shape == (1, 478, 3)
+
+
+def test_irises_say_nothing_of_the_head_s_pose():
+    """They turn in the head by themselves; every other landmark is carried along."""
+    assert set(np.flatnonzero(~carried(ATTENTION))) == set(ATTENTION.regions["irises"])
+    assert len(ATTENTION.regions["irises"]) == 10
+    assert carried(FACEMESH).all()

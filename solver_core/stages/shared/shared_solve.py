@@ -39,7 +39,7 @@ class Observed:
 def observe_landmarks(context: Context) -> list[Observed]:
     """The plate's landmarks against their fixed places on the rig, every frame in every camera."""
     return [
-        Observed(int(i), camera, embedded_landmarks(context.rig, context.embedding, view, int(i)))
+        Observed(int(i), camera, embedded_landmarks(context.rig, context.embedding, context.layout, view, int(i)))
         for camera, view in enumerate(context.views)
         for i in np.flatnonzero(view.seen)
     ]
