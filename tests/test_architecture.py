@@ -121,6 +121,60 @@ def test_the_solver_runs_without_what_made_its_networks_and_pictures():
     assert arrows("solver_core", "training", "demo", "benchmarks") == []
 
 
+# Which rooms of the solver a room may know. What stands in no set is no arrow anybody has needed: add one here only with a reason.
+MAY_KNOW = {
+    "common": set(),
+    "color": {"common"},
+    "optimise": {"common"},
+    "camera": {"common"},
+    "networks": {"common", "camera"},
+    "flow": {"common", "networks"},
+    "footage": {"common", "color", "camera", "networks"},
+    "render": {"common", "color", "look"},  # of look the one value that it is handed
+    "look": {"common", "color", "face", "footage", "render"},
+    "face": {"common", "color", "camera", "networks", "render", "protocol"},
+    "energies": {"common", "camera", "face", "footage", "look", "networks", "optimise", "render"},
+    "observe": {"common", "camera", "energies", "face", "flow", "footage", "look", "networks", "render"},
+    "documents": {"common", "camera", "face", "look", "protocol", "service"},  # of service what a listener is told
+    "stages": {
+        *("common", "color", "camera", "face", "footage", "networks", "flow", "look", "render", "energies", "optimise"),
+        *("observe", "documents", "protocol"),
+    },
+    "report": {
+        *("common", "documents", "face", "flow", "footage", "look", "observe", "stages", "protocol", "solve"),
+    },
+}
+
+
+@pytest.mark.parametrize("room", MAY_KNOW)
+def test_a_room_knows_those_it_may(room):
+    allowed = {"solver_core", "__version__", room, *MAY_KNOW[room]}
+    strangers = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules(f"solver_core/{room}")
+        for name in sorted(imports_of(path))
+        if name.startswith("solver_core.") and name.split(".")[1] not in allowed
+    ]
+    assert strangers == []
+
+
+def test_every_room_has_its_arrows_said():
+    rooms = {path.parent.name for path in (ROOT / "solver_core").glob("*/__init__.py")}
+    assert rooms - set(MAY_KNOW) == {"service"}  # it starts everything
+
+
+def test_documents_name_files_that_are_there():
+    """`some/file.py` in a document is a path from the root, or the end of one."""
+    there = [path.relative_to(ROOT).as_posix() for path in tracked("*.py", "*.sh", "*.toml")]
+    absent = [
+        f"{document.relative_to(ROOT)}: {name}"
+        for document in tracked("docs/*.md", "README.md")
+        for name in re.findall(r"`([a-z_0-9/]+\.(?:py|sh))`", document.read_text(encoding="utf-8"))
+        if not any(path == name or path.endswith(f"/{name}") for path in there)
+    ]
+    assert absent == []
+
+
 def test_energies_know_no_stage():
     assert arrows("solver_core/energies", "solver_core.stages", "solver_core.service") == []
 
