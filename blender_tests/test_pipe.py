@@ -37,7 +37,7 @@ def test_messages_are_whole_however_the_pipe_cuts_them(tmp_path, size):
 
 
 def test_what_is_no_line_is_garbage_and_the_next_line_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(processes, "_LONGEST_LINE", 10_000)
+    monkeypatch.setattr(processes, "LONGEST_LINE", 10_000)
     code = "os.write(1, b'x' * 300_000); time.sleep(0.3); os.write(1, b'\\n{\"type\": \"heartbeat\"}\\nhalf')"
     *flood, message, half = printed(tmp_path, code)
     assert all(isinstance(one, Garbage) and len(one) <= 200 for one in [*flood, half])
@@ -67,7 +67,7 @@ def test_no_more_than_asked_for_comes_at_once(tmp_path):
     code = 'import os, time\nfor _ in range(500): os.write(1, b\'{"type": "heartbeat"}\\n\')\ntime.sleep(60)'
     process = WorkerProcess([sys.executable, "-c", code], tmp_path / "log", dict(os.environ), tmp_path)
     time.sleep(1.0)
-    lines_in_a_piece = processes._READ // 22 + 2
+    lines_in_a_piece = processes.READ // 22 + 2
     first = process.receive(limit=5)
     assert 5 <= len(first) <= 5 + lines_in_a_piece
     process.kill()

@@ -192,7 +192,7 @@ def test_no_thread_runs_beside_blender(start):
 
 
 def test_the_end_of_a_solve_waits_for_nobody_and_leaves_nobody(start, monkeypatch):
-    monkeypatch.setattr(processes, "_LEAVE_SECONDS", 0.5)
+    monkeypatch.setattr(processes, "LEAVE_SECONDS", 0.5)
     job = start(fault="hang")  # does not hear that it should quit
     drive(job, until=lambda one: one.progress.fraction >= 0.5)
     began = time.monotonic()
@@ -217,8 +217,8 @@ def test_blenders_end_ends_those_that_were_asked_to_quit(start):
 
 def test_one_that_cannot_be_ended_is_given_up_and_holds_nobody_up(start, monkeypatch):
     """It waits for a network drive that has gone away: no signal reaches it."""
-    monkeypatch.setattr(processes, "_LEAVE_SECONDS", 0.1)
-    monkeypatch.setattr(processes, "_GIVE_UP_SECONDS", 0.4)
+    monkeypatch.setattr(processes, "LEAVE_SECONDS", 0.1)
+    monkeypatch.setattr(processes, "GIVE_UP_SECONDS", 0.4)
     job = start(fault="hang")
     drive(job, until=lambda one: one.progress.fraction >= 0.5)
     sent = []

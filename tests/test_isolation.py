@@ -77,5 +77,5 @@ def test_pip_is_not_taken_from_the_working_directory(stranger, tmp_path, monkeyp
     bring = tmp_path / "bring"
     bring.mkdir()
     with pytest.raises(FaceSolveError, match="could not be downloaded: ERROR: No matching distribution"):
-        sources._pip_download("it", ["it"], bring, "*.whl", sources.silent)
+        sources.pip_download("it", ["it"], bring, "*.whl", sources.silent)
     assert ran(marker) == []

@@ -19,12 +19,12 @@ from .. import protocol
 from ..problem import FaceSolveProblem
 from .interpreter import no_window
 
-_LONGEST_LINE = 1 << 24  # bytes; a stream without line ends must not fill Blender's memory
-_READ = 1 << 16  # bytes at once
-_READ_SECONDS = 0.01  # that Blender is held up at most while more comes: a pipe of Windows holds 4 KB
-_LEAVE_SECONDS = 2.0  # that a worker has to quit by itself
+LONGEST_LINE = 1 << 24  # bytes; a stream without line ends must not fill Blender's memory
+READ = 1 << 16  # bytes at once
+READ_SECONDS = 0.01  # that Blender is held up at most while more comes: a pipe of Windows holds 4 KB
+LEAVE_SECONDS = 2.0  # that a worker has to quit by itself
 # One that cannot even be ended waits for a drive that has gone away: after so long it is left alone.
-_GIVE_UP_SECONDS = 10.0
+GIVE_UP_SECONDS = 10.0
 
 
 class Garbage(bytes):
@@ -95,7 +95,7 @@ class WorkerProcess:
     def receive(self, limit: int = 200) -> List[Received]:
         """What has arrived since the last call, oldest first, about `limit` things at most; the last of all is `Ended`."""
         received: List[Received] = []
-        until = time.monotonic() + _READ_SECONDS
+        until = time.monotonic() + READ_SECONDS
         came = False
         while len(received) < limit and not self._ended and time.monotonic() < until:
             piece = _read_now(self._answers)
@@ -119,7 +119,7 @@ class WorkerProcess:
         if end:
             whole, self._unread = bytes(self._unread + head).split(b"\n"), bytearray()
         self._unread += rest
-        if len(self._unread) > _LONGEST_LINE:
+        if len(self._unread) > LONGEST_LINE:
             whole, self._unread = [*whole, bytes(self._unread)], bytearray()
         return [_read_line(line) for line in whole]
 
@@ -146,7 +146,7 @@ class WorkerProcess:
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):  # It is gone already: closing flushes into a broken pipe.
             self._process.stdin.close()
-        self._deadline = time.monotonic() + _LEAVE_SECONDS
+        self._deadline = time.monotonic() + LEAVE_SECONDS
         _leaving.append(self)
 
     def leaves(self) -> bool:
@@ -154,7 +154,7 @@ class WorkerProcess:
         late = time.monotonic() - self._deadline
         if self.exit_code() is None and late > 0.0:
             self._end()
-        return self.exit_code() is None and late < _GIVE_UP_SECONDS
+        return self.exit_code() is None and late < GIVE_UP_SECONDS
 
     def kill(self) -> None:
         """End it and its children, and wait until it is gone, some seconds at most."""
@@ -198,9 +198,9 @@ def _read_now(pipe: int) -> Optional[bytes]:
         size, handle = ctypes.c_ulong(), ctypes.c_void_p(msvcrt.get_osfhandle(pipe))
         if not ctypes.windll.kernel32.PeekNamedPipe(handle, None, 0, None, ctypes.byref(size), None):
             return None
-        return os.read(pipe, min(size.value, _READ)) if size.value else b""
+        return os.read(pipe, min(size.value, READ)) if size.value else b""
     try:
-        return os.read(pipe, _READ) or None
+        return os.read(pipe, READ) or None
     except BlockingIOError:
         return b""
     except OSError:

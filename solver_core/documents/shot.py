@@ -265,11 +265,17 @@ def _camera(item: dict[str, Any], count: int) -> Camera:
         intrinsics=intrinsics,
         world_to_camera=world_to_camera,
         plate=plate_of(item["plate"], count, f"camera {name}:"),
-        distortion=_distortion(item.get("distortion"), name),
+        distortion=read_distortion(item.get("distortion"), name),
     )
 
 
-def _distortion(item: dict[str, Any] | None, camera: str) -> Distortion | None:
+def read_distortion(item: dict[str, Any] | None, camera: str) -> Distortion | None:
+    """A camera's lens distortion out of shot.json; None where it has none.
+
+    Raises:
+        FaceSolveError: a model that is not known, naming the camera.
+        ValueError: numbers that are none.
+    """
     if item is None:
         return None
     model = str(item["model"])

@@ -48,9 +48,9 @@ class Fan:
             raise FaceSolveError("3D-FAN's Python package is not installed.", weights.INSTALL_FAN) from error
         self.device = torch.device(device)
         state = torch.load(weights.path(self.name), map_location="cpu", weights_only=True)
-        self._network = Network(HOURGLASSES)
-        self._network.load_state_dict(state)
-        self._network.to(self.device).eval().requires_grad_(False)
+        self.network = Network(HOURGLASSES)
+        self.network.load_state_dict(state)
+        self.network.to(self.device).eval().requires_grad_(False)
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Landmarks of the face in each image.
@@ -100,7 +100,7 @@ class Fan:
 
     def _points(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 3, 256, 256] -> landmarks [B, 68, 2] crop pixels, the heatmaps' greatest values [B, 68]."""
-        places, peaks = soft_argmax(self._network(images)[-1])
+        places, peaks = soft_argmax(self.network(images)[-1])
         return places * STRIDE, peaks
 
     def _push(self, image: Tensor, tangents: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ class Fan:
         """
         far = 1 / tangents.flatten(1).abs().amax(dim=1).clamp(min=torch.finfo(tangents.dtype).tiny)[:, None, None, None]
         with torch.no_grad(), _HeldReLUs():
-            heatmaps = self._network(torch.cat([image[None], image + far * tangents]))[-1]
+            heatmaps = self.network(torch.cat([image[None], image + far * tangents]))[-1]
         moved = (heatmaps[1:] - heatmaps[:1]) / far
         return (
             torch.func.jvp(lambda h: soft_argmax(h)[0], (heatmaps[:1].repeat(len(moved), 1, 1, 1),), (moved,))[1]

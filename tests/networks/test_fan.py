@@ -175,7 +175,7 @@ def test_heatmap_to_plate_and_back(small, monkeypatch):
     crop = small.crop_from_detection(Detection((100.0, 80.0, 260.0, 270.0), 1.0))
     wanted = np.random.default_rng(1).uniform((110, 80), (250, 270), (68, 2))
     heatmaps = torch.from_numpy(_blobs(crop.to_crop(wanted) / 4))[None]
-    monkeypatch.setattr(small, "_network", lambda _images: [heatmaps])
+    monkeypatch.setattr(small, "network", lambda _images: [heatmaps])
     points, presence = small(torch.zeros(1, 3, 256, 256, dtype=torch.float64))
     error = crop.to_plate(points[0].numpy()) - wanted
     assert np.abs(error).max() <= 2.0 * crop.scale + 1e-9  # half a heatmap pixel
@@ -209,7 +209,7 @@ def test_pushed_tangents_equal_forward_mode_differentiation(small):
     image = torch.rand(1, 3, SIDE, SIDE, generator=generator).double()
     tangents = torch.randn(1, 2, 3, SIDE, SIDE, generator=generator).double()
     tangents[:, 1] *= 300.0
-    small._network.double()
+    small.network.double()
     try:
         points, moved = small.jvp(image, tangents)
         expected, along = torch.func.jvp(lambda x: small._points(x)[0], (image,), (tangents[:, 0],))
@@ -221,7 +221,7 @@ def test_pushed_tangents_equal_forward_mode_differentiation(small):
         difference = (small(image + step * tangents[:, 0])[0] - small(image - step * tangents[:, 0])[0]) / (2 * step)
         torch.testing.assert_close(moved[:, 0], difference, rtol=1e-3, atol=1e-3)
     finally:
-        small._network.float()
+        small.network.float()
 
 
 def test_tangents_are_linear_however_they_are_cut(small, monkeypatch):

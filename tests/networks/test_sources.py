@@ -124,7 +124,7 @@ def test_pip_is_watched_and_stopped(tmp_path, monkeypatch):
     folder = tmp_path / "download"
     folder.mkdir()
     with pytest.raises(Stopped):
-        sources._pip_download("it", ["it"], folder, "*.whl", stop_later)
+        sources.pip_download("it", ["it"], folder, "*.whl", stop_later)
     assert heard == sorted(heard)
     assert heard[-1] > 20_000
     with pytest.raises(ProcessLookupError):
@@ -144,7 +144,7 @@ def test_a_folder_that_goes_while_it_is_measured_is_passed_over(tmp_path, monkey
         return look(folder)
 
     monkeypatch.setattr(os, "scandir", clear_first)
-    assert sources._size(tmp_path) == 1000
+    assert sources.folder_size(tmp_path) == 1000
     assert not (tmp_path / "gone").exists()
 
 
@@ -160,7 +160,7 @@ def test_a_file_that_may_not_be_looked_at_is_passed_over(tmp_path, monkeypatch):
         return look(path, **options)
 
     monkeypatch.setattr(Path, "stat", refuse)
-    assert sources._size(tmp_path) == 1000
+    assert sources.folder_size(tmp_path) == 1000
 
 
 def test_what_pip_says_is_read_whatever_its_letters(tmp_path, monkeypatch):
@@ -169,7 +169,7 @@ def test_what_pip_says_is_read_whatever_its_letters(tmp_path, monkeypatch):
     launcher.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(launcher))
     with pytest.raises(FaceSolveError, match="ERROR: na\u00efve \ufffd"):
-        sources._pip_download("it", ["it"], tmp_path, "*.whl", sources.silent)
+        sources.pip_download("it", ["it"], tmp_path, "*.whl", sources.silent)
 
 
 def test_a_server_that_knows_no_ranges_begins_again(server, tmp_path):
