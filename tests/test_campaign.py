@@ -208,7 +208,7 @@ def test_frames_that_are_done_are_held(folder):
     shot = loaded(folder, neighbours=[], locked=[])
     done = {
         1003: FrameResult(
-            1003, "solved", 0.25, np.eye(3), np.full(3, 0.5), np.full(2, 0.75), "judging", "", shot.initial[:1].jaw
+            1003, "solved", 0.25, np.eye(3), np.full(3, 0.5), np.full(2, 0.75), "judging", "", shot.initial[:1].joints
         )
     }
     taken, kept = take_up(shot, done)
