@@ -51,7 +51,10 @@ def damaged_json(document: object, rng: np.random.Generator) -> bytes:
         elif kind == 1 and isinstance(owner, list):
             owner.insert(key, copy.deepcopy(owner[key]))
         elif kind == 2 and isinstance(owner[key], int | float) and not isinstance(owner[key], bool):
-            owner[key] *= float(rng.choice([-1, 1.5, 1e3, 1e12, 1e300]))
+            factor = float(rng.choice([-1, 1.5, 1e3, 1e12, 1e300]))
+            owner[key] = (
+                owner[key] * factor if abs(owner[key]) < 1e300 else -owner[key]
+            )  # whole numbers beyond any float
         else:
             owner[key] = copy.deepcopy(NASTY[rng.integers(0, len(NASTY))])
     text = json.dumps(document).encode()

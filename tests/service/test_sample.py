@@ -71,7 +71,7 @@ def test_the_check_solves_the_sample_says_its_time_and_leaves_no_file(tmp_path, 
     assert ok, lines
     assert "s a frame" in lines[-1]
     assert "degrees" in lines[-1]
-    assert any(line.startswith("Networks here: facemesh, short_range") for line in lines)
+    assert any(line.startswith("Networks here: facemesh, attention, short_range") for line in lines)
     assert all(stage.startswith("test solve") for stage in told.stages)
     assert not list(tmp_path.iterdir())
     stopped, ok = check(Told(stop_after=3))
