@@ -293,7 +293,7 @@ def check_a_bone_that_is_gone_is_said():
     scene, _head, rig = ready()
     plan = harness.module("scene.shot.export").write_shot(scene, harness.FOLDER / "gone")
     rig.data.bones["jaw"].name = "chin"
-    result = harness.module("worker.job").FrameResult(
+    result = harness.module("worker.frame_result").FrameResult(
         1, "solved", 0.5, known_motion(1)[0], [0, 0, 0], [0.0] * len(plan.names)
     )
     said = ""

@@ -145,7 +145,7 @@ def joined(parts):
 
 def results(plan, rng):
     """Frames as a solver would send them: any pose, any weights within the sliders."""
-    result = harness.module("worker.job").FrameResult
+    result = harness.module("worker.frame_result").FrameResult
     document = json.loads((plan.folder / "shot.json").read_text())
     rig = harness.module("scene.shot.npz").read_npz(plan.folder / "rig.npz")
     low, high = rig["minimum"].values, rig["maximum"].values
@@ -162,7 +162,9 @@ def results(plan, rng):
             turn = Euler([rng.uniform(-0.5, 0.5) for _ in range(3)]).to_matrix()
             slides = rig["joints/jaw/solved"].values[3]
             shift = [slides * rng.uniform(-0.03, 0.03) for _ in range(3)]
-            joints["jaw"] = harness.module("worker.job").JointMotion([value for row in turn for value in row], shift)
+            joints["jaw"] = harness.module("worker.frame_result").JointMotion(
+                [value for row in turn for value in row], shift
+            )
         rotation = [value for row in rotation for value in row]
         made[frame] = result(frame, "solved", 0.5, rotation, place, weights, "", joints)
     return made

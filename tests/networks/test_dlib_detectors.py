@@ -116,7 +116,7 @@ def test_settings_choose_by_name(name):
 def test_an_unknown_name_is_answered_with_the_known_ones():
     with pytest.raises(FaceSolveError, match=r"face detector called 'haar'.*short_range, dlib_hog, dlib_cnn"):
         registry.face_detector("haar")
-    with pytest.raises(FaceSolveError, match=r"landmark network called 'dlib'.*facemesh, fan"):
+    with pytest.raises(FaceSolveError, match=r"landmark network called 'dlib'.*facemesh, attention, fan"):
         registry.landmark_network("dlib")
 
 

@@ -254,14 +254,14 @@ def test_absent_weights_are_said_with_the_remedy(start, little_shot, tmp_path):
 
 NOISY = """
 import os, subprocess, sys
-import solver_core.check
+import solver_core.service.check
 def noisy_check(listener, device):
     print("a library says hello")
     os.write(1, b"from C too\\n")
     subprocess.run([sys.executable, "-c", "print('and a child')"])
     return ["noisy"], True
 solver_core.service.check.check = noisy_check
-from solver_core.worker import main
+from solver_core.service.worker import main
 sys.exit(main())
 """
 
