@@ -2,8 +2,9 @@
 
 import sys
 
-# Python puts the working directory first, which may be a stranger's. Only a checkout's, where this very file lies, is kept. What
-# Python itself imports before this line, and a solver_core of the stranger's, only `python -P` keeps out (docs/security.md).
+# Python puts the working directory first, which may be a stranger's. Only a checkout's, where this very file lies, is
+# kept. What Python itself imports before this line, and a solver_core of the stranger's, only `python -P` keeps out
+# (docs/security.md).
 if not sys.flags.safe_path and sys.path[0] != __file__[: -len("/solver_core/__main__.py")]:
     del sys.path[0]
 

@@ -27,7 +27,8 @@ from solver_core.stages.shared.shared_solve import at_rest, observe_landmarks, o
 
 LOOKED_AT, CHOSEN, MOST = 24, 8, 32  # frames: looked at over the shot, taken of those, and allowed to an artist
 TURN = np.radians(10.0)  # of the head, that makes two frames as different as the first and the last one of the shot
-# The networks' landmarks are off by constant pixels on a head without its actor's colours: held hard, they bring the poses and hardly a shape.
+# The networks' landmarks are off by constant pixels on a head without its actor's colours: held hard, they bring the
+# poses and hardly a shape.
 HOLD_LANDMARKS, HOLD = 300.0, 120.0
 ROUNDS = 4
 SHARES = {"detection": 3.0, "landmarks": 3.0, "render": 12.0}  # expected time
@@ -75,7 +76,10 @@ class FittedRig:
 def fit_folder(
     folder: Path, out: Path, listener: Listener, *, focal: bool, frames: Sequence[int] = ()
 ) -> FittedRig | None:
-    """Fit the rig of a shot folder and write FITTED.npz; None where the listener cancelled. Arguments and errors as `fit_rig` has them."""
+    """Fit the rig of a shot folder and write FITTED.npz; None where the listener cancelled.
+
+    Arguments and errors as `fit_rig` has them.
+    """
     fitted = fit_rig(load_shot(folder), listener, focal=focal, frames=frames)
     if fitted is not None:
         fitted.save(out)
@@ -140,7 +144,10 @@ def _fitted(context: Context, step: Callable[[str, int, int], bool], *, focal: b
 
 
 def choose(context: Context) -> Ints:
-    """Indices of up to CHOSEN frames: the surest first, then always the one least like those taken (farthest point sampling)."""
+    """Indices of up to CHOSEN frames.
+
+    The surest comes first, then always the one least like those taken (farthest point sampling).
+    """
     frames = context.solvable
     turns = Rotation.from_matrix(context.pose.rotation[frames])
     middle = turns.mean()

@@ -30,14 +30,17 @@ QUIT = "quit"
 HELLO = "hello"  # protocol, version, python, device, pid
 HEARTBEAT = "heartbeat"
 PROGRESS = "progress"  # stage, done, total, fraction, seconds_left
-FRAME = "frame"  # frame, status, error_px, rotation (9), translation (3), weights (K), stage, joints (name -> rotation (9), translation (3))
+# frame, status, error_px, rotation (9), translation (3), weights (K), stage,
+# joints (name -> rotation (9), translation (3))
+FRAME = "frame"
 WARNING = "warning"  # message
 FINISHED = "finished"  # solution, frames, seconds
 FITTED = "fitted"  # names, weights, focal (camera -> factor), frames, error_px (at rest, fitted), solution, seconds
 CANCELLED = "cancelled"  # solution, frames, seconds
 FAILED = "failed"  # message, remedy, log
 CHECKED = "checked"  # lines: what was found, one sentence each; ok; weights: as below
-LISTED = "listed"  # weights: name, what, licence, size (bytes to download), state, package, optional, by_hand of each network
+# weights: name, what, licence, size (bytes to download), state, package, optional, by_hand of each network
+LISTED = "listed"
 
 # What became of a frame.
 SOLVED = "solved"

@@ -56,7 +56,9 @@ class Overrides:
 
 
 def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrides | None = None) -> Solution:
-    """Solve a shot folder and write SOLUTION.npz; every finished frame is in the journal before the listener hears of it.
+    """Solve a shot folder and write SOLUTION.npz.
+
+    Every finished frame is in the journal before the listener hears of it.
 
     Raises:
         FaceSolveError: what is wrong with the shot, the weights or the disk, before work starts where possible.
@@ -101,7 +103,8 @@ def asked_of(shot: Shot, stages: dict[str, tuple[Step, ...]]) -> Asked:
     lasting = [name for name, steps in stages.items() if not all(step.only_fills for step in steps)]
     last = lasting[-1] if lasting else ""
     steps = stages.get(last, ())
-    # a step that reports moves tells of each frame in every pass, and a stage that ends with another once when it is over
+    # a step that reports moves tells of each frame in every pass, and a stage that ends with another once when it is
+    # over
     tells = sum(step.passes for step in steps if step.reports_moves) + (not (steps and steps[-1].reports_moves))
     settings = {**asdict(shot.settings), "reference_frames": list(shot.settings.reference_frames)}
     return Asked(digest(shot), {**settings, "stage_file": str(shot.stage_file or "")}, tuple(stages), last, tells)
@@ -136,11 +139,12 @@ def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
 def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Solution:
     """Solve a shot.
 
-    A cancelled solve returns what is done; frames that it did not come to are not reported. Frames where no camera sees the face are
-    marked failed with the reason. What is to be drawn over the plate is added to the overlay.
+    A cancelled solve returns what is done; frames that it did not come to are not reported. Frames where no camera sees
+    the face are marked failed with the reason. What is to be drawn over the plate is added to the overlay.
 
     Raises:
-        FaceSolveError: weights or device absent, an unknown stage or network, no frame to solve, no face in the rig or in any plate.
+        FaceSolveError: weights or device absent, an unknown stage or network, no frame to solve, no face in the rig or
+            in any plate.
     """
     stages = stages_of(shot)
     if shot.held_mask.all():
@@ -196,7 +200,9 @@ def _notes(context: Context) -> Iterator[str]:
         looked = view.plate is not None and NOT_LOOKED_AT not in view.reasons
         if looked and context.seen.any() and not view.seen.any():
             reasons = ", ".join(dict.fromkeys(reason for reason in view.reasons if reason))
-            yield f"Camera {name} sees the face in no frame and is left out ({reasons}): check its plate and its frames."
+            yield (
+                f"Camera {name} sees the face in no frame and is left out ({reasons}): check its plate and its frames."
+            )
     shot = context.shot
     blind = [str(frame) for frame in shot.frames[~context.seen] if frame in shot.settings.reference_frames]
     if blind:
@@ -215,7 +221,8 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
 
     Args:
         shot: whose frames are looked at.
-        step: told how many plates of how many are done; false stops, and what is left out by that is no context to solve with.
+        step: told how many plates of how many are done; false stops, and what is left out by that is no context to
+            solve with.
         observers: that will be asked; what they need is loaded before any plate is looked at.
 
     Raises:
@@ -298,7 +305,10 @@ class _Run:
         self.judge(overlay, observers_of(every))
 
     def prepare(self, steps: Sequence[Step]) -> None:
-        """Say which frames are whose; a run that solves nothing keeps what is known as it is, and does not report it."""
+        """Say which frames are whose.
+
+        A run that solves nothing keeps what is known as it is, and does not report it.
+        """
         context, shot = self.context, self.context.shot
         self.solving = any(step.solves for step in steps)
         if self.solving:
@@ -325,7 +335,10 @@ class _Run:
             raise no_face(context.views)
 
     def stage(self, name: str, steps: tuple[Step, ...]) -> None:
-        """Run a stage's steps in order and report its results; of a stage that was stopped, those that it has come to."""
+        """Run a stage's steps in order and report its results.
+
+        Of a stage that was stopped, those that it has come to are reported.
+        """
         context = self.context
         begun = context.begun = context.pose.copy()
         done, total = 0, sum(len(step.frames(context)) * step.passes for step in steps)

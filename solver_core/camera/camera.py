@@ -35,7 +35,10 @@ class Camera:
         return replace(self[frames], plate={**self.plate, "frames": numbers})
 
     def project(self, points: Floats) -> tuple[Floats, Floats]:  # points [N,n,3] world metres
-        """Plate pixels [N,n,2] and depths [N,n] in metres along the view axis; NaN pixels for points without an image."""
+        """Plate pixels [N,n,2] and depths [N,n] in metres along the view axis.
+
+        Points without an image have NaN pixels.
+        """
         space = self.to_camera_space(points)
         pixels = self._pinhole(space)
         return pixels if self.distortion is None else self.distortion(pixels), -space[..., 2]

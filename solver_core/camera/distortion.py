@@ -1,4 +1,7 @@
-"""Lens distortion as Blender's movie clips have it: undistorted plate pixels to those of the filmed plate, with derivatives."""
+"""Lens distortion as Blender's movie clips have it.
+
+It takes undistorted plate pixels to those of the filmed plate, with derivatives.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,9 @@ CLOSE = 1e-10  # of the normalised radius
 class Distortion:
     """A lens. `(u - principal) / unit`, with y upwards, is the point that the model's formula bends.
 
-    POLYNOMIAL and BROWN multiply the undistorted point by a polynomial of its squared radius (BROWN adds a tangential part),
-    DIVISION divides it by one, and NUKE divides the *distorted* point by one to have the undistorted. Where a formula folds
-    back over itself, a point has no image: NaN.
+    POLYNOMIAL and BROWN multiply the undistorted point by a polynomial of its squared radius (BROWN adds a tangential
+    part), DIVISION divides it by one, and NUKE divides the *distorted* point by one to have the undistorted. Where a
+    formula folds back over itself, a point has no image: NaN.
     """
 
     model: str

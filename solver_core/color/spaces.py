@@ -2,7 +2,8 @@
 
 sRGB, linear Rec.709 and data are computed here; every other space goes through OpenColorIO's built-in studio
 configuration, or through the one that the environment variable OCIO names, where that one knows the space.
-Spaces that bake a look into the picture (Filmic sRGB, the AgX Base family, False Color) have no inverse and are refused.
+Spaces that bake a look into the picture (Filmic sRGB, the AgX Base family, False Color) have no inverse and are
+refused.
 """
 
 from __future__ import annotations

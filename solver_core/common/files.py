@@ -11,7 +11,9 @@ from typing import IO
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write, beside its place; moved there, whole and on the disk, where the block ends well. Else the old file stays.
+    """A file to write, beside its place; moved there, whole and on the disk, where the block ends well.
+
+    Where it does not, the old file stays.
 
     Raises:
         OSError: where the folder cannot be made or written, or the disk is full.

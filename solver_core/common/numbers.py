@@ -1,4 +1,7 @@
-"""Numbers out of a file: of the kind and the shape that is expected, and nothing rounded, wrapped or guessed on the way."""
+"""Numbers out of a file, of the kind and the shape that is expected.
+
+Nothing is rounded, wrapped or guessed on the way.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ def exact(value: np.ndarray, kind: Any, name: str) -> np.ndarray:
         name: what it is called in the file.
 
     Raises:
-        ValueError: texts or complex numbers; whole numbers that are none, or do not fit; truth values that are neither 0 nor 1.
+        ValueError: texts or complex numbers; whole numbers that are none, or do not fit; truth values that are neither
+            0 nor 1.
     """
     target = np.dtype(kind)
     if value.dtype.kind not in "biuf":

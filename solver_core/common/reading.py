@@ -1,4 +1,7 @@
-"""Files that were made elsewhere: whatever is in them, reading ends with their content or in one sentence, within bounded time and memory."""
+"""Files that were made elsewhere.
+
+Whatever is in them, reading ends with their content or in one sentence, within bounded time and memory.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,8 @@ import numpy as np
 
 from solver_core.common.errors import FaceSolveError
 
-# What reading a damaged file raises. RuntimeError holds RecursionError and, of zip files, passwords and unknown compressions;
-# ValueError holds what is no UTF-8 and no JSON.
+# What reading a damaged file raises. RuntimeError holds RecursionError and, of zip files, passwords and unknown
+# compressions; ValueError holds what is no UTF-8 and no JSON.
 DAMAGE = (
     OSError,
     EOFError,
@@ -103,7 +106,9 @@ def read_json(path: Path) -> Any:
 
 
 def read_arrays(path: Path, names: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file by name. Sizes are compared with the bytes that are there before anything is allocated.
+    """The arrays of an .npz file by name.
+
+    Sizes are compared with the bytes that are there before anything is allocated.
 
     Args:
         path: of the file.
@@ -111,7 +116,8 @@ def read_arrays(path: Path, names: tuple[str, ...] | None = None) -> dict[str, n
 
     Raises:
         OSError: where it cannot be read.
-        ValueError, zipfile.BadZipFile and others of `DAMAGE`: where it is none, is cut short, holds Python objects, or declares more than there is.
+        ValueError, zipfile.BadZipFile and others of `DAMAGE`: where it is none, is cut short, holds Python objects, or
+            declares more than there is.
     """
     with zipfile.ZipFile(path) as archive:
         members = {

@@ -1,4 +1,7 @@
-"""What a solve has finished, on disk before anybody is told: a killed solver loses nothing, nor does one that is started again (docs/reliability.md)."""
+"""What a solve has finished, on disk before anybody is told.
+
+A killed solver loses nothing, nor does one that is started again (docs/reliability.md).
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,10 @@ def frame_fields(result: FrameResult) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a solve is asked. A journal goes on where the next solve is asked the same; what another left is moved aside."""
+    """What a solve is asked.
+
+    A journal goes on where the next solve is asked the same; what another left is moved aside.
+    """
 
     shot: str = ""  # a digest of the rig, the cameras and their plates
     settings: dict[str, Any] = field(default_factory=dict)
@@ -89,7 +95,9 @@ class Journal:
     """A listener that writes every frame to `OUT.partial.jsonl` and then passes it on."""
 
     def __init__(self, out: Path, names: tuple[str, ...], onward: Listener, asked: Asked | None = None) -> None:
-        """Open the journal. What an earlier solve left there stays: in front, or beside it where that one was asked something else.
+        """Open the journal.
+
+        What an earlier solve left there stays: in front, or beside it where that one was asked something else.
 
         Raises:
             FaceSolveError: where the folder cannot be written, before any work is done.
@@ -169,7 +177,9 @@ def journal_path(out: Path) -> Path:
 
 
 def recover(out: Path) -> Solution | None:
-    """The frames that solves which were ended had finished, as a solution; None where they left none. Damaged lines are left out.
+    """The frames that solves which were ended had finished, as a solution; None where they left none.
+
+    Damaged lines are left out.
 
     Raises:
         FaceSolveError: where there is a journal that cannot be opened.

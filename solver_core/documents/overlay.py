@@ -1,4 +1,7 @@
-"""What the add-on draws over the plate, such as landmarks and flow of the last render, in a file beside the solution (docs/shot_format.md)."""
+"""What the add-on draws over the plate, in a file beside the solution.
+
+It is landmarks and flow of the last render, for example (docs/shot_format.md).
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ from solver_core.service.listener import FrameResult
 def digest(shot: Shot) -> str:
     """A short name for the rig, the cameras and their plates: a solve of another one is another solve.
 
-    Where the solve starts, and what the artist has locked, is left out: a shot that is exported again differs in that alone.
+    Where the solve starts, and what the artist has locked, is left out: a shot that is exported again differs in that
+    alone.
     """
     found = hashlib.blake2b(digest_size=16)
     rig = shot.rig
@@ -40,9 +41,9 @@ def digest(shot: Shot) -> str:
 
 
 def take_up(shot: Shot, done: dict[int, FrameResult]) -> tuple[Shot, dict[int, FrameResult]]:
-    """The shot with frames that are done held where they are, as neighbours of those to solve; and which frames these are.
+    """The shot with frames that are done held where they are, and which frames these are.
 
-    Frames that the artist has locked since stay the artist's.
+    They are neighbours of those to solve. Frames that the artist has locked since stay the artist's.
     """
     free = {int(frame) for frame in shot.frames[~shot.held_mask]}
     kept = {frame: result for frame, result in done.items() if frame in free}

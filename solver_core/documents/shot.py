@@ -24,7 +24,8 @@ from solver_core.look.texture import Texture, painted, read_layout
 from solver_core.protocol import FRAME_STATUSES, SHOT_SCHEMA_VERSION, SHOT_SCHEMAS_READ
 
 AGAIN = "Export the shot again from Blender."
-FILM = 24.0  # frames a second: of a shot that does not say, and of those that times counted in frames of film were measured on
+# Frames a second: of a shot that does not say, and of those that times counted in frames of film were measured on.
+FILM = 24.0
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""The edge-preserving energy of Section 9.1: neighbouring landmarks should lie to each other in the render as they do in the plate."""
+"""The edge-preserving energy of Section 9.1.
+
+Neighbouring landmarks should lie to each other in the render as they do in the plate.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ from solver_core.face.pose import Pose
 class EdgeEnergy:
     """`root * ((p_i - p_j) - (m_i - m_j))` for E edges: p where the render has a landmark, m where the plate has it.
 
-    A shift of the whole face costs nothing; a face that grows, shrinks or turns does. An edge whose root is 0 takes no part.
+    A shift of the whole face costs nothing; a face that grows, shrinks or turns does. An edge whose root is 0 takes no
+    part.
     """
 
     landmarks: ReprojectionEnergy  # B frames; its own roots are not used

@@ -15,7 +15,10 @@ from solver_core.optimise.dogleg import Quadratic
 
 
 class Energy(Protocol):
-    """A sum of squared residuals for each of B frames. `index` says which of the B frames `pose` holds, in that order."""
+    """A sum of squared residuals for each of B frames.
+
+    `index` says which of the B frames `pose` holds, in that order.
+    """
 
     def residual(self, pose: Pose, index: Ints) -> Floats:
         """[b,M] residuals."""

@@ -1,4 +1,7 @@
-"""The flow energy of Sections 7 and 8: the head's motion from one frame to another should be the plate's optical flow."""
+"""The flow energy of Sections 7 and 8.
+
+The head's motion from one frame to another should be the plate's optical flow.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The deep energy of Section 9.1: W (N(F) - N(F*)), the same landmark network on the render and on the plate (equation 2)."""
+"""The deep energy of Section 9.1.
+
+It is W (N(F) - N(F*)), the same landmark network on the render and on the plate (equation 2).
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,9 @@ Jacobian = Literal["material_point", "exact"]
 class LandmarkEnergy:
     """Landmarks of render and plate, one camera, B frames.
 
-    The Jacobian has two providers. `exact` pushes tangents through renderer and network. `material_point` takes the surface point
-    seen at each landmark and lets it move as the surface does: one forward pass, a quasi-Newton step on the same energy.
+    The Jacobian has two providers. `exact` pushes tangents through renderer and network. `material_point` takes the
+    surface point seen at each landmark and lets it move as the surface does: one forward pass, a quasi-Newton step on
+    the same energy.
     """
 
     rig: Rig
@@ -80,7 +84,10 @@ class LandmarkEnergy:
         return points, material.derivative(pose, world, free, maps)
 
     def _exact(self, pose: Pose, index: Ints, free: FreeParameters) -> tuple[Floats, Floats]:
-        """Landmarks [b,L,2] and their derivative [b,L,2,P], crop pixels: dN/dF dF/dx dx/dp by the chain rule (Section 4)."""
+        """Landmarks [b,L,2] and their derivative [b,L,2,P], crop pixels.
+
+        The derivative is dN/dF dF/dx dx/dp by the chain rule (Section 4).
+        """
         frames, size = self.frames[index], self.network.size
         shown = self._picture(pose, index)
         everywhere = self.rig.every_vertex(len(index))

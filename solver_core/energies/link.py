@@ -56,7 +56,10 @@ class Single:
 
 
 class LinkedFrames:
-    """The Gauss-Newton model of many links over the frames that may move, link by link: a long shot's links do not fit in memory together."""
+    """The Gauss-Newton model of many links over the frames that may move, link by link.
+
+    A long shot's links do not fit in memory together.
+    """
 
     def __init__(self, rig: Rig, pose: Pose, moving: Ints, free: FreeParameters) -> None:
         """At the shot's poses, with the free parameters of the `moving` frames; everything else is constant."""
@@ -82,7 +85,10 @@ class LinkedFrames:
             )
 
     def move(self, sweeps: int, *, parallel: bool = False, only: set[int] | None = None) -> None:
-        """Move the frames (`only` these of them) to the model's minimum inside the sliders, no farther than it can be trusted."""
+        """Move the frames (`only` these of them) to the model's minimum inside the sliders.
+
+        They move no farther than it can be trusted.
+        """
         here = self.pose[self.moving]
         low, high = self._problem.bounds(here)
         low[:, self.free.head], high[:, self.free.head] = -self._reach, self._reach

@@ -1,4 +1,7 @@
-"""Weights held near a value, joints near their rest, poses near an earlier stage's (the paper's lambda * w, Section 9.2)."""
+"""Weights held near a value, joints near their rest, poses near an earlier stage's.
+
+This is the paper's lambda * w (Section 9.2).
+"""
 
 from __future__ import annotations
 
@@ -36,9 +39,12 @@ class WeightPrior:
 
 @dataclass(frozen=True)
 class JointPrior:
-    """A joint near its rest, or near `target`: `sqrt(strength) * ((R - 1) / (sqrt(2) turn), axes @ translation / shift)`.
+    """A joint near its rest, or near `target`.
 
-    The first part's square is 4 sin^2(angle / 2) / turn^2: the squared angle, for what a jaw can do, with an exact derivative.
+    Its residuals are `sqrt(strength) * ((R - 1) / (sqrt(2) turn), axes @ translation / shift)`.
+
+    The first part's square is 4 sin^2(angle / 2) / turn^2: the squared angle, for what a jaw can do, with an exact
+    derivative.
     """
 
     name: str

@@ -17,8 +17,8 @@ from solver_core.face.rig import SurfacePoints
 class ReprojectionEnergy:
     """`root @ (projection - target)` for n points of each of B frames; a point whose root is 0 takes no part.
 
-    `root' @ root` is the information (inverse covariance) of the measured place. It is a matrix because a place on an edge is known across
-    the edge and not along it. Residuals are dimensionless.
+    `root' @ root` is the information (inverse covariance) of the measured place. It is a matrix because a place on an
+    edge is known across the edge and not along it. Residuals are dimensionless.
     """
 
     camera: Camera  # B frames

@@ -40,7 +40,10 @@ class Sight:
 
 @dataclass(frozen=True)
 class Shared:
-    """What the frames have in common, and how it is held: residuals `root @ (weights - centre)` and `zoom_root * (zoom - zoom_centre)`."""
+    """What the frames have in common, and how it is held.
+
+    The residuals are `root @ (weights - centre)` and `zoom_root * (zoom - zoom_centre)`.
+    """
 
     keys: Ints  # [q] shape keys with one weight for all frames
     centre: Floats  # [q]
@@ -53,8 +56,8 @@ class Shared:
 class SharedProblem:
     """One problem (optimise.dogleg.Problem) in every frame's own parameters, then the shared weights, then the zooms.
 
-    Sliders bound the weights, so the frames' own parameters cannot be eliminated in closed form (Schur complement): the whole box is
-    solved at once. For the eight frames that a fit takes it has some 600 unknowns.
+    Sliders bound the weights, so the frames' own parameters cannot be eliminated in closed form (Schur complement): the
+    whole box is solved at once. For the eight frames that a fit takes it has some 600 unknowns.
     """
 
     def __init__(self, sights: Sequence[Sight], own: FaceProblem, rig: Rig, shared: Shared) -> None:

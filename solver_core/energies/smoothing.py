@@ -17,8 +17,9 @@ from solver_core.face.rig import SurfacePoints
 class SmoothLink:
     """`(x1 - 2 x2 + x3) / sigma` of n material points in three frames: the second derivative of their motion.
 
-    The paper measures it in the picture, as ||N(F1, F2) - N(F2, F3)||; here it is the same difference of the mesh's scene
-    flow in the world, so that depth, which a picture hardly shows, is smoothed too. Residuals are divided by the root of 3n.
+    The paper measures it in the picture, as ||N(F1, F2) - N(F2, F3)||; here it is the same difference of the mesh's
+    scene flow in the world, so that depth, which a picture hardly shows, is smoothed too. Residuals are divided by the
+    root of 3n.
     """
 
     frames: tuple[int, int, int]

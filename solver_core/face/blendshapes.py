@@ -87,8 +87,8 @@ class BlendshapeRig(Rig):
 class BlendshapePoints(SurfacePoints):
     """Blendshapes restricted to n points of B frames, in local units.
 
-    A point has 3(1+J) coordinates that are linear in the weights: its own, and behind them for each joint its own times the joint's share of
-    it. Where it is depends on them linearly too, by the joints' motions alone.
+    A point has 3(1+J) coordinates that are linear in the weights: its own, and behind them for each joint its own times
+    the joint's share of it. Where it is depends on them linearly too, by the joints' motions alone.
     """
 
     neutral: Floats  # [B,n,3(1+J)]

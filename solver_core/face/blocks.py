@@ -1,4 +1,7 @@
-"""Parameter blocks: what a step of the solver changes, each with its own way to take a step and to say what step leads from one value to another."""
+"""Parameter blocks: what a step of the solver changes.
+
+Each has its own way to take a step and to say what step leads from one value to another.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +44,13 @@ class Block(Protocol):
 
 @dataclass
 class RigidMotion:
-    """A turn and a shift, `p' = rotation @ p + translation`: of the head in the world, or of a joint from its rest in its own axes.
+    """A turn and a shift, `p' = rotation @ p + translation`.
 
-    A step is a rotation vector applied on the left (about the origin of the motion's space), and a translation. Rotation vectors have no gimbal
-    lock and stay well scaled, which Euler angles do not; Euler angles appear only where keys are written.
+    It is that of the head in the world, or of a joint from its rest in its own axes.
+
+    A step is a rotation vector applied on the left (about the origin of the motion's space), and a translation.
+    Rotation vectors have no gimbal lock and stay well scaled, which Euler angles do not; Euler angles appear only where
+    keys are written.
     """
 
     rotation: Floats  # [B,3,3]
@@ -128,13 +134,19 @@ class Weights:
         return Weights((1 - part) * self.values + part * other.values)
 
     def bounds(self, keys: Ints, low: Floats, high: Floats) -> tuple[Floats, Floats]:  # [k], [k], [k]
-        """[B,k] the lowest and highest step that keeps these keys in their sliders; a value outside may stay where it is."""
+        """[B,k] the lowest and highest step that keeps these keys in their sliders.
+
+        A value outside may stay where it is.
+        """
         values = self.values[:, keys]
         return np.minimum(low - values, 0), np.maximum(high - values, 0)
 
 
 def turning(arm: Floats, maps: Floats) -> Floats:  # [B,n,3], [B,n,m,3]
-    """[B,n,m,3] derivative of `maps @ (exp(omega) arm)` by the rotation vector omega at 0, which is `maps @ (omega x arm)`."""
+    """[B,n,m,3] derivative of `maps @ (exp(omega) arm)` by the rotation vector omega at 0.
+
+    A small omega changes it by `maps @ (omega x arm)`.
+    """
     x, y, z = arm[..., None, 0], arm[..., None, 1], arm[..., None, 2]
     a, b, c = maps[..., 0], maps[..., 1], maps[..., 2]
     return np.stack([y * c - z * b, z * a - x * c, x * b - y * a], -1)  # arm x map, row by row
@@ -146,7 +158,10 @@ def at_rest(count: int) -> RigidMotion:
 
 
 def slerp(first: Floats, second: Floats, share: Floats) -> Floats:  # [B,3,3] twice, [B] 0 to 1
-    """[B,3,3] the share of the shortest turn from the first rotations to the second (spherical linear interpolation)."""
+    """[B,3,3] the share of the shortest turn from the first rotations to the second.
+
+    This is spherical linear interpolation.
+    """
     turn = Rotation.from_matrix(second @ first.swapaxes(1, 2)).as_rotvec()
     between: Floats = Rotation.from_rotvec(share[:, None] * turn).as_matrix() @ first
     return between

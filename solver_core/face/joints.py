@@ -1,4 +1,6 @@
-"""Joints: bones that carry part of the face by linear blend skinning (Section 4), any number of them, the jaw the first.
+"""Joints: bones that carry part of the face by linear blend skinning (Section 4).
+
+There can be any number of them; the jaw is the first.
 
 All joints hang on the head itself: a joint that another one carries along (a chain of parents) is not modelled yet.
 """
@@ -15,7 +17,8 @@ from solver_core.face.blocks import RIGID, RigidMotion, turning
 
 JAW = protocol.JAW
 # The jaw's own values, and those of a joint that does not say.
-TURN = 1.0  # radians that cost as much as a weight of 1: an open mouth (20 degrees) costs an eighth of a key that does the same
+# Radians that cost as much as a weight of 1: an open mouth (20 degrees) costs an eighth of a key that does the same.
+TURN = 1.0
 SHIFT = 0.02  # of the head's radius, some 3 mm: a jaw slides little, and a slide looks much like lips that move
 
 
@@ -43,7 +46,10 @@ class Joint:
 
 @dataclass(frozen=True)
 class Placed:
-    """A joint at its motions in B frames, in metres and the head's own axes: it moves a point that it carries whole by `turn @ p + shift`."""
+    """A joint at its motions in B frames, in metres and the head's own axes.
+
+    It moves a point that it carries whole by `turn @ p + shift`.
+    """
 
     axes: Floats  # [3,3] Joint.axes
     inverse: Floats  # [3,3]

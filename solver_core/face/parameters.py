@@ -14,7 +14,9 @@ from solver_core.face.pose import Pose
 
 @dataclass(frozen=True)
 class FreeParameters:
-    """P columns: six of the head, which are there even where it may not move (its bounds are then 0), the weights', then each joint's.
+    """P columns: six of the head, the weights', then each joint's.
+
+    The head's are there even where it may not move (its bounds are then 0).
 
     Energies ask for the columns of a block by `head`, `weights` and `joint`.
     """

@@ -1,4 +1,7 @@
-"""A head's parameters in several frames as named blocks: the head's rigid motion, shape-key weights, and the joints' motions (equation 1)."""
+"""A head's parameters in several frames as named blocks.
+
+They are the head's rigid motion, shape-key weights, and the joints' motions (equation 1).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from solver_core.face.blocks import Block, RigidMotion, Weights
 class Pose:
     """B frames' parameters: `x_R = rotation @ x(weights, joints) + translation`.
 
-    A whole step is [B, 6 + K + 6J]: the head's, the weights' and each joint's step in turn (`parameters.FreeParameters` names a part of it).
+    A whole step is [B, 6 + K + 6J]: the head's, the weights' and each joint's step in turn (`parameters.FreeParameters`
+    names a part of it).
 
     Args:
         rotation: [B,3,3] of the head, world axes.
@@ -86,7 +90,10 @@ class Pose:
         return differ
 
     def step_from(self, other: Pose) -> Floats:  # other B poses
-        """[B,size] the whole step that leads from the others here: `other.stepped(self.step_from(other))` is this pose."""
+        """[B,size] the whole step that leads from the others here.
+
+        `other.stepped(self.step_from(other))` is this pose.
+        """
         joints = [joint.step_from(other.joints[name]) for name, joint in self.joints.items()]
         return np.concatenate([self.head.step_from(other.head), self.shape.step_from(other.shape), *joints], 1)
 

@@ -22,8 +22,8 @@ IDENTITY = "identity"  # the group of keys that make the head this actor's; no f
 class Rig(ABC):
     """V vertices, T triangles, K shape keys. Lengths are local units; `scale` takes them to metres.
 
-    A kind of rig says where its vertices are (`local`) and gives material points of its surface (`sample`, `every_vertex`), which know their
-    derivatives. Everything else asks it for no more than that.
+    A kind of rig says where its vertices are (`local`) and gives material points of its surface (`sample`,
+    `every_vertex`), which know their derivatives. Everything else asks it for no more than that.
     """
 
     neutral: Floats  # [V,3]
@@ -41,7 +41,10 @@ class Rig(ABC):
 
     @abstractmethod
     def local(self, pose: Pose) -> Floats:
-        """[B,V,3] vertices in metres before the rigid transform: x(w) of equation 1, the joints after the shape keys."""
+        """[B,V,3] vertices in metres before the rigid transform.
+
+        They are x(w) of equation 1, the joints after the shape keys.
+        """
 
     @abstractmethod
     def sample(self, triangle: Ints, barycentric: Floats) -> SurfacePoints:  # [B,n], [B,n,3]
@@ -123,7 +126,8 @@ class SurfacePoints(ABC):
             pose: B frames.
             world: [B,n,3] the points there, as `world` says: whoever wants derivatives has them already.
             free: P parameters.
-            maps: [B,n,m,3] a camera's derivative, say, so that no derivative of all three coordinates is made first; None: the coordinates.
+            maps: [B,n,m,3] a camera's derivative, say, so that no derivative of all three coordinates is made first;
+                None: the coordinates.
         """
         wanted = np.broadcast_to(np.eye(3, dtype=np.float32), (*world.shape, 3)) if maps is None else maps
         wanted = wanted.astype(np.float32, copy=False)
@@ -136,7 +140,10 @@ class SurfacePoints(ABC):
 
 
 def place(pose: Pose, local: Floats) -> Floats:  # local [B,n,3]
-    """The rigid part of equation 1. Kept in float64: a face stands metres from the origin and errors are micrometres."""
+    """The rigid part of equation 1.
+
+    Kept in float64: a face stands metres from the origin and errors are micrometres.
+    """
     return local @ pose.rotation.swapaxes(1, 2) + pose.translation[:, None]
 
 

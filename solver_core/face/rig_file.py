@@ -46,8 +46,8 @@ def check_rig(rig: BlendshapeRig) -> None:
     """Refuse what cannot be solved, in the artist's words.
 
     Raises:
-        FaceSolveError: two shape keys of one name, values that are not numbers, enormous values, contradictory slider ranges of keys that are
-            solved or fitted, a negative strength, a scale of zero.
+        FaceSolveError: two shape keys of one name, values that are not numbers, enormous values, contradictory slider
+            ranges of keys that are solved or fitted, a negative strength, a scale of zero.
     """
     if len(set(rig.names)) < len(rig.names):
         twice = next(name for name in rig.names if rig.names.count(name) > 1)

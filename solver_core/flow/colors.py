@@ -1,4 +1,7 @@
-"""Optical flow as a picture: the colour wheel of the Middlebury benchmark (Baker et al. 2011, "A database and evaluation methodology for optical flow")."""
+"""Optical flow as a picture: the colour wheel of the Middlebury benchmark.
+
+Baker et al. 2011, "A database and evaluation methodology for optical flow".
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import numpy as np
 
 from solver_core.common.arrays import Floats
 
-# Six hues in their order round the wheel, and how many of its 55 steps lead from each to the next: as many as the eye tells apart.
+# Six hues in their order round the wheel, and how many of its 55 steps lead from each to the next: as many as the eye
+# tells apart.
 HUES = ((1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 1, 1), (0, 0, 1), (1, 0, 1))
 STEPS = (15, 6, 4, 11, 13, 6)
 TOO_LONG = 0.75  # brightness of what is longer than the full colour

@@ -1,4 +1,7 @@
-"""How far flow vectors can be trusted: the picture's structure under each (the aperture problem), and whether it leads back to its start."""
+"""How far flow vectors can be trusted.
+
+That is told by the picture's structure under each (the aperture problem), and by whether it leads back to its start.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,8 @@ def consistency(disagreement: Floats) -> Floats:
 def sample_vectors(forward: Floats, backward: Floats, structure: Floats, rows: Ints, columns: Ints) -> Vectors:
     """Flow vectors at some pixels, with their information.
 
-    The information is high across edges and low along them (the aperture problem), and falls where forward and backward flow disagree.
+    The information is high across edges and low along them (the aperture problem), and falls where forward and backward
+    flow disagree.
 
     Args:
         forward: [S,S,2] pixels.
@@ -60,7 +64,10 @@ def sample_vectors(forward: Floats, backward: Floats, structure: Floats, rows: I
 
 
 def information_root(structure: Floats) -> Floats:  # [n,3]
-    """[n,2,2] symmetric roots of what a picture's structure tells of each place, 0 to 1: high across edges, low along them."""
+    """[n,2,2] symmetric roots of what a picture's structure tells of each place, 0 to 1.
+
+    They are high across edges and low along them.
+    """
     xx, xy, yy = structure.astype(np.float64).T
     tensor = np.stack([np.stack([xx, xy], -1), np.stack([xy, yy], -1)], -2)
     values, axes = np.linalg.eigh(tensor)

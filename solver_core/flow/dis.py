@@ -15,8 +15,9 @@ from solver_core.flow.network import FlowNetwork
 class DisFlow:
     """OpenCV's dense inverse search (Kroeger et al. 2016), medium preset at full resolution: classical, no weights.
 
-    It follows brightness, and a render's shading is never quite the plate's: on a cheek that darkens by one level a pixel, three levels of
-    difference look like three pixels of motion. So it is shown the details alone, unless both pictures are filmed.
+    It follows brightness, and a render's shading is never quite the plate's: on a cheek that darkens by one level a
+    pixel, three levels of difference look like three pixels of motion. So it is shown the details alone, unless both
+    pictures are filmed.
     """
 
     name = "dis"
@@ -41,7 +42,8 @@ def _dis_of_brightness(first: Floats, second: Floats) -> Floats:
 
 
 def _dis_of_details(first: Floats, second: Floats) -> Floats:
-    # details alone do not lead across large motions: they start from the picture's motion as a whole, which half the resolution shows
+    # details alone do not lead across large motions: they start from the picture's motion as a whole, which half the
+    # resolution shows
     whole = 2 * np.median(
         _dis(
             *(cv2.resize(grey(image), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for image in (first, second))

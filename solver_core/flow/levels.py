@@ -16,7 +16,10 @@ LEVELS = 32.0  # grey levels that a strong detail gets in the picture of details
 
 
 def details(image: Floats) -> Levels:
-    """[S,S,3] display-referred, 0 to 1 -> [S,S] uint8: edges and texture without shading and contrast (local normalisation)."""
+    """[S,S,3] display-referred, 0 to 1 -> [S,S] uint8.
+
+    What is left is edges and texture without shading and contrast (local normalisation).
+    """
     levels = cv2.cvtColor(np.clip(image, 0, 1).astype(np.float32), cv2.COLOR_RGB2GRAY) * 255
     detail = levels - cv2.GaussianBlur(levels, (0, 0), NEIGHBOURHOOD)
     strength = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), NEIGHBOURHOOD) + CONTRAST**2)

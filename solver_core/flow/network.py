@@ -13,4 +13,7 @@ class FlowNetwork(Protocol):
     name: str
 
     def __call__(self, first: Floats, second: Floats) -> Floats:
-        """[b,S,S,3] and [b,S,S,3] display-referred pictures, 0 to 1 -> [b,S,S,2] pixels: where first's pixels are in second."""
+        """[b,S,S,3] and [b,S,S,3] display-referred pictures, 0 to 1 -> [b,S,S,2] pixels.
+
+        The flow says where first's pixels are in second.
+        """

@@ -21,8 +21,8 @@ def remembered(
         key: of the array.
         make: makes it.
         room: bytes that the store may take; one array alone may take more.
-        rounds: whether all keys are gone through in order, over and over: then what was used last makes room, because it is the last to
-            come again. Else what was not used for longest.
+        rounds: whether all keys are gone through in order, over and over: then what was used last makes room, because
+            it is the last to come again. Else what was not used for longest.
     """
     found = store.pop(key, None)
     if found is None:

@@ -26,8 +26,8 @@ def thumbnail(image: Floats) -> Floats:  # [H,W,3] display-referred
 def find_cuts(thumbnails: Floats, fps: float = 24.0) -> Bools:  # [N,h,w], NaN where there is no picture
     """[N-1] true where a cut lies between a frame and the next.
 
-    A cut changes the picture for good. Something that passes before the camera, or a flash, changes it too, but what was seen before is
-    seen again afterwards.
+    A cut changes the picture for good. Something that passes before the camera, or a flash, changes it too, but what
+    was seen before is seen again afterwards.
     """
     returns = max(1, round(RETURNS * fps))  # frames
     cuts = np.zeros(max(len(thumbnails) - 1, 0), bool)
@@ -43,7 +43,8 @@ def find_cuts(thumbnails: Floats, fps: float = 24.0) -> Bools:  # [N,h,w], NaN w
 def common_cuts(cuts: Bools, pictured: Bools) -> Bools:  # [C,N-1] and [C,N] of C cameras
     """[N-1] true where the plates of all cameras cut that can say so: those with a picture on both sides.
 
-    Where there is none, those that have a picture again decide, because a cut among frames without a picture lies before the next that has one.
+    Where there is none, those that have a picture again decide, because a cut among frames without a picture lies
+    before the next that has one.
     """
     both = pictured[:, :-1] & pictured[:, 1:]
     again = np.logical_or.accumulate(pictured[:, :-1], axis=1) & pictured[:, 1:]

@@ -19,7 +19,8 @@ from solver_core.footage.plates import Plate, PlateFrameError, open_plate
 from solver_core.networks.detector import FaceDetector
 from solver_core.networks.landmarks import Found, LandmarkNetwork, locate
 
-REFERENCE_CROP = 256.0  # residuals are counted in pixels of a face crop of this size, so that no weight depends on the plate's resolution
+# Residuals are counted in pixels of a face crop of this size, so that no weight depends on the plate's resolution.
+REFERENCE_CROP = 256.0
 KEPT_BYTES = 96 * 2**20  # of a camera's crops, 0.3 MB each
 LINEAR_BYTES = 8 * 2**20  # of its linear crops for the light, 0.3 MB each
 NOT_LOOKED_AT = "not looked at"  # the solve was stopped before

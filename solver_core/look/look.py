@@ -12,12 +12,16 @@ class Look:
     """Colours, light and shadow. It never changes: a better estimate is another one, made by `dataclasses.replace`.
 
     Attributes:
-        albedo: [V,3] linear; too stiff to absorb a misalignment: the rig's own colours, or one colour for each part of the head.
-        lights: for each camera (exposures differ) [9,3] spherical harmonics of the irradiance on world axes; none until they are estimated.
-        shadow: [V,9] what the head itself keeps from each vertex of the open sky, on the head's axes (`render.transfer`). None: nothing.
-        parts: [V] which part of a head without colours each vertex belongs to (`face.head_parts`): each but the skin takes a colour of its own.
-            None: the albedo is known.
-        detail: [V,3] linear; the albedo with the skin's detail averaged from the plates, rendered in its place. None: there is none yet.
+        albedo: [V,3] linear; too stiff to absorb a misalignment: the rig's own colours, or one colour for each part of
+            the head.
+        lights: for each camera (exposures differ) [9,3] spherical harmonics of the irradiance on world axes; none until
+            they are estimated.
+        shadow: [V,9] what the head itself keeps from each vertex of the open sky, on the head's axes
+            (`render.transfer`). None: nothing.
+        parts: [V] which part of a head without colours each vertex belongs to (`face.head_parts`): each but the skin
+            takes a colour of its own. None: the albedo is known.
+        detail: [V,3] linear; the albedo with the skin's detail averaged from the plates, rendered in its place. None:
+            there is none yet.
     """
 
     albedo: Floats

@@ -45,7 +45,8 @@ def picture(
         index: which of the shot's frames they are.
         size: of the crop in pixels.
         look: of the head, in this camera's light alone (`Look.under`).
-        plates: [b,S,S,3] the plate in the same crops, display-referred: what stands behind the head is filled in from around it.
+        plates: [b,S,S,3] the plate in the same crops, display-referred: what stands behind the head is filled in from
+            around it.
     """
     _, points, depth, normals = geometry_of(rig, view, pose, index, size)
     covered = _covered(renderer, points, depth, size)
@@ -56,7 +57,10 @@ def picture(
 
 
 def geometry_of(rig: Rig, view: View, pose: Pose, index: Ints, size: int) -> tuple[Floats, Floats, Floats, Floats]:
-    """Vertices [b,V,3] in world metres and [b,V,2] in crop pixels, their depth [b,V] in metres and world normals [b,V,3]."""
+    """Vertices in the world and in the crop, their depth and their normals.
+
+    They are [b,V,3] world metres, [b,V,2] crop pixels, [b,V] metres and [b,V,3] on world axes.
+    """
     vertices = rig.world(pose)
     pixels, depth = view.camera[index].project(vertices)
     matrices = view.matrices(index, size)
@@ -75,7 +79,10 @@ def sample_image(image: Floats, places: Floats) -> Floats:  # [S,S,C], [n,2] pix
 
 
 def _covered(renderer: Renderer, points: Floats, depth: Floats, size: int) -> Bools:
-    """[b,S,S] where the head is rendered, grown: the filmed head may stand beside it. Found at a quarter of the resolution."""
+    """[b,S,S] where the head is rendered, grown: the filmed head may stand beside it.
+
+    It is found at a quarter of the resolution.
+    """
     small = size // COARSE
     seen = renderer.rasterise(points / COARSE, depth, small, small).mask.astype(np.uint8)
     reach = max(1, round(COVER * small))
@@ -86,7 +93,10 @@ def _covered(renderer: Renderer, points: Floats, depth: Floats, size: int) -> Bo
 
 
 def fill(image: Floats, mask: Bools) -> Floats:
-    """The image [S,S,C] with the masked pixels filled smoothly from the others, by averaging down and carrying back up."""
+    """The image [S,S,C] with the masked pixels filled smoothly from the others.
+
+    They are averaged down and carried back up.
+    """
     keep = (~mask).astype(np.float32)
     levels = [(image.astype(np.float32) * keep[..., None], keep)]
     while min(levels[-1][1].shape) > 1:

@@ -59,8 +59,8 @@ def read_layout(path: Path, triangles: int) -> Layout | None:
 def painted(rig: Rig, layout: Layout, textures: Sequence[Texture]) -> tuple[Rig, list[str]]:
     """The rig with the textures' colours at its vertices, and a sentence for each image that could not be used.
 
-    A vertex's colour is the mean over the triangles around it, weighted as a linear interpolation of vertex colours weighs them: what
-    is finer than the mesh is averaged away in linear light, and both sides of a seam count.
+    A vertex's colour is the mean over the triangles around it, weighted as a linear interpolation of vertex colours
+    weighs them: what is finer than the mesh is averaged away in linear light, and both sides of a seam count.
     """
     total = np.zeros((len(rig.neutral), 3))
     weight = np.zeros(len(rig.neutral))
@@ -128,7 +128,10 @@ def _tiles(texture: Texture, uv: Floats, on: Bools) -> list[tuple[str, Floats, B
 
 
 def _cells() -> Floats:
-    """[CELLS^2,3] barycentric coordinates of the middles of a triangle's small triangles; their mean is (1/3, 1/3, 1/3)."""
+    """[CELLS^2,3] barycentric coordinates of the middles of a triangle's small triangles.
+
+    Their mean is (1/3, 1/3, 1/3).
+    """
     points = [
         ((i + third) / CELLS, (j + third) / CELLS)
         for third, last in ((1 / 3, 0), (2 / 3, 1))
@@ -150,7 +153,10 @@ def _pyramid(image: Floats) -> list[Floats]:
 
 
 def _look(levels: list[Floats], uv: Floats, share: Floats, extension: str) -> Floats:
-    """[t,n,3] colours at points of t triangles [t,3,2], from the level whose pixels are as large as the points are apart."""
+    """[t,n,3] colours at points of t triangles [t,3,2].
+
+    They are taken from the level whose pixels are as large as the points are apart.
+    """
     size = np.array(levels[0].shape[1::-1])
     edges = np.linalg.norm((uv - np.roll(uv, 1, 1)) * size, axis=2).max(1)  # pixels
     level = np.clip(np.log2(np.maximum(edges / CELLS, 1)).astype(int), 0, len(levels) - 1)

@@ -1,4 +1,7 @@
-"""FaceMesh with attention: 478 landmarks, of which lips, eyes and irises are looked at again in windows of their own."""
+"""FaceMesh with attention: 478 landmarks.
+
+Lips, eyes and irises among them are looked at again in windows of their own.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ MESH, LIPS, RIGHT_EYE, LEFT_EYE, RIGHT_IRIS, LEFT_IRIS, PRESENCE = range(7)
 class AttentionMesh(FaceMesh):
     """Implements `landmarks.LandmarkNetwork`; crops, shapes and units are FaceMesh's, with ten landmarks more.
 
-    A first pass places FaceMesh's 468 landmarks. Windows around lips and eyes are then cut out of a finer layer, and the
-    landmarks in them (eyelids and brows among them) and the irises are placed again.
+    A first pass places FaceMesh's 468 landmarks. Windows around lips and eyes are then cut out of a finer layer, and
+    the landmarks in them (eyelids and brows among them) and the irises are placed again.
     """
 
     name = "attention"
@@ -36,7 +39,10 @@ class AttentionMesh(FaceMesh):
         ]
 
     def points3d(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """As a call, with the network's relative depth: [B, 478, 3] crop pixels, and [B]. An iris is as deep as its eye's first landmark."""
+        """As a call, with the network's relative depth: [B, 478, 3] crop pixels, and [B].
+
+        An iris is as deep as its eye's first landmark.
+        """
         with torch.no_grad():
             outputs = self._graph(images.to(self.device))
         depth = outputs[MESH].reshape(len(images), 468, 3)[..., 2]

@@ -22,6 +22,7 @@ def device(name: str) -> torch.device:
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise FaceSolveError(
             f"The networks should run on '{name}', but this machine has no such graphics card that the solver can use.",
-            "Choose the processor in the add-on's preferences (on the command line: --device cpu), or install the solver for CUDA.",
+            "Choose the processor in the add-on's preferences (on the command line: --device cpu), "
+            "or install the solver for CUDA.",
         )
     return chosen

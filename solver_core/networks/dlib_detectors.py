@@ -21,8 +21,8 @@ LOOKS = (720, 1440)  # pixels along the picture's longer side; the second is tri
 class DlibDetector(ABC):
     """What both have in common: they find faces of 80 pixels and more in a picture of bytes.
 
-    The picture is first looked at in a size where that is a ninth of its longer side, then, if nothing was found, in twice
-    that size.
+    The picture is first looked at in a size where that is a ninth of its longer side, then, if nothing was found, in
+    twice that size.
 
     Raises:
         FaceSolveError: where dlib is not installed.
@@ -36,7 +36,8 @@ class DlibDetector(ABC):
         except ImportError as error:
             raise FaceSolveError(
                 "dlib is not installed.",
-                "In Blender tick dlib beside Install Solver and press it; elsewhere run: pip install 'face-solve[dlib]'",
+                "In Blender tick dlib beside Install Solver and press it; "
+                "elsewhere run: pip install 'face-solve[dlib]'",
             ) from error
         self._dlib: ModuleType = dlib
 

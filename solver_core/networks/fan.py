@@ -106,8 +106,9 @@ class Fan:
     def _push(self, image: Tensor, tangents: Tensor) -> Tensor:
         """[3, 256, 256], [P, 3, 256, 256] -> [P, 68, 2].
 
-        All layers but the ReLUs are affine. With those held as the image has them the whole network is, and the derivative
-        of the heatmaps is the difference between a moved image and the image itself, however far it is moved.
+        All layers but the ReLUs are affine. With those held as the image has them the whole network is, and the
+        derivative of the heatmaps is the difference between a moved image and the image itself, however far it is
+        moved.
         """
         far = 1 / tangents.flatten(1).abs().amax(dim=1).clamp(min=torch.finfo(tangents.dtype).tiny)[:, None, None, None]
         with torch.no_grad(), _HeldReLUs():
@@ -157,7 +158,10 @@ def soft_argmax(heatmaps: Tensor, beta: float = BETA) -> tuple[Tensor, Tensor]:
 
 
 def crop_from_face(box: Box, size: int) -> Crop:
-    """The upright window of 3D-FAN around a face's box (brows to chin), plate pixels; the network knows turned heads."""
+    """The upright window of 3D-FAN around a face's box (brows to chin), plate pixels.
+
+    The network knows turned heads.
+    """
     x0, y0, x1, y1 = box
     centre = ((x0 + x1) / 2, (y0 + y1) / 2 - CROP_RISE * (y1 - y0))
     return Crop(centre, CROP_SIDE * (x1 - x0 + y1 - y0), 0.0, size)

@@ -3,12 +3,13 @@
 Images are [B, C, H, W] in channels_last memory. Grammar of the description, all JSON:
 `{"input": name, "outputs": [names], "steps": [{"op", "inputs": [names], "output": name, ...}]}`, where op is one of
 convolution (weight, bias, stride, pads, groups), prelu (slope), relu, add, max_pool (kernel), pad_channels (count),
-flatten (shape), concatenate (axis), reshape (shape), identity, multiply (factor), and those of `windows.py`: window_matrix (points,
-level, scale, size, angle), sample_window (size), transform_points. Values with fewer than four dimensions are [B, ...].
+flatten (shape), concatenate (axis), reshape (shape), identity, multiply (factor), and those of `windows.py`:
+window_matrix (points, level, scale, size, angle), sample_window (size), transform_points. Values with fewer than four
+dimensions are [B, ...].
 
-Every step but the windows' is linear once it is known which side of zero each PReLU input lies on and which pixel won each
-pooling. The linearised network is the same list of steps with those choices frozen, and the windows' steps differentiated at
-their inputs: `Linearised`.
+Every step but the windows' is linear once it is known which side of zero each PReLU input lies on and which pixel won
+each pooling. The linearised network is the same list of steps with those choices frozen, and the windows' steps
+differentiated at their inputs: `Linearised`.
 """
 
 from __future__ import annotations

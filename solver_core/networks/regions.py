@@ -1,7 +1,7 @@
 """Which landmark lies where on the face: regions, mirror images and drawn contours of each landmark network's points.
 
-FaceMesh's were found by running it on faces and their mirror images and looking at the indices on the picture. "Right" and
-"left" are the subject's: the right eye is on the left of an unmirrored picture.
+FaceMesh's were found by running it on faces and their mirror images and looking at the indices on the picture. "Right"
+and "left" are the subject's: the right eye is on the left of an unmirrored picture.
 """
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ _RIGHT_HALF = {
 # What the lower jaw carries.
 _JAW = ("jaw_line", "chin", "lower_cheeks", "lower_lip", "mouth_surround_lower")
 
-# Drawn lines of the right half. Those named in _ACROSS start and end on the midline and are joined to their mirror image.
+# Drawn lines of the right half. Those named in _ACROSS start and end on the midline and are joined to their mirror
+# image.
 _RIGHT_CONTOURS = {
     "face_oval": "10 109 67 103 54 21 162 127 234 93 132 58 172 136 150 149 176 148 152",
     "upper_lip_outer": "0 37 39 40 185 61",

@@ -39,7 +39,8 @@ def landmark_network(name: str, device: str = "cpu") -> LandmarkNetwork:
     """The landmark network of that name, on a device as torch names it.
 
     Raises:
-        FaceSolveError: where there is none, or its packages, weights or the device are absent, with the command that brings them.
+        FaceSolveError: where there is none, or its packages, weights or the device are absent, with the command that
+            brings them.
     """
     return _choose(LANDMARKS, name, "landmark network")(str(device_of(device)))
 

@@ -1,4 +1,7 @@
-"""The BlazeFace short-range detector: sees faces larger than about a fifth of the picture, so it also looks at tiles."""
+"""The BlazeFace short-range detector.
+
+It sees faces larger than about a fifth of the picture, so it also looks at tiles.
+"""
 
 from __future__ import annotations
 

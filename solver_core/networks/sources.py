@@ -1,4 +1,7 @@
-"""Where weight files come from: a wheel or a source archive of the package index, or an address that a package publishes."""
+"""Where weight files come from.
+
+That is a wheel or a source archive of the package index, or an address that a package publishes.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +89,8 @@ class WheelMember:
     Attributes:
         package: the package's name.
         version: the version that carries the file.
-        target: the interpreter whose wheel is asked for, as pip's options; the file inside is the same on every platform.
+        target: the interpreter whose wheel is asked for, as pip's options; the file inside is the same on every
+            platform.
         member: the file's path inside the wheel.
         size: of the download, bytes.
     """
@@ -217,7 +221,8 @@ class PublishedFile:
             raise FaceSolveError(f"The Python package '{package}' is not installed.", self.remedy) from error
         return str(table[self.key])
 
-    def bring(self, temporary: Path, kept: Path, report: Report = silent) -> Path:  # noqa: ARG002 (a part must outlive the attempt)
+    # A part must outlive the attempt: it does not go into `temporary`.
+    def bring(self, temporary: Path, kept: Path, report: Report = silent) -> Path:  # noqa: ARG002
         """The file, taken up where an earlier attempt broke off: see `Source.bring`."""
         url, part = self.url(), kept / f"{self.file}.part"
         kept.mkdir(parents=True, exist_ok=True)
@@ -241,7 +246,9 @@ class PublishedFile:
 
 @dataclass(frozen=True)
 class ByHand:
-    """A file that the user brings: its authors publish it where no program is meant to fetch it, or under terms to be agreed to.
+    """A file that the user brings.
+
+    Its authors publish it where no program is meant to fetch it, or under terms to be agreed to.
 
     Attributes:
         file: the file's own name, by which it is recognised.
@@ -267,7 +274,8 @@ class ByHand:
         """What the user has to do."""
         return f"Bring {self.file} from {self.where} and put it into {kept}."
 
-    def bring(self, temporary: Path, kept: Path, report: Report = silent) -> Path:  # noqa: ARG002 (nothing is downloaded)
+    # Nothing is downloaded.
+    def bring(self, temporary: Path, kept: Path, report: Report = silent) -> Path:  # noqa: ARG002
         """Refused: see `Source.bring`."""
         raise FaceSolveError(f"{self.file} is not fetched by the solver.", self.remedy(kept))
 

@@ -1,7 +1,10 @@
-"""Reads a .tflite flatbuffer into the operator list and weights that `graph.Graph` runs; needed only when weights are fetched.
+"""Reads a .tflite flatbuffer into the operator list and weights that `graph.Graph` runs.
 
-The operator list is plain JSON (see `graph.py` for its grammar), so running a network needs neither the `tflite` package nor
-flatbuffers. Spatial padding "SAME" is resolved to explicit rows and columns here, where tensor sizes are known.
+It is needed only when weights are fetched.
+
+The operator list is plain JSON (see `graph.py` for its grammar), so running a network needs neither the `tflite`
+package nor flatbuffers. Spatial padding "SAME" is resolved to explicit rows and columns here, where tensor sizes are
+known.
 """
 
 from __future__ import annotations

@@ -30,7 +30,10 @@ from solver_core.networks.sources import ByHand, PublishedFile, Report, SdistMem
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-INSTALL_FAN = "In Blender tick 3D-FAN beside Install Solver and press it; elsewhere run: pip install 'face-solve[fan]', then: pip install --no-deps face-alignment==1.5.0"
+INSTALL_FAN = (
+    "In Blender tick 3D-FAN beside Install Solver and press it; "
+    "elsewhere run: pip install 'face-solve[fan]', then: pip install --no-deps face-alignment==1.5.0"
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class WeightFile:
         what: what the network does, one sentence.
         licence: the licence's SPDX name, and what else its authors say of its use.
         source: where it comes from.
-        source_sha256: of the file as published, or its beginning; empty where nobody states it and the user brings the file.
+        source_sha256: of the file as published, or its beginning; empty where nobody states it and the user brings the
+            file.
         bytes: size of the file that the solver reads.
         sha256: of the converted file; empty where the solver reads the published one.
         optional: fetched only when asked for by name.
@@ -64,7 +68,8 @@ class WeightFile:
             return self.source.remedy(folder())
         name = f" {self.name}" if self.optional else ""
         return (
-            f"In Blender press Download in the add-on's preferences; elsewhere run 'python -m solver_core weights fetch{name}'. "
+            "In Blender press Download in the add-on's preferences; "
+            f"elsewhere run 'python -m solver_core weights fetch{name}'. "
             "Either needs a network connection, once."
         )
 
@@ -334,7 +339,10 @@ def _source(name: str) -> Path:
 
 
 def _problem(file: Path, sha256: str) -> str:
-    """Compares a file with its SHA-256 or the beginning of it: what is wrong with a file ("are missing", "have been altered"), or nothing."""
+    """What is wrong with a file ("are missing", "have been altered"), or nothing.
+
+    The file is compared with its SHA-256 or the beginning of it.
+    """
     try:
         stamp = file.stat()
     except FileNotFoundError:

@@ -1,7 +1,8 @@
 """The attention mesh's own operators: windows around lips and eyes, cut out of a feature map, and points placed back.
 
-They are MediaPipe's TensorFlow Lite operators Landmarks2TransformMatrix, TransformTensorBilinear and TransformLandmarks, version
-2, after their documented behaviour. All are smooth in their inputs, except where another landmark becomes a window's outermost.
+They are MediaPipe's TensorFlow Lite operators Landmarks2TransformMatrix, TransformTensorBilinear and
+TransformLandmarks, version 2, after their documented behaviour. All are smooth in their inputs, except where another
+landmark becomes a window's outermost.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ def window_matrix(
 ) -> Tensor:
     """The map from a window's pixels to the feature map's, around some landmarks.
 
-    The window is turned so that the line between two landmarks lies at `angle`, and is `scale` times as wide and high as
-    the landmarks' bounding box in that turn.
+    The window is turned so that the line between two landmarks lies at `angle`, and is `scale` times as wide and high
+    as the landmarks' bounding box in that turn.
 
     Args:
         landmarks: [B,L,2 or 3] feature-map pixels.

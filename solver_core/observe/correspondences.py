@@ -1,4 +1,7 @@
-"""Material points of the head and the places in the plate where they should be seen, reweighted as their residuals fall."""
+"""Material points of the head and the places in the plate where they should be seen.
+
+They are reweighted as their residuals fall.
+"""
 
 from __future__ import annotations
 

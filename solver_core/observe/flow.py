@@ -1,4 +1,7 @@
-"""Dense optical flow from the render to the plate: surface points should be where it takes them, N(F, F*) driven to zero."""
+"""Dense optical flow from the render to the plate.
+
+Surface points should be where it takes them: N(F, F*) is driven to zero.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +104,10 @@ def plate_structure(view: View, index: int) -> Floats:
 
 
 def trusted_surface(head: Bools, triangle: Ints) -> Bools:
-    """[S,S] pixels well inside the part of the head [T] that moves with the skull and the face, of a picture's triangles [S,S]."""
+    """[S,S] pixels well inside the part of the head [T] that moves with the skull and the face.
+
+    They are told by a picture's triangles [S,S].
+    """
     mask = (triangle >= 0) & head[triangle]
     return cv2.erode(mask.astype(np.uint8), np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8)) > 0
 

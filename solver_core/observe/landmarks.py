@@ -1,4 +1,7 @@
-"""Landmarks of render and plate by one network: the rendered ones' surface points should move by as much as both differ (Section 9.1, E1)."""
+"""Landmarks of render and plate by one network.
+
+The rendered ones' surface points should move by as much as both differ (Section 9.1, E1).
+"""
 
 from __future__ import annotations
 
@@ -86,7 +89,10 @@ def carried(layout: Layout) -> Bools:
 
 
 def landmarks_of(network: LandmarkNetwork, images: Floats) -> Floats:  # [b,S,S,3]
-    """[b,L,2] the network's landmarks in pixels of these images; plate and render both come this way, so that it errs alike."""
+    """[b,L,2] the network's landmarks in pixels of these images.
+
+    Plate and render both come this way, so that it errs alike.
+    """
     size = (network.size, network.size)
     small = np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images])
     points, _ = network(torch.from_numpy(small).permute(0, 3, 1, 2))

@@ -1,4 +1,7 @@
-"""What an observer is: it compares renders of the head with the plate, and says where points of the head should be seen."""
+"""What an observer is.
+
+It compares renders of the head with the plate, and says where points of the head should be seen.
+"""
 
 from __future__ import annotations
 
@@ -79,12 +82,18 @@ class Observation:
     error_px: float = float("nan")  # how far render and plate are apart as this observer counts it, plate pixels
 
     def layers(self) -> Layers:
-        """What the add-on draws of this frame; an observer that leaves something to be drawn has observations of its own class."""
+        """What the add-on draws of this frame.
+
+        An observer that leaves something to be drawn has observations of its own class.
+        """
         return {}
 
 
 class Observer(ABC):
-    """Compares renders with the plate. A subclass is added to a step's `observers` by its name once it is registered (registry.py)."""
+    """Compares renders with the plate.
+
+    A subclass is added to a step's `observers` by its name once it is registered (registry.py).
+    """
 
     name: ClassVar[str]  # in the catalogue and in stage files
     weight: ClassVar[float]  # by default: all that it says of a frame weighs as much as this many independent points

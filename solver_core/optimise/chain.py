@@ -1,4 +1,7 @@
-"""A quadratic over several frames that are linked with each other: solved by sweeps, all frames in parallel or one after another."""
+"""A quadratic over several frames that are linked with each other.
+
+It is solved by sweeps, all frames in parallel or one after another.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ import numpy as np
 from solver_core.common.arrays import Floats
 from solver_core.optimise.box import box_minimum
 
-DAMPING = 0.5  # of parallel steps: second differences couple a frame's neighbours so strongly that whole steps would overshoot
+# Of parallel steps: second differences couple a frame's neighbours so strongly that whole steps would overshoot.
+DAMPING = 0.5
 
 
 @dataclass

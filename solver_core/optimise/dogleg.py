@@ -1,7 +1,9 @@
-"""Powell's dogleg for a batch of independent least-squares problems with bounds (Lourakis and Argyros 2005, as chumpy has it).
+"""Powell's dogleg for a batch of independent least-squares problems with bounds.
 
-Where the bounds allow it, a trial step lies on the path from zero over the Cauchy point to the Gauss-Newton point. With bounds both
-points are taken inside the box; the box is convex, so the whole path stays inside it.
+It is that of Lourakis and Argyros (2005), as chumpy has it.
+
+Where the bounds allow it, a trial step lies on the path from zero over the Cauchy point to the Gauss-Newton point. With
+bounds both points are taken inside the box; the box is convex, so the whole path stays inside it.
 """
 
 from __future__ import annotations
@@ -79,8 +81,8 @@ def dogleg(
 ) -> Outcome[State]:
     """Minimise `count` problems from `state`, which is changed in place.
 
-    A trial whose cost is not finite counts as a failed one: the radius shrinks. A problem whose first cost is not finite is left as it is,
-    with that cost.
+    A trial whose cost is not finite counts as a failed one: the radius shrinks. A problem whose first cost is not
+    finite is left as it is, with that cost.
     """
     everything = np.arange(count)
     model = problem.quadratic(state, everything)

@@ -12,9 +12,10 @@ LEAST = 5  # frames: fewer say too little of their motion
 
 
 def smoothing_spline(time: Floats, values: Floats, period: float, give: Floats | None = None) -> Floats:
-    """The natural cubic spline f that minimises `sum((values - f)^2 / give) + strength * integral(f''^2)`, at the same times.
+    """The natural cubic spline that smooths the values, at the same times.
 
-    Reinsch's algorithm (1967), as Green and Silverman (1994), Section 2.3, write it. Straight lines are left as they are.
+    It is the f that minimises `sum((values - f)^2 / give) + strength * integral(f''^2)`, by Reinsch's algorithm (1967),
+    as Green and Silverman (1994), Section 2.3, write it. Straight lines are left as they are.
 
     Args:
         time: [n] frames, ascending, n >= 3.

@@ -15,8 +15,8 @@ def mesh_edges(triangles: npt.ArrayLike) -> Int32:
         triangles: [T,3].
 
     Returns:
-        [E,4] int32: both ends, the third vertex of one triangle, and that of the other or -1 on a border. Where more than two
-        triangles share an edge, each of the others counts as a border.
+        [E,4] int32: both ends, the third vertex of one triangle, and that of the other or -1 on a border. Where more
+        than two triangles share an edge, each of the others counts as a border.
     """
     t = np.asarray(triangles, np.int64)
     ends = np.concatenate([t[:, [0, 1]], t[:, [1, 2]], t[:, [2, 0]]])

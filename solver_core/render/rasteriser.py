@@ -1,7 +1,8 @@
 """What a rasteriser is: four operations on one batch of meshes, and the named tuples of arrays that they take and give.
 
-Numba (`solver_core.render.numba`) is the one that comes with the solver, and the oracle of every other. All arrays are C-contiguous and
-writable; image points are raster pixels from the top left corner, pixel (row, column) has its centre at (column + 0.5, row + 0.5).
+Numba (`solver_core.render.numba`) is the one that comes with the solver, and the oracle of every other. All arrays are
+C-contiguous and writable; image points are raster pixels from the top left corner, pixel (row, column) has its centre
+at (column + 0.5, row + 0.5).
 """
 
 from __future__ import annotations
@@ -137,14 +138,16 @@ class Rasteriser(Protocol):
     def rasterise(self, geometry: Geometry, height: int, width: int) -> Fragments:
         """Find the nearest triangle at every pixel's centre.
 
-        A centre on an edge belongs to one of the two triangles that share it (the top-left rule). Triangles without area, and those with a
-        vertex that is not finite or not farther than `NEAR`, are left out. Of equally deep triangles the first one is seen.
+        A centre on an edge belongs to one of the two triangles that share it (the top-left rule). Triangles without
+        area, and those with a vertex that is not finite or not farther than `NEAR`, are left out. Of equally deep
+        triangles the first one is seen.
         """
 
     def interpolate(self, scene: Scene, fragments: Fragments) -> Float32:
         """Interpolate normals, albedo and shadow transfer at every pixel's centre, and light them.
 
-        Linear radiance = albedo * max(0, basis(normal) @ light + shadow @ shadow_light), the interpolated normal brought to unit length.
+        Linear radiance = albedo * max(0, basis(normal) @ light + shadow @ shadow_light), the interpolated normal
+        brought to unit length.
 
         Returns:
             [B,H,W,3] float32, the background where no triangle is seen.
@@ -153,8 +156,9 @@ class Rasteriser(Protocol):
     def antialias(self, scene: Scene, fragments: Fragments, surface: Float32) -> Antialiased:
         """Correct the colours of the pixels that the visible outline passes through by the areas that it covers there.
 
-        For every piece of a silhouette edge inside a pixel, add flux * (colour of the edge - colour just behind it), where the flux is what the
-        piece adds to the pixel's covered area; both colours are taken at the piece's point nearest to the pixel's centre.
+        For every piece of a silhouette edge inside a pixel, add flux * (colour of the edge - colour just behind it),
+        where the flux is what the piece adds to the pixel's covered area; both colours are taken at the piece's point
+        nearest to the pixel's centre.
 
         Args:
             scene: the scene.

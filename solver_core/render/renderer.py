@@ -1,8 +1,8 @@
 """The picture of the head: rasterise, interpolate at pixel centres, correct the outlines by their exact areas, encode.
 
-`Renderer.render` gives the image, `Renderer.render_jvp` the image and its tangents, so that a Jacobian is one pass forward.
-The image depends continuously on the vertices, except where surfaces cut through each other and in the few pixels where one
-outline passes over another.
+`Renderer.render` gives the image, `Renderer.render_jvp` the image and its tangents, so that a Jacobian is one pass
+forward. The image depends continuously on the vertices, except where surfaces cut through each other and in the few
+pixels where one outline passes over another.
 """
 
 from __future__ import annotations
@@ -137,7 +137,8 @@ class Renderer:
             d_points: [B,P,V,2] raster pixels per unit of each parameter.
             d_depth: [B,P,V] metres per unit.
             d_normals: [B,P,V,3] per unit.
-            d_rotation: [B,P,3] rotation vector per unit on world axes (dR = [d_rotation]x R), used with a shadow transfer.
+            d_rotation: [B,P,3] rotation vector per unit on world axes (dR = [d_rotation]x R), used with a shadow
+                transfer.
 
         Returns:
             The rendering, and d_image [B,P,H,W,3] float32: the exact derivative of `Rendering.image` where visibility

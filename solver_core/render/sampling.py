@@ -18,7 +18,8 @@ class SurfacePoints(NamedTuple):
     Attributes:
         triangle: [B,L] int32, -1 where no surface is near.
         barycentric: [B,L,3] float64, perspective correct (weights of the 3D vertices); zero where there is none.
-        distance: [B,L] pixels from the asked place to the point's image: 0 on the surface, infinite where there is none.
+        distance: [B,L] pixels from the asked place to the point's image: 0 on the surface, infinite where there is
+            none.
     """
 
     triangle: Int32

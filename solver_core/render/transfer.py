@@ -1,12 +1,14 @@
-"""Shadows that a head casts on itself: how much of each spherical-harmonics light its own shape keeps from every vertex.
+"""Shadows that a head casts on itself.
+
+They are how much of each spherical-harmonics light its own shape keeps from every vertex.
 
 The open sky gives irradiance basis(normal) @ light. Directions w that the head itself blocks take away
 
     shadow_lm = -1/A_l * integral over blocked w of max(0, n.w) Y_lm(w) dw        (A_l: COSINE_LOBE)
 
-so that irradiance = (basis(normal) + shadow) @ light: exactly the open sky's where nothing is blocked (precomputed radiance
-transfer: Sloan, Kautz and Snyder 2002, section 4, for diffuse surfaces without interreflection). Which directions are blocked is
-read from one parallel depth picture for each of a set of directions spread over the sphere.
+so that irradiance = (basis(normal) + shadow) @ light: exactly the open sky's where nothing is blocked (precomputed
+radiance transfer: Sloan, Kautz and Snyder 2002, section 4, for diffuse surfaces without interreflection). Which
+directions are blocked is read from one parallel depth picture for each of a set of directions spread over the sphere.
 """
 
 from __future__ import annotations

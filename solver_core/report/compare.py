@@ -1,4 +1,7 @@
-"""A solve against its known answer, frame by frame: rotation, translation, vertices, shape, weights, and how smooth it is."""
+"""A solve against its known answer, frame by frame.
+
+Rotation, translation, vertices, shape and weights are compared, and how smooth it is.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,10 @@ class Face:
 
 
 def load_truth(path: Path) -> Truth:
-    """Read truth.npz: frames (N), rotation (N,3,3), translation (N,3) metres, weights (N,K), names (K), and hidden (frames) if any.
+    """Read truth.npz.
+
+    It holds frames (N), rotation (N,3,3), translation (N,3) metres, weights (N,K), names (K), and hidden (frames) if
+    any.
 
     Raises:
         FaceSolveError: where it is absent, damaged or lacks one of them.
@@ -115,7 +121,9 @@ def measure(take: Pose, truth: Pose, face: Face | None = None, eye: Floats | Non
 
 
 def jitter(take: Pose, truth: Pose, face: Face) -> float:
-    """Second difference of the solved vertices over the true one's: 1 is as smooth as the truth. NaN where nothing moves.
+    """Second difference of the solved vertices over the true one's: 1 is as smooth as the truth.
+
+    It is NaN where nothing moves.
 
     The poses must be of consecutive frames.
     """
@@ -126,7 +134,9 @@ def jitter(take: Pose, truth: Pose, face: Face) -> float:
 def hidden_errors(
     frames: Ints, take: Pose, truth: Pose, hidden: Ints, face: Face
 ) -> tuple[float, float] | None:  # frames [N]
-    """Mean vertex distance in the covered frames, millimetres: of the solve, and of a straight line between the frames beside them.
+    """Mean vertex distance in the covered frames, millimetres.
+
+    The first is of the solve, the second of a straight line between the frames beside them.
 
     None where no frame is covered, or they reach an end of the shot.
     """
@@ -174,7 +184,10 @@ def summary(measured: dict[str, Floats]) -> dict[str, tuple[float, float]]:
 
 
 def table(measured: dict[str, dict[str, Floats]]) -> list[list[str]]:
-    """Rows of text, the first one headings, of one or more takes by their names: median and 95th percentile of every measure."""
+    """Rows of text, the first one headings, of one or more takes by their names.
+
+    They hold the median and the 95th percentile of every measure.
+    """
     takes = {heading: summary(values) for heading, values in measured.items()}
     names = list(next(iter(takes.values())))
     headings = ["measure", *(text for heading in takes for text in (f"{heading}: median", "95 %"))]

@@ -42,7 +42,10 @@ def euler_degrees(rotation: Floats) -> Floats:  # [N,3,3]
 
 
 def error_curve(solution: Solution) -> Figure:
-    """The landmark error of every frame; frames that are not simply solved have the colour of their status behind them."""
+    """The landmark error of every frame.
+
+    Frames that are not simply solved have the colour of their status behind them.
+    """
     figure = Figure((11, 3.4), layout="constrained")
     axis = figure.add_subplot()
     error = solution.error_px

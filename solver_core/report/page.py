@@ -1,4 +1,7 @@
-"""The report's page: index.html with its pictures beside it, all links relative, no script and nothing from elsewhere."""
+"""The report's page: index.html with its pictures beside it.
+
+All links are relative; there is no script and nothing from elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from html import escape
 from pathlib import Path
 
 STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:1320px;margin:2em auto;padding:0 1em;color:#222;background:#fafafa}"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:1320px;margin:2em auto;padding:0 1em;"
+    "color:#222;background:#fafafa}"
     "img{max-width:100%;display:block;background:#fff;border:1px solid #ddd}table{border-collapse:collapse}"
     "td,th{border:1px solid #ccc;padding:.2em .7em;text-align:right}td:first-child,th:first-child{text-align:left}"
     "figure{margin:1em 0}figcaption{color:#555}h2{margin-top:2em}"
@@ -31,7 +35,8 @@ class Page:
     def image(self, name: str, caption: str) -> None:
         """A picture that lies beside the page."""
         self._parts.append(
-            f'<figure><img src="{escape(name)}" alt="{escape(caption)}"><figcaption>{escape(caption)}</figcaption></figure>'
+            f'<figure><img src="{escape(name)}" alt="{escape(caption)}">'
+            f"<figcaption>{escape(caption)}</figcaption></figure>"
         )
 
     def table(self, rows: list[list[str]]) -> None:

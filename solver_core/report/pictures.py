@@ -98,9 +98,10 @@ def _show(context: Context, view: View, light: Floats, index: Ints) -> Shown:
 
 
 def landmark_picture(plate: Floats, on_plate: Floats, on_render: Floats, edges: tuple[tuple[int, int], ...]) -> Image:
-    """The plate [S,S,3], darkened, with the landmarks [L,2] of plate (yellow) and render (cyan) and red lines between them.
+    """The plate [S,S,3], darkened, with the landmarks [L,2] of plate and render.
 
-    The contours of both are drawn thin, so that a face is seen and not a cloud.
+    The plate's are yellow, the render's cyan, with red lines between them. The contours of both are drawn thin, so that
+    a face is seen and not a cloud.
     """
     image = _enlarged(0.5 * plate)
     for points, colour in ((on_plate, PLATE), (on_render, RENDER)):
@@ -115,7 +116,9 @@ def landmark_picture(plate: Floats, on_plate: Floats, on_render: Floats, edges: 
 
 
 def flow_picture(plate: Floats, flow: Floats, mask: Bools, longest: float) -> Image:
-    """The flow [S,S,2] in the Middlebury colours where the mask [S,S] is, over the darkened plate [S,S,3], with the colours' key.
+    """The flow [S,S,2] in the Middlebury colours, with their key, over the darkened plate [S,S,3].
+
+    It is drawn where the mask [S,S] is.
 
     Args:
         plate: display-referred.

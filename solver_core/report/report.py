@@ -100,7 +100,10 @@ def _known(solution: Solution, truth: compare.Truth, path: Path) -> _Known:
 
 
 def _context(shot: Shot, solution: Solution, index: Ints) -> Context:
-    """The shot as the solver sees it, at the solution's poses: of these frames alone, because finding faces takes its time."""
+    """The shot as the solver sees it, at the solution's poses.
+
+    It is of these frames alone, because finding faces takes its time.
+    """
     context = prepare_context(shot.at(index), lambda _done, _total: True)
     context.pose = solution.pose[index]
     return context
@@ -130,7 +133,8 @@ def _error(page: Page, out: Path, solution: Solution) -> None:
     curves.save(curves.error_curve(solution), out / "error.png")
     page.image(
         "error.png",
-        "RMS distance between the landmarks of plate and render, plate pixels; coloured: frames that failed or were not simply solved",
+        "RMS distance between the landmarks of plate and render, plate pixels; "
+        "coloured: frames that failed or were not simply solved",
     )
     worst = pictures.worst_frames(solution)
     if len(worst):
@@ -146,8 +150,8 @@ def _pictures(page: Page, out: Path, context: Context, solution: Solution) -> No
     page.heading("Pictures")
     page.text(
         "Plate, render, their difference four times enlarged, and landmarks: the plate's yellow, the render's cyan, "
-        "red lines between them. The light is estimated from these frames. Of the worst frames also the optical flow: white is no motion, "
-        "hue its direction as the key shows, and the key's border the longest."
+        "red lines between them. The light is estimated from these frames. Of the worst frames also the optical flow: "
+        "white is no motion, hue its direction as the key shows, and the key's border the longest."
     )
     worst = set(solution.frames[pictures.worst_frames(solution)].tolist())
     (out / "frames").mkdir(exist_ok=True)
@@ -157,7 +161,8 @@ def _pictures(page: Page, out: Path, context: Context, solution: Solution) -> No
         _write_picture(out / name, shown.image)
         page.image(
             name,
-            f"frame {shown.frame}{', one of the worst' if shown.frame in worst else ''}, camera {shown.camera}: landmarks {shown.error_px:.2f} pixels apart, mean difference {shown.difference:.3f}",
+            f"frame {shown.frame}{', one of the worst' if shown.frame in worst else ''}, camera {shown.camera}: "
+            f"landmarks {shown.error_px:.2f} pixels apart, mean difference {shown.difference:.3f}",
         )
 
         if shown.frame in worst:
@@ -165,7 +170,8 @@ def _pictures(page: Page, out: Path, context: Context, solution: Solution) -> No
             _write_picture(out / name, shown.flow)
             page.image(
                 name,
-                f"frame {shown.frame}, camera {shown.camera}: optical flow ({context.shot.settings.flow}) from the render to the plate; the purest colours are {shown.longest:.1f} pixels",
+                f"frame {shown.frame}, camera {shown.camera}: optical flow ({context.shot.settings.flow}) "
+                f"from the render to the plate; the purest colours are {shown.longest:.1f} pixels",
             )
 
 

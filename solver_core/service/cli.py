@@ -1,4 +1,7 @@
-"""The command line: solve a shot folder, show what came of it, fetch weights, check the installation, serve the add-on."""
+"""The command line.
+
+It solves a shot folder, shows what came of it, fetches weights, checks the installation and serves the add-on.
+"""
 
 from __future__ import annotations
 
@@ -131,7 +134,9 @@ def _fit_rig(arguments: argparse.Namespace) -> int:
 
 
 def _range(option: str, text: str) -> tuple[int, int]:
-    """The first and the last frame of "1001-1048" or "1001"; the hyphen behind a digit parts them, any other is a sign: "-10--5", "-5-10", "-5".
+    """The first and the last frame of "1001-1048" or "1001".
+
+    The hyphen behind a digit parts them; any other is a sign: "-10--5", "-5-10", "-5".
 
     Raises:
         FaceSolveError: where it is none, goes backward, or beyond the frames that Blender has.

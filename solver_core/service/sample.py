@@ -33,7 +33,8 @@ SKIN, SHADE, HAIR, LIP, WHITE, IRIS = (
     (0.05, 0.03, 0.02),
 )
 
-# What is painted, in sizes: x to the actor's left and z up from the middle of the face, half widths, linear colour. Sides are mirrored.
+# What is painted, in sizes: x to the actor's left and z up from the middle of the face, half widths, linear colour.
+# Sides are mirrored.
 _PAINT = (
     (0.0, 0.47, 0.34, 0.17, HAIR),
     (0.15, 0.05, 0.085, 0.05, SHADE),
@@ -136,7 +137,10 @@ def sample_shot(folder: Path) -> tuple[Shot, Pose]:
 
 
 def _film(rig: BlendshapeRig, pose: Pose, camera: Camera) -> Floats:
-    """[N,H,W,3] plates, lit from the actor's right, rendered twice as large and averaged, in front of a soft pattern."""
+    """[N,H,W,3] plates, lit from the actor's right, in front of a soft pattern.
+
+    They are rendered twice as large and averaged.
+    """
     light = np.zeros((9, 3))
     light[0] = 2.0, 1.9, 1.8
     light[1:4] = np.array([[-0.9], [0.5], [-0.5]]) * (1.0, 0.95, 0.9)

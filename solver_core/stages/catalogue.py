@@ -1,4 +1,7 @@
-"""The kinds of step by name, and the stages: which parameters each step frees, by which energy, for how long (Sections 9.1 and 9.2)."""
+"""The kinds of step by name, and the stages.
+
+A stage says which parameters each step frees, by which energy, for how long (Sections 9.1 and 9.2).
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,8 @@ STAGES: dict[str, tuple[Step, ...]] = {
         Deep(rounds=1, keys=(ALL,), observers=LANDMARKS_AND_FLOW, skin=True),
         Deep(rounds=1, keys=(ALL,), observers=LANDMARKS_AND_FLOW, sparse=True, skin=True, bundle=True, stiffness=0.4),
         Deep(rounds=1, keys=(ALL,), observers=LANDMARKS_AND_FLOW, sparse=True, skin=True, stiffness=0.1),
-        # a blink is rare, quick and small: beside the whole head it looks like nothing, in the picture of the eye it is plain
+        # a blink is rare, quick and small: beside the whole head it looks like nothing, in the picture of the eye it is
+        # plain
         Scan(keys=(EYELIDS,)),
     ),
     "infill": (Fill(rounds=3, keys=(ALL,)),),

@@ -65,7 +65,10 @@ class Context:
             view.close()
 
     def at(self, index: Ints) -> Context:
-        """The same solve of the frames at these indices only, in ascending order; nothing of it has been filled in yet."""
+        """The same solve of the frames at these indices only, in ascending order.
+
+        Nothing of it has been filled in yet.
+        """
         return replace(
             self,
             shot=self.shot.at(index),
@@ -84,7 +87,10 @@ class Context:
         return self.observers[name]
 
     def leave_out_behind(self) -> None:
-        """Take the face as not seen where the solve would begin with the head behind the camera, or around it: nothing leads from there."""
+        """Take the face as not seen where the solve would begin with the head behind the camera, or around it.
+
+        Nothing leads from there.
+        """
         corners = self.rig.neutral[self.rig.triangles[self.embedding.triangle]]  # [L,3,3]
         face = place(self.pose, (corners * self.embedding.barycentric[..., None]).sum(1) * self.rig.scale)
         for view in self.views:
@@ -92,7 +98,10 @@ class Context:
             view.leave_out(view.seen & (depth <= NEAR).any(1), f"the head is not in front of camera {view.camera.name}")
 
     def take_up(self) -> None:
-        """Begin where the last solve ended: frames that it has filled are filled, those that failed are not known. `fill`, `known`, `filled` change."""
+        """Begin where the last solve ended: frames that it has filled are filled, those that failed are not known.
+
+        `fill`, `known`, `filled` change.
+        """
         self.known = self.seen | self.held
         for i, frame in enumerate(self.shot.frames):
             earlier = self.shot.earlier.get(int(frame))
@@ -132,7 +141,10 @@ class Context:
 
     @property
     def solvable(self) -> Ints:
-        """Indices of the frames to solve: seen, neither held nor left to infill; or those that are asked for all the same."""
+        """Indices of the frames to solve: those that are asked for.
+
+        Where none are, they are those that are seen and neither held nor left to infill.
+        """
         return np.flatnonzero(self.seen & ~self.held & ~self.fill) if self.asked is None else self.asked
 
     @property
@@ -148,7 +160,8 @@ class Context:
     def free(self, keys: tuple[str, ...], *, rotation: bool = True, translation: bool = True) -> FreeParameters:
         """The parameters that a step frees; keys that the artist excluded never are.
 
-        All keys are freed with all joints; `bone_of` a joint frees it alone. Where the rig has a jaw bone and the step frees it, it comes first: keys of the group `jaw` are free only where all keys are.
+        All keys are freed with all joints; `bone_of` a joint frees it alone. Where the rig has a jaw bone and the step
+        frees it, it comes first: keys of the group `jaw` are free only where all keys are.
         """
         rig = self.rig
         by_bone = JAW in rig.joints and JAW_BONE in keys and ALL not in keys

@@ -27,7 +27,9 @@ def observers_of(steps: Iterable[Step]) -> tuple[str, ...]:
 def landmark_error(
     context: Context, index: Ints, overlay: Overlay | None = None, drawn: tuple[str, ...] = ()
 ) -> Floats:
-    """[b] RMS distance between the plate's and the render's landmarks, plate pixels, over the cameras that see the face (Section 9.1's E1).
+    """[b] RMS distance between the plate's and the render's landmarks, plate pixels (Section 9.1's E1).
+
+    It is taken over the cameras that see the face.
 
     Args:
         context: the solve, its lights estimated.

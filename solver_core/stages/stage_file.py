@@ -1,4 +1,7 @@
-"""Stages in a studio's own file: TOML in the words of catalogue.py, read with errors that name the line (docs/stages.md)."""
+"""Stages in a studio's own file.
+
+It is TOML in the words of catalogue.py, read with errors that name the line (docs/stages.md).
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,8 @@ def unknown_keys(stages: Mapping[str, tuple[Step, ...]], rig: Rig) -> list[str]:
         for name, steps in stages.items()
     }
     return [
-        f"The stage {name} frees {', '.join(dict.fromkeys(keys))}, which the face has neither as a shape key nor as a group."
+        f"The stage {name} frees {', '.join(dict.fromkeys(keys))}, "
+        "which the face has neither as a shape key nor as a group."
         for name, keys in missing.items()
         if keys
     ]
@@ -85,8 +89,8 @@ def unknown_keys(stages: Mapping[str, tuple[Step, ...]], rig: Rig) -> list[str]:
 def line_of(text: str, where: Where) -> int:
     """The number of the line where the setting at `where` begins; 1 where there is none.
 
-    The beginning of a TOML file is TOML itself exactly where it ends between two statements. So the statement that brings the setting
-    stands between the longest beginning without it and the shortest with it.
+    The beginning of a TOML file is TOML itself exactly where it ends between two statements. So the statement that
+    brings the setting stands between the longest beginning without it and the shortest with it.
     """
     lines = text.split("\n")
     begins = 1

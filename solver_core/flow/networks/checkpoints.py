@@ -1,4 +1,7 @@
-"""Reads published flow checkpoints into the modules: without running code from them, and with every entry accounted for."""
+"""Reads published flow checkpoints into the modules.
+
+No code from them is run, and every entry is accounted for.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,8 @@ def load(network: nn.Module, file: Path, translate: Translate) -> nn.Module:
     """Put the file's values into the network.
 
     Args:
-        network: of the checkpoint's architecture; takes over the file's tensors, so that it may be on torch's `meta` device.
+        network: of the checkpoint's architecture; takes over the file's tensors, so that it may be on torch's `meta`
+            device.
         file: `.safetensors`, or written by `torch.save`: a state dict, or a dictionary that holds one as `state_dict`.
         translate: the file's names into the network's.
 

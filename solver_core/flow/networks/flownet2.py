@@ -1,7 +1,7 @@
 """FlowNet2 (Ilg et al. 2017): a stack of networks that correct each other, and one for small motion, fused.
 
-The modules are named as in NVIDIA's implementation, whose checkpoint loads as it is; its CUDA layers (correlation, resampling,
-channel norm) are plain torch here.
+The modules are named as in NVIDIA's implementation, whose checkpoint loads as it is; its CUDA layers (correlation,
+resampling, channel norm) are plain torch here.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from typing import TypeVar
 Value = TypeVar("Value")
 
 # RAFT as its authors name it (princeton-vl/RAFT), part by part, in order; what is left out has the same name in both.
-# The authors register the normalisation of a block's shortcut twice, alone as `norm3` and in `downsample`; the former is dropped.
+# The authors register the normalisation of a block's shortcut twice, alone as `norm3` and in `downsample`; the former
+# is dropped.
 RAFT_AUTHORS: tuple[tuple[str, str], ...] = (
     (r"^fnet\.", "feature_encoder."),
     (r"^cnet\.", "context_encoder."),

@@ -1,4 +1,7 @@
-"""What flow networks are built from: grids, warping, correlations, upsampling. Flow is [B,2,H,W], x before y, in pixels of its own resolution."""
+"""What flow networks are built from: grids, warping, correlations, upsampling.
+
+Flow is [B,2,H,W], x before y, in pixels of its own resolution.
+"""
 
 from __future__ import annotations
 
@@ -52,11 +55,12 @@ def local_correlation(first: Tensor, second: Tensor, reach: int, stride: int = 1
         stride: pixels between them.
 
     Returns:
-        [B,(2 n + 1)^2,H,W] with n = reach // stride: means over the channels of the products, rows of neighbours from above;
-        beyond the border there are zeros.
+        [B,(2 n + 1)^2,H,W] with n = reach // stride: means over the channels of the products, rows of neighbours from
+        above; beyond the border there are zeros.
     """
     batch, channels, height, width = first.shape
-    # A stretch of a row against the stretch around it is one matrix product, much faster than one neighbour after the other.
+    # A stretch of a row against the stretch around it is one matrix product, much faster than one neighbour after the
+    # other.
     tiles = -(-width // TILE)
     around = TILE + 2 * reach
     more = tiles * TILE - width
@@ -81,7 +85,9 @@ def upsample(flow: Tensor, factor: int, *, align_corners: bool = False) -> Tenso
 
 
 def convex_upsample(flow: Tensor, mask: Tensor, factor: int) -> Tensor:
-    """The flow at a finer resolution, each fine pixel a convex combination of its 3x3 coarse neighbours (RAFT, Section 3.3).
+    """The flow at a finer resolution (RAFT, Section 3.3).
+
+    Each fine pixel is a convex combination of its 3x3 coarse neighbours.
 
     Args:
         flow: [B,2,H,W]; beyond its border it is zero.

@@ -1,8 +1,11 @@
-"""Face Solve's own flow network: Lucas-Kanade steps on learned features, coarse to fine, corrected by a small convolutional network.
+"""Face Solve's own flow network.
 
-At every level the second picture's features are brought to the first by the flow so far. The network then sees what a step of
-least squares would do (Lucas and Kanade 1981) and how sure it is, how well the neighbours match, and the first picture's
-features; it weighs the step and adds one of its own. Trained on rendered heads and moving textures: docs/flow_network.md.
+It takes Lucas-Kanade steps on learned features, coarse to fine, corrected by a small convolutional network.
+
+At every level the second picture's features are brought to the first by the flow so far. The network then sees what a
+step of least squares would do (Lucas and Kanade 1981) and how sure it is, how well the neighbours match, and the first
+picture's features; it weighs the step and adds one of its own. Trained on rendered heads and moving textures:
+docs/flow_network.md.
 """
 
 from __future__ import annotations
@@ -122,7 +125,9 @@ class _Update(nn.Module):
 
 
 def least_squares_step(first: Tensor, second: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
-    """The step that makes the second picture's features in a window equal to the first's, by their gradients (Lucas and Kanade).
+    """The step that makes the second picture's features in a window equal to the first's.
+
+    It is found by their gradients (Lucas and Kanade).
 
     Args:
         first: [B,C,H,W].

@@ -1,7 +1,7 @@
 """RAFT (Teed and Deng 2020), large and small: flow from all pairs of features, refined by a recurrent unit.
 
-The modules are named as in torchvision, whose checkpoints load as they are; `names.py` translates the authors' own. Both
-want pictures from -1 to 1, RGB, and both upsample the small network's flow with aligned corners.
+The modules are named as in torchvision, whose checkpoints load as they are; `names.py` translates the authors' own.
+Both want pictures from -1 to 1, RGB, and both upsample the small network's flow with aligned corners.
 """
 
 from __future__ import annotations
@@ -183,7 +183,10 @@ class _Mask(nn.Module):
 
 
 class Raft(nn.Module):
-    """Maps pictures [B,3,H,W] in display values, 0 to 1, to flow [B,2,H,W] in pixels; H and W are multiples of 8, at least 128."""
+    """Maps pictures [B,3,H,W] in display values, 0 to 1, to flow [B,2,H,W] in pixels.
+
+    H and W are multiples of 8, at least 128.
+    """
 
     def __init__(self, size: Size, updates: int = UPDATES) -> None:
         super().__init__()
@@ -196,7 +199,8 @@ class Raft(nn.Module):
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """[B,3,H,W] twice -> [B,2,H,W].
 
-        The authors cut the derivative by the flow between updates while they train. Here it is whole: dN/dF of the paper.
+        The authors cut the derivative by the flow between updates while they train. Here it is whole: dN/dF of the
+        paper.
         """
         first, second = 2 * first - 1, 2 * second - 1
         features = self.feature_encoder(torch.cat([first, second]))
@@ -222,7 +226,8 @@ def correlation_pyramid(first: Tensor, second: Tensor) -> list[Tensor]:
         second: [B,C,h,w].
 
     Returns:
-        [B h w,1,h,w], products over the channels divided by the root of their number, and the same halved, again and again.
+        [B h w,1,h,w], products over the channels divided by the root of their number, and the same halved, again and
+        again.
     """
     batch, channels, height, width = first.shape
     every = torch.einsum("bci,bcj->bij", first.flatten(2), second.flatten(2)) / channels**0.5
@@ -241,8 +246,8 @@ def read_pyramid(pyramid: list[Tensor], places: Tensor, radius: int) -> Tensor:
         radius: how many places to each side are read, on every level.
 
     Returns:
-        [B,levels (2 radius + 1)^2,h,w]: level, step along x, step along y. (That x comes first is how the published weights are
-        trained.)
+        [B,levels (2 radius + 1)^2,h,w]: level, step along x, step along y. (That x comes first is how the published
+        weights are trained.)
     """
     batch, _, height, width = places.shape
     steps = torch.arange(-radius, radius + 1, dtype=places.dtype, device=places.device)

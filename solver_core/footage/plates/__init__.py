@@ -47,13 +47,15 @@ def open_plate(
     if source.size[0] * source.size[1] > MOST_PIXELS:
         source.close()
         raise FaceSolveError(
-            f"The plate {path} is {source.size[0]} x {source.size[1]} pixels, more than {MOST_PIXELS // 10**6} million.",
+            f"The plate {path} is {source.size[0]} x {source.size[1]} pixels, "
+            f"more than {MOST_PIXELS // 10**6} million.",
             "Export it smaller.",
         )
     if size is not None and source.size != size:
         source.close()
         raise FaceSolveError(
-            f"The plate {path} is {source.size[0]} x {source.size[1]} pixels, but the camera expects {size[0]} x {size[1]}.",
+            f"The plate {path} is {source.size[0]} x {source.size[1]} pixels, "
+            f"but the camera expects {size[0]} x {size[1]}.",
             "Load the plate that the camera was matchmoved on, or export the shot again.",
         )
     return Footage(source, str(spec.get("colorspace", "sRGB")), cache_bytes)

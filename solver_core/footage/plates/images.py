@@ -79,7 +79,8 @@ class ImageSequence:
         if (width, height) != self.size:
             raise PlateFrameError(
                 frame,
-                f"Frame {frame} of the plate is {width} x {height} pixels, the others are {self.size[0]} x {self.size[1]}: {path}",
+                f"Frame {frame} of the plate is {width} x {height} pixels, "
+                f"the others are {self.size[0]} x {self.size[1]}: {path}",
                 "Export the frame again at the plate's size.",
             )
         return pixels

@@ -19,11 +19,12 @@ from solver_core.footage.plates.movie_index import MovieIndex, index_movie
 
 _NOWHERE = -1
 _KEY_FRAMES_TRIED = 3
-# The kinds of movie that are read, by FFmpeg's names, whatever the file is called. Each holds its pictures itself: playlists, patterns
-# of file names and scripts, which FFmpeg would follow to other files and to the network, are not among them (docs/security.md).
+# The kinds of movie that are read, by FFmpeg's names, whatever the file is called. Each holds its pictures itself:
+# playlists, patterns of file names and scripts, which FFmpeg would follow to other files and to the network, are not
+# among them (docs/security.md).
 _KINDS = (
-    "mov,matroska,webm,avi,mxf,mxf_opatom,ogg,mpeg,mpegts,mpegvideo,m4v,flv,asf,dv,gxf,nut,wtv,rm,swf,flic,r3d,ivf,av1,obu,"
-    "h261,h263,h264,hevc,vvc,vc1,mjpeg,dirac,dnxhd,cavsvideo,yuv4mpegpipe,gif,apng,mv,cine,lxf,wav,mp3,aac,flac"
+    "mov,matroska,webm,avi,mxf,mxf_opatom,ogg,mpeg,mpegts,mpegvideo,m4v,flv,asf,dv,gxf,nut,wtv,rm,swf,flic,r3d,ivf,"
+    "av1,obu,h261,h263,h264,hevc,vvc,vc1,mjpeg,dirac,dnxhd,cavsvideo,yuv4mpegpipe,gif,apng,mv,cine,lxf,wav,mp3,aac,flac"
 )
 
 
@@ -85,7 +86,8 @@ class Movie:
         if (width, height) != self.size:
             raise PlateFrameError(
                 frame,
-                f"Frame {frame} of {self._path} is {width} x {height} pixels, the first is {self.size[0]} x {self.size[1]}.",
+                f"Frame {frame} of {self._path} is {width} x {height} pixels, "
+                f"the first is {self.size[0]} x {self.size[1]}.",
                 "Convert the movie to one size.",
             )
         return found
@@ -113,7 +115,8 @@ class Movie:
         if stream.width * stream.height > MOST_PIXELS:
             self._container.close()
             raise FaceSolveError(
-                f"The movie {self._path} says that it is {stream.width} x {stream.height} pixels, more than can be read.",
+                f"The movie {self._path} says that it is {stream.width} x {stream.height} pixels, "
+                "more than can be read.",
                 "Convert it to a smaller one.",
             )
         stream.thread_type = "AUTO"

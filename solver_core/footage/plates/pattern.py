@@ -1,4 +1,7 @@
-"""The path of a sequence's frame: a small grammar of our own, because Python's format strings reach further than a file name."""
+"""The path of a sequence's frame.
+
+It has a small grammar of our own, because Python's format strings reach further than a file name.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,16 @@ from pathlib import Path
 
 from solver_core.common.errors import FaceSolveError
 
-# Doubled braces, the frame with an optional width of at most two digits (0 in front: filled with zeros), and all else as it stands.
+# Doubled braces, the frame with an optional width of at most two digits (0 in front: filled with zeros), and all else
+# as it stands.
 _PIECE = re.compile(r"\{\{|\}\}|\{frame(?::(?P<fill>0?)(?P<width>[1-9][0-9]?)?d?)?\}|[^{}]+")
 _LONGEST = 4096  # letters
 
 
 class FramePattern:
-    """A path with the frame's number in it, such as `plates/A/{frame:04d}.jpg`; braces that mean themselves are written twice.
+    """A path with the frame's number in it, such as `plates/A/{frame:04d}.jpg`.
+
+    Braces that mean themselves are written twice.
 
     Args:
         pattern: the path.

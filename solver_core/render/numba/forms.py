@@ -1,4 +1,7 @@
-"""The linear forms from which tangents are pushed: what a pixel's colour, and an outline piece's, depend on and how much."""
+"""The linear forms from which tangents are pushed.
+
+They say what a pixel's colour, and an outline piece's, depend on and how much.
+"""
 
 from __future__ import annotations
 
@@ -225,7 +228,10 @@ def _row_forms(
 def piece_forms(
     scene: Scene, outline: Outline, linear: Float32, forms: PieceForms, behind: SurfaceForms, slope: Float32
 ) -> None:
-    """Fill the forms of the outline's pieces and of what lies behind each (nothing for the background), and the encoding's slope there."""
+    """Fill the forms of the outline's pieces and of what lies behind each, and the encoding's slope there.
+
+    Where the background lies behind a piece, there is nothing to fill.
+    """
     for b in nb.prange(linear.shape[0]):
         _image_piece_forms(scene, outline, b, linear, forms, behind, slope)
 

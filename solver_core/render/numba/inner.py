@@ -1,4 +1,7 @@
-"""How a function is compiled that only compiled code calls: without a way in from Python, which for named tuples takes long to compile."""
+"""How a function is compiled that only compiled code calls.
+
+It gets no way in from Python, which for named tuples takes long to compile.
+"""
 
 from __future__ import annotations
 

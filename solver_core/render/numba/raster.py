@@ -129,7 +129,10 @@ def _rasterise_band(geometry: Geometry, b: int, row_start: int, row_end: int, se
 def perspective_barycentric(
     x0: float, y0: float, z0: float, x1: float, y1: float, z1: float, x2: float, y2: float, z2: float
 ) -> tuple[float, float, float, float]:
-    """Perspective-correct barycentrics and depth at the origin of a triangle given relative to it; the point is inside."""
+    """Perspective-correct barycentrics and depth at the origin of a triangle given relative to it.
+
+    The point is inside.
+    """
     b0 = x1 * y2 - y1 * x2
     b1 = x2 * y0 - y2 * x0
     b2 = x0 * y1 - y0 * x1

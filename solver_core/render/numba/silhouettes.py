@@ -1,4 +1,6 @@
-"""How much of each pixel an outline cuts off or adds: exact areas, so that the image is a continuous function of the vertices.
+"""How much of each pixel an outline cuts off or adds.
+
+The areas are exact, so that the image is a continuous function of the vertices.
 
 A pixel first shows what its centre sees. Every visible silhouette edge (a border of the mesh, or an edge whose two
 triangles lie on the same side of it on the image) then corrects the area. Within a pixel whose centre is c, the field
@@ -7,11 +9,12 @@ triangles lie on the same side of it on the image) then corrects the area. Withi
 
 vanishes on the pixel's border and has divergence 1 minus a unit point source at c. By the divergence theorem its flux
 through the outline inside the pixel is (covered area) - (1 if c is covered), whatever happens in other pixels. The flux
-through a straight piece p0-p1 has a closed form: cross(p0, p1)/2 - (share of the square's turn from p0 to p1). When an outline
-passes over the centre the flux jumps by one and the centre's own colour flips: together they are continuous.
+through a straight piece p0-p1 has a closed form: cross(p0, p1)/2 - (share of the square's turn from p0 to p1). When an
+outline passes over the centre the flux jumps by one and the centre's own colour flips: together they are continuous.
 
-Each piece moves the pixel's colour by flux * (colour of the edge - colour just behind it). Both are taken at the point of the
-piece nearest to the centre; a sweep over all triangles finds at that very point what hides the edge and what lies behind it.
+Each piece moves the pixel's colour by flux * (colour of the edge - colour just behind it). Both are taken at the point
+of the piece nearest to the centre; a sweep over all triangles finds at that very point what hides the edge and what
+lies behind it.
 """
 
 from __future__ import annotations

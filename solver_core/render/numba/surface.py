@@ -74,7 +74,10 @@ def on_triangle(triangles: Int32, t: int, barycentric: Float64) -> Place:
 
 @nb.njit(cache=True, inline="always")  # a call for every pixel would copy all these arrays' descriptions
 def surface_colour(scene: Scene, b: int, place: Place, shade: Float64) -> tuple[float, float, float]:
-    """Linear radiance of a place in image b; `shade` is room for 9 numbers, and holds the place's shadow transfer afterwards."""
+    """Linear radiance of a place in image b.
+
+    `shade` is room for 9 numbers, and holds the place's shadow transfer afterwards.
+    """
     i, j, k, w0, w1, w2 = place
     normals, albedo, shadow = scene.normals[b], scene.albedo, scene.shadow
     light, shadow_light = scene.light[b], scene.shadow_light[b]

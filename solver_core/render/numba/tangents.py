@@ -1,9 +1,11 @@
-"""The image's tangents: per pixel a short linear form of its triangle's motion, made once, then applied to every parameter.
+"""The image's tangents: per pixel a short linear form of its triangle's motion.
 
-At a fixed pixel a surface that moves with velocity v (on the image, at fixed barycentrics) shows what lay at -v: the derivative
-is -grad(colour) . v, plus the change of the light on the turning normal. A vertex's depth moves the point seen too, because
-barycentrics are perspective correct: v also takes w_j (p_j - p) / z dz_j. The outline adds the derivative of its fluxes and of the
-two colours on its sides, at a point that moves with the edge.
+It is made once, then applied to every parameter.
+
+At a fixed pixel a surface that moves with velocity v (on the image, at fixed barycentrics) shows what lay at -v: the
+derivative is -grad(colour) . v, plus the change of the light on the turning normal. A vertex's depth moves the point
+seen too, because barycentrics are perspective correct: v also takes w_j (p_j - p) / z dz_j. The outline adds the
+derivative of its fluxes and of the two colours on its sides, at a point that moves with the edge.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Rounds of the deep energies: render, ask observers about render and plate, move the head's material points, again.
 
-Within a round the networks' outputs are taken to move as the surface points that they were found on: a quasi-Newton step on
-||N(F*) - N(F)||: a pose where that is zero stays; where a residual remains, the resting pose can differ from the exact minimum's (docs/method.md).
+Within a round the networks' outputs are taken to move as the surface points that they were found on: a quasi-Newton
+step on ||N(F*) - N(F)||: a pose where that is zero stays; where a residual remains, the resting pose can differ from
+the exact minimum's (docs/method.md).
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ def _landmarks_alone() -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Deep(Step):
-    """Render and plate through the same networks, round by round (equation 2); light is estimated anew before each round."""
+    """Render and plate through the same networks, round by round (equation 2).
+
+    Light is estimated anew before each round.
+    """
 
     kind = "deep"
     seconds = 0.3
@@ -55,7 +59,9 @@ class Deep(Step):
     )
     sparse: bool = False  # keys that hardly move over the whole shot are held nearer to zero than those that do
     skin: bool = False  # the skin's detail is taken from all frames' plates; the shot's mean pose stays what it was
-    bundle: bool = False  # where that detail lies on the head is solved too, with all frames together (bundle adjustment); beside an observer that sees detail, skin and sparse
+    # Where that detail lies on the head is solved too, with all frames together (bundle adjustment); beside an observer
+    # that sees detail, skin and sparse.
+    bundle: bool = False
     head: bool = True  # whether the head may move
     stiffness: float = 1.0  # how hard keys are held at zero; in shots of fewer than four frames at least by 0.4
 
@@ -86,8 +92,8 @@ class Deep(Step):
     def solve_anchors(self, context: Context, cancelled: Cancelled = never) -> None:
         """By these frames' own plates, and as firmly as a single frame needs.
 
-        A key that only the anchor moves does not seem to move while the anchor stands where its neighbour does. And where a round with the
-        skin takes back what all frames moved in common, it takes back what is asked here.
+        A key that only the anchor moves does not seem to move while the anchor stands where its neighbour does. And
+        where a round with the skin takes back what all frames moved in common, it takes back what is asked here.
         """
         alone = replace(self, rounds=1, sparse=False, bundle=False, stiffness=max(self.stiffness, FIRM))
         anchors = context.solvable
@@ -166,7 +172,11 @@ class Deep(Step):
 
 
 def _bundle(context: Context, free: FreeParameters, strength: Floats) -> Bundle | None:
-    """None where the rig's own colours say where the detail lies, or where frames that are not solved here carry most of it."""
+    """The bundle of the frames that are solved, or None.
+
+    It is None where the rig's own colours say where the detail lies, or where frames that are not solved here carry
+    most of it.
+    """
     others = context.trusted & ~context.shot.locked_mask
     others[context.solvable] = False
     if context.rig.colors is not None or others.any() or len(context.solvable) < LEAST:
@@ -192,7 +202,10 @@ def hold_mean(context: Context, before: Pose) -> None:
 def solve_frame(
     context: Context, index: int, found: list[Correspondences], free: FreeParameters, strength: Floats
 ) -> None:
-    """Move one frame's head towards its cameras' correspondences, keys held at zero by strength [K]; context.pose changes."""
+    """Move one frame's head towards its cameras' correspondences, keys held at zero by strength [K].
+
+    `context.pose` changes.
+    """
     frame = np.array([index])
     pose = context.pose[frame]
     priors: list[Energy] = [

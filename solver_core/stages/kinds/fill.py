@@ -1,8 +1,11 @@
-"""Infill: frames without a solve of their own are carried over from known ones by the plate's optical flow (Sections 7 and 9.3).
+"""Infill: frames without a solve of their own, carried over from known ones (Sections 7 and 9.3).
 
-Every frame of a gap is linked with its neighbours, and with the known frames at both ends, so that no error adds up along the way.
-All links together are one energy: it is swept forward from the left end and backward from the right until nothing moves, and
-joins both ends without a seam. Where the plate shows nothing of the face, poses are interpolated.
+They are carried over by the plate's optical flow.
+
+Every frame of a gap is linked with its neighbours, and with the known frames at both ends, so that no error adds up
+along the way. All links together are one energy: it is swept forward from the left end and backward from the right
+until nothing moves, and joins both ends without a seam. Where the plate shows nothing of the face, poses are
+interpolated.
 """
 
 from __future__ import annotations
@@ -27,13 +30,17 @@ from solver_core.stages.shared.tracking import FOLLOWED, Tracker, follow, tracke
 
 REACH = 24  # frames of film, a second: flow over a longer time follows a face no more
 FAR = 0.3  # weight of flow from an anchor that is not a neighbour: surer in the mean, coarser in itself
-SMOOTH = 0.002  # of the head's radius: second difference of its motion over frames of film, an acceleration, that costs one residual
+# Of the head's radius: second difference of its motion over frames of film, an acceleration, that costs one residual.
+SMOOTH = 0.002
 SWEEPS = 100  # at most, of film; each costs a thousandth of the flow
 
 
 @dataclass(frozen=True)
 class Fill(Step):
-    """Frames of the infill ranges, carried over from known ones by the plate's flow (Section 7); flow is read anew in each round."""
+    """Frames of the infill ranges, carried over from known ones by the plate's flow (Section 7).
+
+    Flow is read anew in each round.
+    """
 
     kind = "fill"
     seconds = 0.9
@@ -55,7 +62,9 @@ class Fill(Step):
         return choice.notes
 
     def run(self, context: Context, cancelled: Cancelled = never) -> Iterator[Ints]:
-        """Fill every gap of the context; its pose and `filled` change. Stopped by `cancelled`, it leaves the gap that it was at.
+        """Fill every gap of the context; its pose and `filled` change.
+
+        Stopped by `cancelled`, it leaves the gap that it was at.
 
         Yields:
             [b] indices of the frames that have just been filled.

@@ -22,10 +22,12 @@ from solver_core.stages.context import Context
 from solver_core.stages.kinds.step import Cancelled, Step, WrongSettingError, never
 from solver_core.stages.shared.gaps import stretches
 
-# In squared pixels of the reference crop, over a mean of squared landmark distances: a weight of 1 costs as much as all landmarks off by
-# sqrt(10) pixels. The paper's lambda = 1e2 stands against a sum over 68 landmarks of a crop of this size, 1.5 a landmark.
+# In squared pixels of the reference crop, over a mean of squared landmark distances: a weight of 1 costs as much as all
+# landmarks off by sqrt(10) pixels. The paper's lambda = 1e2 stands against a sum over 68 landmarks of a crop of this
+# size, 1.5 a landmark.
 STIFFNESS = 10.0
-# The head's radius is about half a crop: moving or turning it this much moves its landmarks by a pixel of the reference crop.
+# The head's radius is about half a crop: moving or turning it this much moves its landmarks by a pixel of the reference
+# crop.
 PIXEL = 2 / REFERENCE_CROP  # radii, and radians
 PART = 64  # frames solved together: a thousand frames' Jacobians are gigabytes
 
@@ -155,7 +157,10 @@ def _fit(
 
 
 def _smoothed(context: Context, view: View, period: float) -> Floats:
-    """[N,L,2] the plate's landmarks, pixels, along smoothing splines of a period in frames; separate where no face is seen or the plate cuts."""
+    """[N,L,2] the plate's landmarks, pixels, along smoothing splines of a period in frames.
+
+    The splines are separate where no face is seen or the plate cuts.
+    """
     places = view.points.copy()
     for part in stretches(view.seen, view.cuts, LEAST):
         flat = places[part].reshape(len(part), -1)

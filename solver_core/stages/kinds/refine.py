@@ -1,7 +1,8 @@
 """Temporal refinement: the motion from frame to frame becomes the plate's own (Sections 8 and 9.5).
 
-Each frame is linked with its neighbours by the plate's optical flow and by a steady motion, and to its own initial value as firmly as
-its plate shows that value: what a frame sees clearly, a blink or lips that meet, stays; what it hardly sees, depth above all, gives way.
+Each frame is linked with its neighbours by the plate's optical flow and by a steady motion, and to its own initial
+value as firmly as its plate shows that value: what a frame sees clearly, a blink or lips that meet, stays; what it
+hardly sees, depth above all, gives way.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from solver_core.stages.shared.motion import NOTHING_TO_REFINE, followed_frames,
 from solver_core.stages.shared.priors import STIFFNESS, key_priors
 from solver_core.stages.shared.tracking import FOLLOWED, Tracker, follow, surface_in, trackers
 
-FLOW = 1.0  # weight of the plate's flow at the full amount, where a frame's own plate has 1 too: more, and the errors of flow add up over frames
-STEADY = 0.001  # of the head's radius: second difference of the motion over frames of film that costs one residual at the full amount
+# Weight of the plate's flow at the full amount, where a frame's own plate has 1 too: more, and the errors of flow add
+# up over frames.
+FLOW = 1.0
+# Of the head's radius: second difference of the motion over frames of film that costs one residual at the full amount.
+STEADY = 0.001
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,10 @@ class Refine(Step):
 
 
 def _hold(context: Context, watching: list[Tracker], linked: LinkedFrames, i: int) -> None:
-    """Section 8's prior: every visible point stays where it is in the plate, as firmly as the plate's detail there tells its place."""
+    """Section 8's prior: every visible point stays where it is in the plate.
+
+    It is held as firmly as the plate's detail there tells its place.
+    """
     pose = context.pose[i : i + 1]
     for tracker in watching:
         if tracker.view.crops[i] is None:

@@ -1,6 +1,9 @@
-"""Keys tried one value after another: each takes the one at which the render looks most like the plate, where the key moves the surface.
+"""Keys tried one value after another.
 
-For what is rare, quick and plain to see, as a blink is: flow sees nothing alike to follow on a lid that closes, landmarks jump.
+Each takes the one at which the render looks most like the plate, where the key moves the surface.
+
+For what is rare, quick and plain to see, as a blink is: flow sees nothing alike to follow on a lid that closes,
+landmarks jump.
 """
 
 from __future__ import annotations
@@ -30,7 +33,10 @@ GAIN = 0.1
 
 @dataclass(frozen=True)
 class Scan(Step):
-    """Keys tried one value after another: each takes the one at which the render looks most like the plate where the key moves."""
+    """Keys tried one value after another.
+
+    Each takes the one at which the render looks most like the plate where the key moves.
+    """
 
     kind = "scan"
     seconds = 0.2
@@ -94,7 +100,10 @@ def _moved(context: Context, keys: Ints) -> Bools:
 def _differences(
     context: Context, frames: Ints, keys: Ints, values: Floats, moved: Bools
 ) -> Floats:  # values [v,k], moved [k,T]
-    """[b,k,v] mean squared difference of render and plate where each key moves the surface, over the cameras; NaN where none sees it."""
+    """[b,k,v] mean squared difference of render and plate where each key moves the surface, over the cameras.
+
+    It is NaN where none sees it.
+    """
     total, count = np.zeros((len(frames), len(keys), len(values))), np.zeros((len(frames), len(keys), 1))
     for view, light in zip(context.views, context.look.lights, strict=True):
         seen = np.flatnonzero(view.seen[frames])
@@ -136,7 +145,10 @@ def _in_view(
 
 
 def best_values(values: Floats, differences: Floats) -> Floats:  # [v,k], [b,k,v]
-    """[b,k] the value of the least difference, between the tried ones by a parabola; nearest to rest where none is clearly better."""
+    """[b,k] the value of the least difference, between the tried ones by a parabola.
+
+    It is the one nearest to rest where none is clearly better.
+    """
     rest = np.abs(values).argmin(0)
     best = np.broadcast_to(values[rest, range(values.shape[1])], differences.shape[:2]).copy()
     for b, k in zip(*np.nonzero(np.isfinite(differences).all(2)), strict=True):

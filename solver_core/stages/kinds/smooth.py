@@ -1,4 +1,7 @@
-"""The solved motion smoothed over time by splines, without the plate: the classical remedy beside temporal refinement."""
+"""The solved motion smoothed over time by splines, without the plate.
+
+This is the classical remedy beside temporal refinement.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ PERIOD = 0.5  # seconds: at the full amount so long a swing keeps half of its si
 
 @dataclass(frozen=True)
 class Smooth(Step):
-    """The solved motion by smoothing splines, without the plate, as strongly as the artist's amount of refinement says."""
+    """The solved motion by smoothing splines, without the plate.
+
+    It is smoothed as strongly as the artist's amount of refinement says.
+    """
 
     kind = "smooth"
     seconds = 0.001
@@ -46,8 +52,9 @@ class Smooth(Step):
     def run(self, context: Context, cancelled: Cancelled = never) -> Iterator[Ints]:
         """Smooth the frames that refinement would change; context.pose changes, unless the amount is 0.
 
-        Each parameter follows a smoothing spline, rotations as the turns from frame to frame add up: so no half turn is a seam. Frames
-        that stay hold the spline where they are; nothing crosses a cut or a frame whose pose is not known.
+        Each parameter follows a smoothing spline, rotations as the turns from frame to frame add up: so no half turn is
+        a seam. Frames that stay hold the spline where they are; nothing crosses a cut or a frame whose pose is not
+        known.
 
         Yields:
             [b] all of them at once.

@@ -37,14 +37,16 @@ class WrongSettingError(Exception):
 class Step(ABC):
     """One step of a stage: a frozen dataclass, whose fields are the settings that a stage file gives it.
 
-    A kind is added by one such class and its registration (catalogue.py). Fields are of type bool, int (1 to 1000), float (0 or more),
-    `tuple[str, ...]` (shape keys) or `Mapping[str, float]` (amounts by name; its metadata may hold an `example` in TOML).
+    A kind is added by one such class and its registration (catalogue.py). Fields are of type bool, int (1 to 1000),
+    float (0 or more), `tuple[str, ...]` (shape keys) or `Mapping[str, float]` (amounts by name; its metadata may hold
+    an `example` in TOML).
     """
 
     kind: ClassVar[str]  # its name in stage files
     seconds: ClassVar[float]  # expected for a frame in one pass, for the time left
-    # Whether it solves frames one by one. One that does not takes what is known further: before it, the frames that are solved are joined to
-    # those that stay, and where no step of a run solves, the frames that it does not change stay as they are.
+    # Whether it solves frames one by one. One that does not takes what is known further: before it, the frames that are
+    # solved are joined to those that stay, and where no step of a run solves, the frames that it does not change stay
+    # as they are.
     solves: ClassVar[bool] = True
     # whether a frame is reported whenever it has moved, before its stage has ended
     reports_moves: ClassVar[bool] = False
@@ -101,7 +103,10 @@ class Step(ABC):
         """
 
     def solve_anchors(self, context: Context, cancelled: Cancelled = never) -> None:
-        """Solve the frames that `context.asked` names, which stay as they are otherwise, by themselves (shared/joins.py)."""
+        """Solve the frames that `context.asked` names by themselves (shared/joins.py).
+
+        They stay as they are otherwise.
+        """
         for _ in self.run(context, cancelled):
             pass
 

@@ -1,8 +1,11 @@
-"""Bundle adjustment over the skin's detail: all frames' poses together with the places on the head where each piece of the detail lies.
+"""Bundle adjustment over the skin's detail.
 
-Detail that was baked at poses which are still a little wrong lies a little beside its place, the same in every frame. Frames that see a side of the
-head only from there agree with it and with nobody else, and rendering and aligning in turn never parts the two. Here the places slide along the
-surface with the poses, and are eliminated (Triggs et al. 2000): how far away the head is comes out of the detail's own motion.
+All frames' poses are solved together with the places on the head where each piece of the detail lies.
+
+Detail that was baked at poses which are still a little wrong lies a little beside its place, the same in every frame.
+Frames that see a side of the head only from there agree with it and with nobody else, and rendering and aligning in
+turn never parts the two. Here the places slide along the surface with the poses, and are eliminated (Triggs et al.
+2000): how far away the head is comes out of the detail's own motion.
 """
 
 from __future__ import annotations
@@ -25,10 +28,12 @@ from solver_core.render.shading import vertex_normals
 from solver_core.stages.context import Context
 from solver_core.stages.shared.sparsity import held_at_zero
 
-# of the face's radius: detail that slides together, some 4 cm; what smaller pieces would take up belongs to the shape keys
+# of the face's radius: detail that slides together, some 4 cm; what smaller pieces would take up belongs to the shape
+# keys
 CELL = 2 / 3
 SLIDE = 1 / 20  # of the face's radius: how far detail is expected to lie beside its place
-NEARER = 0.005  # of its distance: by how much a stiff appearance sees the head too near or too far, as all outlines err alike
+# Of its distance: by how much a stiff appearance sees the head too near or too far, as all outlines err alike.
+NEARER = 0.005
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class Frame:
 
     detail: Ints  # [q] columns of the detail that it sees
     across: Floats  # [P,q] curvature between its parameters and them
-    rigid: Floats  # [6,q+1+6] how its rigid parameters answer to them, to its own correspondences, and to a pull on each of the six
+    # [6,q+1+6] how its rigid parameters answer to them, to its own correspondences, and to a pull on each of the six.
+    rigid: Floats
     turn: Floats  # [6,6] the head's axes to the world's, for rotation and translation
 
 
@@ -57,7 +63,8 @@ class Bundle:
         self.curvature = np.zeros((count, count))
         self.right = np.zeros((count, 1 + RIGID))
         self.frames: dict[int, Frame] = {}
-        # by camera: [6,6] what the frames' correspondences say of the head, in its own axes, and [6] a step away from it by the distance
+        # by camera: [6,6] what the frames' correspondences say of the head, in its own axes, and [6] a step away from
+        # it by the distance
         self.rigid: dict[str, Floats] = {}
         self.away: dict[str, Floats] = {}
         self.fixed = False  # whether a frame that does not move has been seen
@@ -95,11 +102,13 @@ class Bundle:
         self.fixed = True
 
     def solve(self, before: Pose) -> dict[int, Floats]:
-        """[P] by frame: what the gradient of its model changes by, the detail at its place and the shot as a whole held.
+        """[P] by frame: what the gradient of its model changes by.
+
+        The detail is at its place then and the shot as a whole held.
 
         Args:
-            before: the poses when the round began. The mean of the shot is known from them as well as one frame's correspondences would show it with colours
-                that are true; its distance by NEARER at best.
+            before: the poses when the round began. The mean of the shot is known from them as well as one frame's
+                correspondences would show it with colours that are true; its distance by NEARER at best.
         """
         used = np.flatnonzero(np.diag(self.curvature) != 0)
         if not self.frames or not len(used):
@@ -123,7 +132,10 @@ class Bundle:
         return {i: self._change(frame, places, share * gain) for i, frame in self.frames.items()}
 
     def _gather(self, pose: Pose, found: list[Correspondences], turn: Floats | None) -> tuple[Ints, Floats]:
-        """The detail [q] that the correspondences see and its curvature with the frame's parameters [P,q]; what is the detail's alone is added up."""
+        """The detail [q] that the correspondences see and its curvature with the frame's parameters [P,q].
+
+        What is the detail's alone is added up.
+        """
         count = len(self.along)
         across = np.zeros((count, 2, self.free.size))
         own, pull = np.zeros((count, 2, 2)), np.zeros((count, 2))
@@ -183,7 +195,10 @@ class Bundle:
 
 
 def surface_cells(context: Context) -> tuple[Ints, Floats]:
-    """[T] the piece of the surface that each triangle belongs to, and [C,3,2] the directions along each of the C pieces, in the head's axes."""
+    """[T] the piece of the surface that each triangle belongs to, and [C,3,2] the directions along each.
+
+    There are C pieces; the directions are in the head's axes.
+    """
     rig = context.rig
     vertices = rig.neutral.astype(np.float64) * rig.scale
     head = rig.triangles[context.head_triangles]
@@ -192,7 +207,8 @@ def surface_cells(context: Context) -> tuple[Ints, Floats]:
     cell[context.head_triangles] = own.ravel()
     normal = np.zeros((own.max() + 1, 3))
     np.add.at(normal, own.ravel(), vertex_normals(vertices, rig.triangles)[head].mean(1))
-    # the two directions that the normal leaves: the last rows of V in the singular value decomposition of the row that it is
+    # the two directions that the normal leaves: the last rows of V in the singular value decomposition of the row that
+    # it is
     along = np.linalg.svd(normal[:, None])[2][:, 1:].swapaxes(1, 2)
     return cell, along
 

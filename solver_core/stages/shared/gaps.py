@@ -96,7 +96,10 @@ def grown(fill: Bools, unknown: Bools) -> Bools:
 
 
 def stretches(marked: Bools, cuts: Bools, least: int = 1) -> list[Ints]:  # marked [N], cuts [N-1]
-    """Indices of marked frames that follow each other without a cut, in order, of those stretches that have so many at least."""
+    """Indices of marked frames that follow each other without a cut, in order.
+
+    Stretches of fewer than `least` are left out.
+    """
     wanted = np.flatnonzero(marked)
     apart = (np.diff(wanted) > 1) | cuts[wanted[:-1]]
     return [part for part in np.split(wanted, np.flatnonzero(apart) + 1) if len(part) >= least]

@@ -1,7 +1,7 @@
 """Joins solved frames to those that stay as they are: the artist's, and the neighbours of a part that is solved again.
 
-The solver's own answer at such an anchor differs from what stands there, so without a join the motion jumps beside it. That
-difference is carried into the frames around it and fades out over a few of them (docs/method.md).
+The solver's own answer at such an anchor differs from what stands there, so without a join the motion jumps beside it.
+That difference is carried into the frames around it and fades out over a few of them (docs/method.md).
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ REACH = 0.25  # seconds over which a difference fades out
 
 
 def join(context: Context, steps: Sequence[Step], cancelled: Cancelled = never) -> Ints:
-    """Let the solved frames lead smoothly to the anchors beside them; context.pose changes, at the anchors not by a bit.
+    """Let the solved frames lead smoothly to the anchors beside them.
+
+    `context.pose` changes, at the anchors not by a bit.
 
     Args:
         context: after its stages.
-        steps: what the frames were solved with; the one that answers at the anchors (`widest`) says what may be changed.
+        steps: what the frames were solved with; the one that answers at the anchors (`widest`) says what may be
+            changed.
         cancelled: asked while the anchors are; true stops, and nothing moves.
 
     Returns:
@@ -59,9 +62,12 @@ def join(context: Context, steps: Sequence[Step], cancelled: Cancelled = never) 
 
 
 def widest(context: Context, steps: Sequence[Step]) -> Step | None:
-    """The step that can say the most of an anchor: the last of those that free most parameters, the head's among them; None without any.
+    """The step that can say the most of an anchor: the last of those that free most parameters, the head's among them.
 
-    A step for a few keys alone, the eyelids' say, leaves everything else where it is asked to begin: at the neighbour's pose, which is no answer.
+    It is None where there is no such step.
+
+    A step for a few keys alone, the eyelids' say, leaves everything else where it is asked to begin: at the neighbour's
+    pose, which is no answer.
     """
     moving = [step for step in steps if step.solves and step.moves_head]
     return max(reversed(moving), key=lambda step: step.free(context).count, default=None)
@@ -108,8 +114,9 @@ def departure(frames: Ints, pose: Pose, anchors: Ints, solved: Bools) -> Floats:
 def limited(change: Floats, jump: Floats) -> Floats:
     """The smaller of two changes where they agree in sign, and none where they do not (the minmod of flux limiters).
 
-    The solver may be wrong at the anchor alone, a blurred frame say, while its neighbours are right: then there is no jump to them, and
-    nothing to carry over. And a quick motion of the actor's is a jump that the solver sees as well: then there is no difference.
+    The solver may be wrong at the anchor alone, a blurred frame say, while its neighbours are right: then there is no
+    jump to them, and nothing to carry over. And a quick motion of the actor's is a jump that the solver sees as well:
+    then there is no difference.
     """
     agree = np.sign(change) == np.sign(jump)
     return np.where(agree, np.sign(change) * np.minimum(np.abs(change), np.abs(jump)), 0.0)
@@ -121,7 +128,9 @@ def reach_of(fps: float) -> int:
 
 
 def faded(frames: Ints, anchors: Ints, change: Floats, solved: Bools, reach: int) -> Floats:
-    """[N,P] each anchor's change at the solved frames on both its sides, falling to nothing over some frames or before the next anchor.
+    """[N,P] each anchor's change at the solved frames on both its sides.
+
+    It falls to nothing over some frames or before the next anchor.
 
     Args:
         frames: [N] scene frames.

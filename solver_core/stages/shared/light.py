@@ -1,4 +1,7 @@
-"""Estimating each camera's light, and the colours of a plain head's parts, from several frames together (Figure 1 b)."""
+"""Estimating each camera's light, and the colours of a plain head's parts (Figure 1 b).
+
+Several frames are taken together.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,9 @@ class _Pixels:
 
 
 def estimate_lights(context: Context) -> None:
-    """Fit the light of every camera that sees the face, and the colours of a plain head's parts: context.look is replaced.
+    """Fit the light of every camera that sees the face, and the colours of a plain head's parts.
+
+    `context.look` is replaced.
 
     Frames that are left to infill have no say. The skin's detail, where there is some, stays as it is.
     """

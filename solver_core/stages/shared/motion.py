@@ -16,7 +16,10 @@ NOTHING_TO_REFINE = "The amount of temporal refinement is 0: it changes nothing.
 
 
 def refined_frames(context: Context) -> Ints:
-    """Indices of the frames that refinement changes: solved now or filled in before, not given. None where the amount is 0."""
+    """Indices of the frames that refinement changes: solved now or filled in before, not given.
+
+    There are none where the amount is 0.
+    """
     if context.shot.settings.refinement <= 0:
         return np.array([], int)
     filled = [i for i, one in context.filled.items() if one.status != protocol.FRAME_FAILED]
@@ -31,13 +34,16 @@ def followed_frames(context: Context) -> Ints:
 
 
 def smoothing(context: Context, moving: set[int], sigma: float) -> list[Link]:
-    """The moving frames go on as the head moved before, over their ends too; frames that stand for nothing do not count.
+    """The moving frames go on as the head moved before, over their ends too.
+
+    Frames that stand for nothing do not count.
 
     Args:
         context: the solve.
         moving: indices of the frames.
-        sigma: metres, the second difference over frames of film that costs one residual. Over the shorter frames of a quicker shot the same
-            acceleration is less, by the square. A slower shot keeps it: over its longer frames flow is coarser, and needs as much help.
+        sigma: metres, the second difference over frames of film that costs one residual. Over the shorter frames of a
+            quicker shot the same acceleration is less, by the square. A slower shot keeps it: over its longer frames
+            flow is coarser, and needs as much help.
     """
     points = sample_points(context)
     sigma = sigma / max(context.shot.pace, 1.0) ** 2
@@ -52,7 +58,10 @@ def smoothing(context: Context, moving: set[int], sigma: float) -> list[Link]:
 
 
 def sweeps_of(context: Context, sweeps: int) -> int:
-    """How many sweeps do at this shot's rate what so many do at film's: in each, a change goes from frame to frame, as heat does."""
+    """How many sweeps do at this shot's rate what so many do at film's.
+
+    In each, a change goes from frame to frame, as heat does.
+    """
     return round(sweeps * max(context.shot.pace, 1.0) ** 2)
 
 

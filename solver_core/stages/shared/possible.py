@@ -1,4 +1,7 @@
-"""Whether a result can be: a head that no camera can see where its plate shows the face was not solved, whatever the energy says."""
+"""Whether a result can be.
+
+A head that no camera can see where its plate shows the face was not solved, whatever the energy says.
+"""
 
 from __future__ import annotations
 

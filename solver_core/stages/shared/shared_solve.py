@@ -1,4 +1,7 @@
-"""Several frames solved together: what they share, identity weights and focal lengths, and each frame's own pose and weights."""
+"""Several frames solved together.
+
+Solved are what they share, identity weights and focal lengths, and each frame's own pose and weights.
+"""
 
 from __future__ import annotations
 
@@ -108,8 +111,8 @@ def at_rest(rig: Rig) -> Floats:
 def _held(context: Context, keys: Ints) -> Floats:
     """[q+1,q] rows that hold each key by its typical size, and the face's size by SIZE_SIGMA.
 
-    A larger head farther away looks the same to one camera, and where the focal length is unknown so does a longer lens from farther away. The
-    picture says nothing of the size, so that small errors of everything else would decide it.
+    A larger head farther away looks the same to one camera, and where the focal length is unknown so does a longer lens
+    from farther away. The picture says nothing of the size, so that small errors of everything else would decide it.
     """
     rig = context.rig
     typical = TYPICAL * np.maximum(np.abs(rig.minimum[keys]), np.abs(rig.maximum[keys])) * rig.strength[keys]

@@ -1,7 +1,8 @@
 """The skin's own detail (brows, lips, freckles): albedo at every vertex, averaged over many frames' plates.
 
-Colours taken from few frames would lock those frames' errors in. Averaged over the shot they make its frames agree with each other, and leave
-one constant offset of the whole shot undecided (Section 9.1's energy does not see it): `deep.hold_mean` and `bundle` hold that.
+Colours taken from few frames would lock those frames' errors in. Averaged over the shot they make its frames agree with
+each other, and leave one constant offset of the whole shot undecided (Section 9.1's energy does not see it):
+`deep.hold_mean` and `bundle` hold that.
 """
 
 from __future__ import annotations

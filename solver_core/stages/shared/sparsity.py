@@ -1,6 +1,9 @@
-"""The sparsity prior: each shape key is held by how much it moves over the whole shot (automatic relevance determination, MacKay 1992).
+"""The sparsity prior: each shape key is held by how much it moves over the whole shot.
 
-A plain L2 spreads a movement over many keys that cancel: the shape is right and the curves cannot be edited. An actor uses few keys in a shot.
+This is automatic relevance determination (MacKay 1992).
+
+A plain L2 spreads a movement over many keys that cancel: the shape is right and the curves cannot be edited. An actor
+uses few keys in a shot.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ from solver_core.stages.context import Context
 
 QUIET = 0.1  # activity of a key that is held as strongly as it would be without this
 SOFTEST, HARDEST = 0.01, 1000.0  # how far its activity may change that
-CONSTANT = 0.25  # what a key's mean over the shot counts beside its movement, squared: what never moves is more likely an error of light or network
+# What a key's mean over the shot counts beside its movement, squared: what never moves is more likely an error of light
+# or network.
+CONSTANT = 0.25
 PASSES = 6  # the strengths settle within them
 WHOLE = 2**31 - 1
 
@@ -30,8 +35,8 @@ WHOLE = 2**31 - 1
 class StoredModel:
     """A frame's quadratic while all frames are waited for, in a quarter of its memory.
 
-    Half of the symmetric Hessian, each entry as a 32-bit share of the largest that its row and column allow. Single precision is not enough: keys
-    that do nearly the same are told apart by small differences.
+    Half of the symmetric Hessian, each entry as a 32-bit share of the largest that its row and column allow. Single
+    precision is not enough: keys that do nearly the same are told apart by small differences.
     """
 
     gradient: Floats  # [1,P]
@@ -63,7 +68,9 @@ def _upper(size: int) -> tuple[Ints, Ints]:
 
 
 def solve_sparse(context: Context, models: Mapping[int, StoredModel], free: FreeParameters, strength: Floats) -> None:
-    """Solve these frames again, together, with the sparsity prior and their linearised correspondences; context.pose changes.
+    """Solve these frames again, together, with the sparsity prior and their linearised correspondences.
+
+    `context.pose` changes.
 
     Args:
         context: the solve.
@@ -89,7 +96,10 @@ def solve_sparse(context: Context, models: Mapping[int, StoredModel], free: Free
 def held_at_zero(
     model: StoredModel | Quadratic, pose: Pose, free: FreeParameters, held: Floats
 ) -> tuple[Floats, Floats]:
-    """One frame's model with each shape key held at zero by `held` [K]: the Hessian [1,P,P] and the gradient [1,P] at its pose."""
+    """One frame's model with each shape key held at zero by `held` [K].
+
+    It is the Hessian [1,P,P] and the gradient [1,P] at its pose.
+    """
     keys, columns = free.keys, np.arange(free.size)[free.weights]
     hessian, gradient = np.array(model.hessian), np.array(model.gradient)
     hessian[:, columns, columns] += held[keys]

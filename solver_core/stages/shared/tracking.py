@@ -75,7 +75,10 @@ def trackers(context: Context, *, renders: bool = False) -> list[Tracker]:
 
 
 def with_crops(view: View) -> View:
-    """The same view with crops between those of the nearest frames where the face was found, wherever the plate has a picture."""
+    """The same view with crops wherever the plate has a picture.
+
+    New ones lie between those of the nearest frames where the face was found.
+    """
     known = np.flatnonzero(view.seen)
     if not len(known) or view.plate is None:
         return view
@@ -124,7 +127,10 @@ class Shown:
         return self.crop.to_plate(np.stack([self.columns, self.rows], 1) + 0.5)
 
     def root_of(self, structure: Floats) -> Floats:  # [S,S,3]
-        """[n,2,2] 1/plate pixel: how well the plate's detail tells each place, all together as `TOTAL` independent points."""
+        """[n,2,2] 1/plate pixel: how well the plate's detail tells each place.
+
+        All together tell as much as `TOTAL` independent points.
+        """
         root = information_root(structure[self.rows, self.columns])
         total = max(float((root**2).sum() / 2), LEAST_SHARE * len(root))
         scaled: Floats = root @ to_reference(self.crop) * np.sqrt(TOTAL / total)
@@ -227,10 +233,13 @@ def _against_renders(
     frames: tuple[int, int],
     plate: Vectors,
 ) -> Vectors:
-    """Section 7's own term: the plate's flow against the flow between two renders, both by one network, whose errors cancel.
+    """Section 7's own term: the plate's flow against the flow between two renders.
 
-    At the poses as they are its residual is N(F1, F2) - N(F1*, F2*). Around them N(F1, F2) is taken to change as the mesh's exact motion
-    does, so that a point's aim is where the second frame shows it now, moved by the difference of both flows.
+    Both are by one network, whose errors cancel.
+
+    At the poses as they are its residual is N(F1, F2) - N(F1*, F2*). Around them N(F1, F2) is taken to change as the
+    mesh's exact motion does, so that a point's aim is where the second frame shows it now, moved by the difference of
+    both flows.
 
     Args:
         context: the solve.
