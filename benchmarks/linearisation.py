@@ -1,7 +1,9 @@
-"""Times of one frame's linearisation: python -m benchmarks.linearisation [--points N] [--keys K] (with OMP_NUM_THREADS=1).
+"""Times of one frame's linearisation.
 
-5,000 points of the demo's head with 53 keys, without and with a jaw joint, in milliseconds, the best of thirty: sampling them, their residuals,
-their residuals and Jacobian, and the whole Gauss-Newton model.
+usage: python -m benchmarks.linearisation [--points N] [--keys K] (with OMP_NUM_THREADS=1)
+
+5,000 points of the demo's head with 53 keys, without and with a jaw joint, in milliseconds, the best of thirty:
+sampling them, their residuals, their residuals and Jacobian, and the whole Gauss-Newton model.
 """
 
 from __future__ import annotations

@@ -1,10 +1,13 @@
-"""Measures the processor time of a whole solve from the command line: `talk`, camera A, with colours, Solve Shot's own stages.
+"""Measures the processor time of a whole solve from the command line.
+
+It solves `talk`, camera A, with colours, by Solve Shot's own stages.
 
 usage: python -m benchmarks.processor_time [--shared ../shared] [--frames 12]
 
-The shot is exported by the add-on in Blender 4.5. Each row is one process, `python -m solver_core solve`, from its start to its end: user and system time of all its
-threads, and the time by the clock, divided by the frames. A frame solved before all that leaves the compiled kernels in their cache. The time by the clock
-means something on a quiet machine only; the load that others put on it is printed.
+The shot is exported by the add-on in Blender 4.5. Each row is one process, `python -m solver_core solve`, from its
+start to its end: user and system time of all its threads, and the time by the clock, divided by the frames. A frame
+solved before all that leaves the compiled kernels in their cache. The time by the clock means something on a quiet
+machine only; the load that others put on it is printed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Runs one of the shared cases (artists' scenes) as its own harness does, and presses a button first where the add-on names one.
+"""Runs one of the shared cases (artists' scenes) as its own harness does.
+
+Where the add-on names a button, it presses that first.
 
 usage: case_runner.py FOLDER_OF_CASES CASE [OPERATOR]
 """

@@ -1,4 +1,7 @@
-"""The shared cases of artists' scenes: each ends right, or is refused or warned of with a remedy that leads to right. Without a solver: the truth is imported."""
+"""The shared cases of artists' scenes: each ends right, or is refused or warned of with a remedy that leads to right.
+
+They need no solver: the truth is imported.
+"""
 
 import os
 import re

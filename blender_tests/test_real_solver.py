@@ -9,7 +9,8 @@ from demo.head import build
 from solver_core.documents.shot import load_shot
 from solver_core.networks import weights
 
-# Largest error of a frame, 1.5 times what was measured. The whole shot is solved better (docs/benchmarks.md): four frames say less of light and skin.
+# Largest error of a frame, 1.5 times what was measured. The whole shot is solved better (docs/benchmarks.md): four
+# frames say less of light and skin.
 BOUNDS = {
     "rotation_deg": 1.06,
     "lateral_mm": 1.03,

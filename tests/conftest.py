@@ -65,7 +65,11 @@ MOVING = 9  # frames
 
 @pytest.fixture(scope="session")
 def shot(tmp_path_factory, demo_rig):
-    """Nine frames, for what works over several: a slow turn; the mouth opens in the gap and closes again, which no interpolation knows; a blink after it. The solve starts at the truth outside it."""
+    """Nine frames of a slow turn, for what works over several.
+
+    The mouth opens in the gap and closes again, which no interpolation knows; a blink comes after it. The solve starts
+    at the truth outside the gap.
+    """
     from little_shot import camera, changed, performance, write_shot
 
     truth = performance(demo_rig, 3 * MOVING)[np.arange(MOVING) + MOVING]

@@ -1,4 +1,7 @@
-"""What somebody could deliver beside a .blend: modules and programs of names that are looked for. Standard library alone."""
+"""What somebody could deliver beside a .blend: modules and programs of names that are looked for.
+
+Uses the standard library alone.
+"""
 
 MODULES = (
     "solver_core/__init__.py",

@@ -1,4 +1,7 @@
-"""A shot made here: the demo's head, filmed by the project's own renderer with a known performance, light and cameras."""
+"""A shot made here: the demo's head, filmed by the project's own renderer.
+
+Performance, light and cameras are known.
+"""
 
 from __future__ import annotations
 

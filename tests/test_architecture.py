@@ -121,7 +121,8 @@ def test_the_solver_runs_without_what_made_its_networks_and_pictures():
     assert arrows("solver_core", "training", "demo", "benchmarks") == []
 
 
-# Which rooms of the solver a room may know. What stands in no set is no arrow anybody has needed: add one here only with a reason.
+# Which rooms of the solver a room may know. What stands in no set is no arrow anybody has needed: add one here only
+# with a reason.
 MAY_KNOW = {
     "common": set(),
     "color": {"common"},
@@ -275,7 +276,7 @@ def is_private(name: str) -> bool:
 
 
 def private_names_of_the_project() -> set[str]:
-    """Functions, classes, variables and attributes whose name begins with one underscore, anywhere in what is tested."""
+    """Names of functions, classes, variables and attributes with one underscore in front, in all that is tested."""
     found: set[str] = set()
     for folder in ("addon", "solver_core", "demo", "training"):
         for path in modules(folder):
@@ -290,7 +291,10 @@ def private_names_of_the_project() -> set[str]:
 
 
 def private_names_reached(source: str, names: set[str]) -> list[str]:
-    """Where a test reads, imports or patches one of the names: `x._name`, `from x import _name`, `setattr(x, "_name", ...)`."""
+    """Where a test reads, imports or patches one of the names.
+
+    Forms that are found: `x._name`, `from x import _name`, `setattr(x, "_name", ...)`.
+    """
     found = []
     for node in ast.walk(ast.parse(source)):
         reached: list[str] = []

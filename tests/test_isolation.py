@@ -1,4 +1,7 @@
-"""The solver started by a person in a folder of somebody else's, and pip started by the solver: nothing that lies there runs."""
+"""The solver started by a person in a folder of somebody else's, and pip started by the solver.
+
+Nothing that lies there runs.
+"""
 
 from __future__ import annotations
 

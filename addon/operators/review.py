@@ -33,10 +33,14 @@ class FACE_SOLVE_OT_lock_frame(bpy.types.Operator):
 
 
 class FACE_SOLVE_OT_unlock_frame(bpy.types.Operator):
-    """Let the solver change the current frame again; keys that you made on a locked frame stay yours, those of another are given back."""
+    """Let the solver change the current frame again."""
 
     bl_idname = "face_solve.unlock_frame"
     bl_label = "Unlock Frame"
+    bl_description = (
+        "Let the solver change the current frame again; keys that you made on a locked frame stay yours, "
+        "those of another are given back."
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @reports_problems

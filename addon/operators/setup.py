@@ -59,10 +59,14 @@ class FACE_SOLVE_OT_carry_armature(bpy.types.Operator):
 
 
 class FACE_SOLVE_OT_make_keys_play(bpy.types.Operator):
-    """Mend what keeps keys from playing: linked actions, muted curves, mixing with strips, keys between frames, time stretching."""
+    """Mend what keeps keys from playing."""
 
     bl_idname = "face_solve.make_keys_play"
     bl_label = "Make Keys Play"
+    bl_description = (
+        "Mend what keeps keys from playing: linked actions, muted curves, mixing with strips, "
+        "keys between frames, time stretching."
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @reports_problems
@@ -77,10 +81,14 @@ class FACE_SOLVE_OT_make_keys_play(bpy.types.Operator):
 
 
 class FACE_SOLVE_OT_make_character_local(bpy.types.Operator):
-    """Make a linked, overridden or instanced character this file's own, with its data, so that it can be keyed; and set up again."""
+    """Make a linked, overridden or instanced character this file's own."""
 
     bl_idname = "face_solve.make_character_local"
     bl_label = "Make Character Local"
+    bl_description = (
+        "Make a linked, overridden or instanced character this file's own, with its data, "
+        "so that it can be keyed; and set up again."
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @reports_problems

@@ -21,7 +21,10 @@ class JointMotion:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """A frame as the solver sent it: rotation (9, row-major) and translation (3, scene units) of the head, weights (K)."""
+    """A frame as the solver sent it.
+
+    Rotation (9, row-major) and translation (3, scene units) of the head, weights (K).
+    """
 
     frame: int
     status: str
@@ -34,14 +37,17 @@ class FrameResult:
 
 
 def read_frame(fields: Mapping[str, object], keys: int) -> FrameResult:
-    """Check a frame's fields: `frame`, `status`, `error_px`, `rotation`, `translation`, `weights`, and `reason`, `joints` if any.
+    """Check a frame's fields.
+
+    They are `frame`, `status`, `error_px`, `rotation`, `translation`, `weights`, and `reason`, `joints` if any.
 
     Args:
         fields: as a message has them.
         keys: how many weights there must be.
 
     Raises:
-        TypeError, ValueError: saying what is wrong with which frame, where a value is missing, of another kind, or none that a scene can have.
+        TypeError, ValueError: saying what is wrong with which frame, where a value is missing, of another kind, or none
+        that a scene can have.
     """
     frame = whole(fields, "frame", -protocol.FARTHEST_FRAME, protocol.FARTHEST_FRAME)
     at = f" at frame {frame}"

@@ -90,7 +90,10 @@ def _program(name: str, folders: Sequence[str]) -> Optional[str]:
 
 
 def is_complete(place: Path, environment: Mapping[str, str]) -> bool:
-    """Whether a folder holds a virtual environment that can be installed into; False for one whose making was interrupted."""
+    """Whether a folder holds a virtual environment that can be installed into.
+
+    False for one whose making was interrupted.
+    """
     python = environment_python(place)
     if not python.exists() or not is_suitable(probe_version(str(python), environment)):
         return False

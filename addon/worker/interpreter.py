@@ -28,8 +28,8 @@ _SEARCHED = (
 def chosen_interpreter(preference: str, environment: Mapping[str, str], scene_folder: str = "") -> str:
     """The interpreter's path: the environment variable, else the preference; empty where neither is set.
 
-    A relative path in the variable counts from the folder that Blender was started in, as in any program: whoever sets the variable
-    chooses that folder too. But not where it leads into the scene's own folder, which may be a stranger's.
+    A relative path in the variable counts from the folder that Blender was started in, as in any program: whoever sets
+    the variable chooses that folder too. But not where it leads into the scene's own folder, which may be a stranger's.
 
     Args:
         preference: the path in the preferences.
@@ -53,7 +53,8 @@ def validated_interpreter(path: str, host_binary: str) -> str:
         host_binary: Blender's own executable; started as the solver it would open a second Blender.
 
     Raises:
-        FaceSolveProblem: where there is none, it is not given as a full path, does not exist, is a folder, may not be run, or is Blender.
+        FaceSolveProblem: where there is none, it is not given as a full path, does not exist, is a folder, may not be
+        run, or is Blender.
     """
     if not path:
         raise FaceSolveProblem("No Python is chosen to run the solver.", _CHOOSE)
@@ -80,7 +81,8 @@ def full_path(path: str) -> Path:
     """The path of a Python that was chosen, "~" replaced.
 
     Raises:
-        FaceSolveProblem: where it starts at the .blend or at the working directory: each .blend would bring a Python of its own.
+        FaceSolveProblem: where it starts at the .blend or at the working directory: each .blend would bring a Python of
+        its own.
     """
     found = Path(path).expanduser()
     if path.startswith("//") or not found.is_absolute():
@@ -89,7 +91,9 @@ def full_path(path: str) -> Path:
 
 
 def solver_environment(environment: Mapping[str, str]) -> Dict[str, str]:
-    """The environment of every process of the solver: the artist's own, with nothing in it that leads Python to other code.
+    """The environment of every process of the solver.
+
+    It is the artist's own, with nothing in it that leads Python to other code.
 
     Blender's and the artist's settings for Python are left out, and so are places to look in that depend on the working
     directory. What these processes start in turn does not look there either.
@@ -122,8 +126,8 @@ def isolated(interpreter: str, *arguments: str) -> List[str]:
 def worker_command(interpreter: str) -> List[str]:
     """The command line of the worker.
 
-    Not with -I: the chosen "Python" may be a studio's script that says in PYTHONPATH where its solver is. What was in that variable
-    before is not passed on (`solver_environment`), and -P keeps the working directory out.
+    Not with -I: the chosen "Python" may be a studio's script that says in PYTHONPATH where its solver is. What was in
+    that variable before is not passed on (`solver_environment`), and -P keeps the working directory out.
     """
     return [interpreter, "-P", "-m", "solver_core", "worker"]
 
@@ -147,7 +151,8 @@ def diagnose(interpreter: str, log_text: str, exit_code: Optional[int], probe: s
     version = tuple(int(part) for part in probe.split(".")[:2])
     if version < MINIMUM_PYTHON:
         return FaceSolveProblem(
-            f"The solver's Python is too old: {interpreter} is {probe}, the solver needs {MINIMUM_PYTHON[0]}.{MINIMUM_PYTHON[1]}.",
+            f"The solver's Python is too old: {interpreter} is {probe}, "
+            f"the solver needs {MINIMUM_PYTHON[0]}.{MINIMUM_PYTHON[1]}.",
             _CHOOSE,
         )
     if "No module named solver_core" in log_text or "No module named 'solver_core'" in log_text:

@@ -16,7 +16,8 @@ from .process import Ended, Garbage, WorkerProcess
 
 HELLO_SECONDS = 180.0  # the first import of a large library from a slow disk
 SILENCE_SECONDS = 30.0  # heartbeats come every second
-CANCEL_SECONDS = 1.5  # what has arrived is on the timeline, and what was told is on disk: a solver that is busy need not be waited for
+# What has arrived is on the timeline, and what was told is on disk: a solver that is busy need not be waited for.
+CANCEL_SECONDS = 1.5
 _MUCH_GARBAGE = 100
 _MANY_WARNINGS = 200
 _LONGEST_WARNING = 2000  # letters
@@ -191,7 +192,8 @@ class Job:
         if theirs != protocol.PROTOCOL_VERSION:
             older = "solver" if theirs < protocol.PROTOCOL_VERSION else "add-on"
             self._fail(
-                f"The solver speaks version {theirs} of the protocol and this add-on version {protocol.PROTOCOL_VERSION}.",
+                f"The solver speaks version {theirs} of the protocol "
+                f"and this add-on version {protocol.PROTOCOL_VERSION}.",
                 f"Update the {older}.",
             )
             return

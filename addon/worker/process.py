@@ -1,7 +1,7 @@
 """The worker's process and its pipes: messages out, messages in, never waiting for either.
 
-No thread waits for them instead. Blender takes any thread that runs Python for its own while one of its operators runs, and then
-touches Python's objects unguarded: opening a file during a solve ended in a crash, now and then.
+No thread waits for them instead. Blender takes any thread that runs Python for its own while one of its operators runs,
+and then touches Python's objects unguarded: opening a file during a solve ended in a crash, now and then.
 """
 
 from __future__ import annotations
@@ -93,7 +93,10 @@ class WorkerProcess:
         return self._process.pid
 
     def receive(self, limit: int = 200) -> List[Received]:
-        """What has arrived since the last call, oldest first, about `limit` things at most; the last of all is `Ended`."""
+        """What has arrived since the last call, oldest first, about `limit` things at most.
+
+        The last of all is `Ended`.
+        """
         received: List[Received] = []
         until = time.monotonic() + READ_SECONDS
         came = False
@@ -150,7 +153,10 @@ class WorkerProcess:
         _leaving.append(self)
 
     def leaves(self) -> bool:
-        """Whether a worker that was asked to quit is still to be waited for; one that takes too long is ended, without waiting."""
+        """Whether a worker that was asked to quit is still to be waited for.
+
+        One that takes too long is ended, without waiting.
+        """
         late = time.monotonic() - self._deadline
         if self.exit_code() is None and late > 0.0:
             self._end()
@@ -178,7 +184,10 @@ _leaving: List[WorkerProcess] = []  # asked to quit, and not known to be gone
 
 
 def see_off() -> bool:
-    """True while a worker that was asked to quit is waited for: to be called again and again, as one that takes too long is ended."""
+    """True while a worker that was asked to quit is waited for.
+
+    To be called again and again: a worker that takes too long is ended.
+    """
     _leaving[:] = [process for process in _leaving if process.leaves()]
     return bool(_leaving)
 

@@ -1,4 +1,7 @@
-"""A .blend that comes with Python modules and programs beside it: none of them runs, however the solver's processes are started."""
+"""A .blend that comes with Python modules and programs beside it.
+
+None of them runs, however the solver's processes are started.
+"""
 
 import contextlib
 import os
@@ -35,7 +38,10 @@ def _opened_there(**variables):
 
 
 def _delivered():
-    """The scene, with everything beside the .blend, in face_solve, in the solve's folder, beside the shot and beside the plates."""
+    """The scene, with everything beside the .blend and in the folders around it.
+
+    These are face_solve, the folder of the solve, and those of the shot and of the plates.
+    """
     scene, face, _camera = ready_scene(saved="delivered")
     work, _where = harness.module("scene.shot.folders").work_folder(scene)
     assert work.parent == HERE / "face_solve", work

@@ -1,4 +1,7 @@
-"""Rigs: what moves a head, what comes along, controls, several actors, keys that would not play, and what plays against what was solved."""
+"""Rigs: what moves a head, what comes along, controls, and several actors.
+
+Also keys that would not play, and what plays against what was solved.
+"""
 
 import math
 import os

@@ -1,1 +1,4 @@
-"""The campaign: thousands of damaged inputs over every reader, and solvers that die at every moment (docs/reliability.md)."""
+"""The campaign: damaged inputs by the thousand over every reader, and solvers that die at every moment.
+
+See docs/reliability.md.
+"""

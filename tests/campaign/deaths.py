@@ -77,7 +77,7 @@ class Solving:
 
 
 def missing(heard: list[dict], out: Path) -> list[str]:
-    """What was told and is not on the disk to the last digit, and frames that come back with values that no solve wrote.
+    """What was told and is not on the disk to the last digit, and frames with values that no solve wrote.
 
     A solver that is killed between writing a frame and telling of it has written one more than was heard.
     """
@@ -305,9 +305,22 @@ def all_of_them(seed: int, count: int, jobs: int, until: float) -> list[Found]:
             ("folder that cannot be written", _read_only),
             ("plates that vanish", _plates_vanish),
             ("SIGSTOP", _stopped),
-            ("pipe flooded without a line end", _pipe("a", "import os\nwhile True: os.write(1, b'x' * 65536)", "no messages")),
-            ("pipe flooded with warnings, then cut", _pipe("b", HELLO + "sys.stdout.write('{\"type\": \"warning\", \"message\": \"x\"}\\n' * 300000)", "stopped unexpectedly")),
-            ("pipe cut in the middle of a message", _pipe("c", HELLO + "sys.stdout.write('{\"type\": \"fra')", "stopped unexpectedly")),
+            (
+                "pipe flooded without a line end",
+                _pipe("a", "import os\nwhile True: os.write(1, b'x' * 65536)", "no messages"),
+            ),
+            (
+                "pipe flooded with warnings, then cut",
+                _pipe(
+                    "b",
+                    HELLO + "sys.stdout.write('{\"type\": \"warning\", \"message\": \"x\"}\\n' * 300000)",
+                    "stopped unexpectedly",
+                ),
+            ),
+            (
+                "pipe cut in the middle of a message",
+                _pipe("c", HELLO + "sys.stdout.write('{\"type\": \"fra')", "stopped unexpectedly"),
+            ),
         ):  # fmt: skip
             if time.monotonic() < until:
                 place = folder / what.replace(" ", "_")

@@ -10,7 +10,8 @@ import zipfile
 import numpy as np
 
 NASTY = (
-    None, True, False, 0, -1, 1, 0.5, -0.0, 1e-320, 1e308, -1e308, float("nan"), float("inf"), 2**31, -(2**63), 2**64, 10**400,
+    None, True, False, 0, -1, 1, 0.5, -0.0, 1e-320, 1e308, -1e308, float("nan"), float("inf"),
+    2**31, -(2**63), 2**64, 10**400,
     "", "x", "\0", "é" * 3, "x" * 5000, "../../etc", "{frame:>2000000000}", "1e5", [], {}, [[]], [[[[1]]]], {"a": {}},
 )  # fmt: skip
 
@@ -171,7 +172,10 @@ def damaged_text(text: str, rng: np.random.Generator) -> bytes:
     return damaged(data, rng) if rng.random() < 0.3 else data
 
 
-PIECES = ("{frame}", "{frame:04d}", "{frame:>2000000000}", "{", "}", "{{", "}}", "{frame.__class__}", "{frame!r}", "{0}", "a", "/", "%04d", "{frame:99999d}", "\0", "é", "{frame:04d" , ":", "x" * 300, "{frame:{frame}}")  # fmt: skip
+PIECES = (
+    "{frame}", "{frame:04d}", "{frame:>2000000000}", "{", "}", "{{", "}}", "{frame.__class__}", "{frame!r}", "{0}",
+    "a", "/", "%04d", "{frame:99999d}", "\0", "é", "{frame:04d", ":", "x" * 300, "{frame:{frame}}",
+)  # fmt: skip
 
 
 def pattern(rng: np.random.Generator) -> str:

@@ -215,17 +215,31 @@ def _message_lines(rng: np.random.Generator) -> bytes:
 
 
 READERS: dict[str, Reader] = {
-    "shot.json": Reader(lambda folder, rng: (folder / "shot.json").write_bytes(damaged_json(seeds.shot(folder / "good"), rng)) and None, _shot, 0.22),
+    "shot.json": Reader(
+        lambda folder, rng: (folder / "shot.json").write_bytes(damaged_json(seeds.shot(folder / "good"), rng)) and None,
+        _shot,
+        0.22,
+    ),
     "rig.npz": Reader(_writes("rig.npz", lambda rng: damaged_arrays(seeds.rig(), rng)), _rig, 0.15),
-    "SOLUTION.npz, solver and add-on": Reader(_writes("SOLUTION.npz", lambda rng: damaged_arrays(seeds.solution(), rng)), _solution, 0.15),
-    "journal": Reader(lambda folder, rng: journal_path(folder / "SOLUTION.npz").write_bytes(_journal_lines(rng)) and None, _journal, 0.1),
+    "SOLUTION.npz, solver and add-on": Reader(
+        _writes("SOLUTION.npz", lambda rng: damaged_arrays(seeds.solution(), rng)), _solution, 0.15
+    ),
+    "journal": Reader(
+        lambda folder, rng: journal_path(folder / "SOLUTION.npz").write_bytes(_journal_lines(rng)) and None,
+        _journal,
+        0.1,
+    ),
     "overlay file": Reader(_writes("a.overlay.npz", lambda rng: damaged_arrays(seeds.overlay(), rng)), _overlay, 0.08),
     "stage file": Reader(
         _writes("stages.toml", lambda rng: damaged_text(seeds.stage_file(), rng)),
         lambda folder: read_stages(folder / "stages.toml", landmark_layout("facemesh")) and None,
         0.06,
     ),
-    "preset": Reader(_writes("preset.json", lambda rng: damaged_json(seeds.preset(), rng)), lambda folder: read_preset(folder / "preset.json") and None, 0.06),
+    "preset": Reader(
+        _writes("preset.json", lambda rng: damaged_json(seeds.preset(), rng)),
+        lambda folder: read_preset(folder / "preset.json") and None,
+        0.06,
+    ),
     "messages to the add-on": Reader(_writes("messages", _message_lines), _messages, 0.05),
     "commands to the solver": Reader(
         _writes("command", lambda rng: damaged_json(seeds.COMMANDS[int(rng.integers(0, 2))], rng)), _commands, 0.03
@@ -235,9 +249,17 @@ READERS: dict[str, Reader] = {
     "movie": Reader(*_still("a.mp4"), 0.015),
     "frame pattern": Reader(
         _writes("pattern", lambda rng: pattern(rng).encode()),
-        lambda folder: _plate({"kind": "sequence", "path": str(folder / "good") + "/plates/" + (folder / "pattern").read_text(), "frames": [1, 3]}),
+        lambda folder: _plate(
+            {
+                "kind": "sequence",
+                "path": str(folder / "good") + "/plates/" + (folder / "pattern").read_text(),
+                "frames": [1, 3],
+            }
+        ),
         0.03,
     ),
     "OCIO configuration": Reader(_writes("config.ocio", lambda rng: damaged_text(seeds.OCIO, rng)), _ocio, 0.005),
-    "report of a solution": Reader(_writes("SOLUTION.npz", lambda rng: damaged_arrays(seeds.solution(), rng)), _report, 0.003),
-}  # fmt: skip
+    "report of a solution": Reader(
+        _writes("SOLUTION.npz", lambda rng: damaged_arrays(seeds.solution(), rng)), _report, 0.003
+    ),
+}

@@ -48,7 +48,10 @@ def shot(folder: Path) -> dict:
     camera = {
         "name": "A", "width": 64, "height": 48, "intrinsics": [[80.0, 80.0, 32.0, 24.0]] * 3,
         "world_to_camera": np.dstack([turns, rng.random((3, 3, 1))]).tolist(), "distortion": None,
-        "plate": {"kind": "sequence", "path": str(folder / "plates" / "{frame:04d}.png"), "frames": [1, None, 3], "colorspace": "sRGB"},
+        "plate": {
+            "kind": "sequence", "path": str(folder / "plates" / "{frame:04d}.png"), "frames": [1, None, 3],
+            "colorspace": "sRGB",
+        },
     }  # fmt: skip
     pose = {
         "rotation": turns.reshape(3, 9).tolist(),
@@ -56,7 +59,8 @@ def shot(folder: Path) -> dict:
         "weights": rng.random((3, 2)).tolist(),
     }
     return {
-        "schema": 1, "name": "little", "frames": FRAMES, "fps": 24.0, "rig": str(folder / "rig.npz"), "stages": ["rigid", "dense"],
+        "schema": 1, "name": "little", "frames": FRAMES, "fps": 24.0, "rig": str(folder / "rig.npz"),
+        "stages": ["rigid", "dense"],
         "cameras": [camera, {**camera, "name": "B"}], "initial": pose,
         "locked": [{"frame": 1002, **{name: values[1] for name, values in pose.items()}}],
         "neighbours": [1001], "infill_ranges": [{"frame_start": 1001, "frame_end": 1002}],
@@ -69,10 +73,14 @@ def solution() -> dict[str, np.ndarray]:
     """The arrays of SOLUTION.npz."""
     rng = np.random.default_rng(2)
     return {
-        "frames": np.array(FRAMES), "rotation": Rotation.random(3, random_state=1).as_matrix(), "translation": rng.random((3, 3)),
-        "weights": rng.random((3, 2)), "jaw_rotation": Rotation.random(3, random_state=2).as_matrix(), "jaw_translation": rng.random((3, 3)),
-        "names": np.array(KEYS), "status": np.array(["solved", "infilled", "failed"]), "error_px": np.array([0.5, 1.0, np.nan]),
-        "reason": np.array(["", "", "dark"]), "settings": np.array(json.dumps({"landmarks": "facemesh", "flow": "dis"})),
+        "frames": np.array(FRAMES), "rotation": Rotation.random(3, random_state=1).as_matrix(),
+        "translation": rng.random((3, 3)),
+        "weights": rng.random((3, 2)), "jaw_rotation": Rotation.random(3, random_state=2).as_matrix(),
+        "jaw_translation": rng.random((3, 3)),
+        "names": np.array(KEYS), "status": np.array(["solved", "infilled", "failed"]),
+        "error_px": np.array([0.5, 1.0, np.nan]),
+        "reason": np.array(["", "", "dark"]),
+        "settings": np.array(json.dumps({"landmarks": "facemesh", "flow": "dis"})),
         "versions": np.array("{}"),
     }  # fmt: skip
 
@@ -81,8 +89,10 @@ def frame_message() -> dict:
     """A frame as the pipe carries it."""
     found = solution()
     return {
-        "type": "frame", "frame": 1001, "status": "solved", "error_px": 0.5, "rotation": found["rotation"][0].ravel().tolist(),
-        "translation": found["translation"][0].tolist(), "weights": found["weights"][0].tolist(), "stage": "dense", "reason": "",
+        "type": "frame", "frame": 1001, "status": "solved", "error_px": 0.5,
+        "rotation": found["rotation"][0].ravel().tolist(),
+        "translation": found["translation"][0].tolist(), "weights": found["weights"][0].tolist(), "stage": "dense",
+        "reason": "",
     }  # fmt: skip
 
 
@@ -102,8 +112,10 @@ def journal() -> list[dict]:
 def overlay() -> dict[str, np.ndarray]:
     """The arrays of the overlay file."""
     return {
-        "regions": np.array(["jaw", "mouth"]), "region": np.uint8([0, 1, 1]), "size/A": np.int32([64, 48]), "full_color_px/A": np.array(2.0),
-        "landmarks/A/1001": np.zeros((2, 3, 2), np.float32), "flow/A/1001": np.zeros((4, 4, 4), np.uint8), "crop/A/1001": np.eye(3)[:2],
+        "regions": np.array(["jaw", "mouth"]), "region": np.uint8([0, 1, 1]), "size/A": np.int32([64, 48]),
+        "full_color_px/A": np.array(2.0),
+        "landmarks/A/1001": np.zeros((2, 3, 2), np.float32), "flow/A/1001": np.zeros((4, 4, 4), np.uint8),
+        "crop/A/1001": np.eye(3)[:2],
     }  # fmt: skip
 
 
@@ -128,8 +140,12 @@ MESSAGES = (
     {"type": "progress", "stage": "rigid", "done": 1, "total": 2, "fraction": 0.5, "seconds_left": 1.0},
     frame_message(),
     {"type": "warning", "message": "dark"},
-    {"type": "fitted", "solution": "a", "names": ["wide"], "weights": [0.5], "focal": {"A": 1.1}, "frames": [1], "error_px": [2.0, 1.0], "seconds": 1.0},
-    {"type": "checked", "lines": ["fine"], "ok": True, "weights": [{"name": "fan", "what": "x", "licence": "x", "size": 5, "state": "intact", "package": "", "optional": True, "by_hand": ""}]},
+    {"type": "fitted", "solution": "a", "names": ["wide"], "weights": [0.5], "focal": {"A": 1.1}, "frames": [1],
+     "error_px": [2.0, 1.0], "seconds": 1.0},
+    {"type": "checked", "lines": ["fine"], "ok": True, "weights": [
+        {"name": "fan", "what": "x", "licence": "x", "size": 5, "state": "intact", "package": "", "optional": True,
+         "by_hand": ""},
+    ]},
     {"type": "finished", "solution": "a", "frames": 3, "seconds": 1.0},
     {"type": "failed", "message": "no", "remedy": "yes", "log": ""},
 )  # fmt: skip

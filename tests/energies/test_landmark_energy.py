@@ -1,4 +1,7 @@
-"""The deep energy: its exact Jacobian by finite differences through renderer and network, and how near material points come."""
+"""The deep energy: its exact Jacobian, and how near material points come.
+
+The Jacobian is checked by finite differences through renderer and network.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,10 @@ def correlation(a, b):
 
 
 def test_the_exact_jacobian_is_that_of_the_energy(columns):
-    """Against central differences, whose two ends may lie on two of the network's linear pieces: hence some per cent."""
+    """Against central differences, within some per cent.
+
+    The two ends of a difference may lie on two of the network's linear pieces.
+    """
     exact, _, numeric = columns
     for column in range(exact.shape[1]):
         error = np.linalg.norm(exact[:, column] - numeric[:, column]) / np.linalg.norm(numeric[:, column])

@@ -89,7 +89,10 @@ def test_reprojection_is_zero_where_everything_was_seen_in_its_place(energy, pos
 
 
 def test_information_along_an_edge_is_not_asked_for(energy, pose):
-    """A root of rank one: moving a target along the edge changes nothing, across it changes the residual by the distance."""
+    """A root of rank one: moving a target along the edge changes nothing.
+
+    Across the edge it changes the residual by the distance.
+    """
     across = np.array([0.6, 0.8])
     root = np.broadcast_to(np.outer(across, across), (B, N, 2, 2))
     index = np.arange(B)

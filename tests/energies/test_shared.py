@@ -1,4 +1,7 @@
-"""Several frames that share identity weights and a focal length: derivatives, recovery of what is known, bounds, repeatability."""
+"""Several frames that share identity weights and a focal length.
+
+Tests derivatives, recovery of what is known, bounds and repeatability.
+"""
 
 from __future__ import annotations
 

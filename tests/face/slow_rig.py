@@ -1,4 +1,7 @@
-"""The slow twins of the fast rig: one vertex, one point, one column at a time, in double precision, as the formulas are written."""
+"""The slow twins of the fast rig.
+
+One vertex, one point, one column at a time, in double precision, as the formulas are written.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is added from outside: a neck joint beside the jaw, and a kind of rig that is no blendshapes; the solver's own steps solve both."""
+"""What is added from outside: a neck joint beside the jaw, and a kind of rig that is no blendshapes.
+
+The solver's own steps solve both.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +111,10 @@ def test_a_neck_comes_with_the_files_and_is_freed_by_a_steps_keys(rig, truth, tm
 
 @dataclass(frozen=True)
 class Hinge(Rig):
-    """One key, whose value turns what lies below the ears about them: a vertex goes along an arc, as no blendshape does."""
+    """One key, whose value turns what lies below the ears about them.
+
+    A vertex goes along an arc, as no blendshape does.
+    """
 
     angle: float = field(kw_only=True)  # radians at a value of 1
     weight: np.ndarray = field(kw_only=True)  # [V]
@@ -194,7 +200,10 @@ def test_its_derivative_is_that_of_its_points(hinge):
 
 
 def test_the_first_step_of_a_solve_solves_it(hinge, tmp_path):
-    """A stage asks a rig for points and derivatives alone. Its landmarks are put where the hinge has them, so that the answer is known."""
+    """A stage asks a rig for points and derivatives alone.
+
+    Its landmarks are put where the hinge has them, so that the answer is known.
+    """
     turns = Rotation.from_euler("ZX", [[4, 2], [0, 0], [-5, 3]], degrees=True).as_matrix()
     truth = Pose(turns, np.array([[0.01, 0, 0], [0, 0.01, 0], [0, 0, 0.01]]), np.array([[0.1], [0.5], [0.8]]))
     head = demo_rig()

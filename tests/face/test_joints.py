@@ -1,4 +1,4 @@
-"""Joints: slow twins of their skinning, finite differences, documents, and motions that are found again; any number of them."""
+"""Joints, any number of them: slow twins of their skinning, finite differences, documents, motions found again."""
 
 from __future__ import annotations
 
@@ -127,7 +127,10 @@ def numeric(function, pose: Pose, free: FreeParameters, h: float) -> np.ndarray:
     ],
 )
 def test_the_derivative_is_the_slow_twins(rig, pose, free):
-    """Of the points themselves and of what a camera makes of them, of which no derivative of all three coordinates is made first."""
+    """Of the points themselves and of what a camera makes of them.
+
+    For the latter no derivative of all three coordinates is made first.
+    """
     rng = np.random.default_rng(6)
     places = rng.integers(0, 30, (B, 5)), rng.dirichlet(np.ones(3), (B, 5))
     points = rig.sample(*places)
@@ -219,7 +222,10 @@ def seen(rig: BlendshapeRig, pose: Pose, camera: Camera, weight: float = 1.0) ->
 
 
 def test_a_known_jaw_is_found_again(rig, pose, camera):
-    """Perfect measurements, everything free: head, keys and jaw come back from a closed mouth; what is left is rounding."""
+    """Perfect measurements, everything free: head, keys and jaw come back from a closed mouth.
+
+    What is left is rounding.
+    """
     start = pose.copy()
     start.head.rotation = Rotation.from_rotvec([0.1, -0.1, 0.05]).as_matrix() @ start.rotation
     start.weights[:] = 0.5

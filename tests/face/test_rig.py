@@ -1,4 +1,4 @@
-"""The rig: slow twins of its values, finite differences of its derivatives, and every way in which its file can be wrong."""
+"""The rig: slow twins of its values, finite differences of its derivatives, and every way its file can be wrong."""
 
 from __future__ import annotations
 
@@ -193,7 +193,10 @@ def test_a_wrong_rig_is_refused_with_the_name_of_what_is_wrong(tmp_path, arrays,
 
 
 def test_excluding_a_key_mends_its_slider(tmp_path, arrays):
-    """As the remedy says: its value stays, so its range is nobody's business. One that fit-rig may set is another matter."""
+    """As the remedy says: its value stays, so its range is nobody's business.
+
+    One that fit-rig may set is another matter.
+    """
     arrays["minimum"][1] = arrays["maximum"][1]
     with pytest.raises(FaceSolveError, match="smile_L") as caught:
         load(tmp_path, arrays)

@@ -1,4 +1,7 @@
-"""What published flow checkpoints contain: names and shapes, written down from their authors' code and not from ours."""
+"""What published flow checkpoints contain.
+
+The names and shapes are written down from their authors' code and not from ours.
+"""
 
 from __future__ import annotations
 
@@ -152,7 +155,8 @@ AUTHORS_SMALL_REST = ["fnet.conv2", "cnet.conv2"] + [
         "flow_head.conv2",
     ]
 ]
-# Batch normalisations of the large context encoder beside their convolutions: torchvision's name, the authors', channels.
+# Batch normalisations of the large context encoder beside their convolutions: torchvision's name, the authors',
+# channels.
 NORMS = [("convnormrelu.1", "norm1", 64)]
 NORMS += [
     (f"layer{i}.{j}.convnormrelu{k}.1", f"layer{i}.{j}.norm{k}", c)
@@ -175,10 +179,14 @@ deconv4.0 1026 256 4 4
 deconv3.0 770 128 4 4
 deconv2.0 386 64 4 4
 """
-PLAIN = "predict_flow6 2 1024 3 3\npredict_flow5 2 1026 3 3\npredict_flow4 2 770 3 3\npredict_flow3 2 386 3 3\npredict_flow2 2 194 3 3"
+PLAIN = (
+    "predict_flow6 2 1024 3 3\npredict_flow5 2 1026 3 3\n"
+    "predict_flow4 2 770 3 3\npredict_flow3 2 386 3 3\npredict_flow2 2 194 3 3"
+)
 CARRIED = "\n".join(f"upsampled_flow{i}_to_{i - 1} 2 2 4 4" for i in (6, 5, 4, 3))
 FLOWNET2 = {
-    "flownetc": f"conv1.0 64 3 7 7\nconv2.0 128 64 5 5\nconv3.0 256 128 5 5\nconv_redir.0 32 256 1 1\nconv3_1.0 256 473 3 3{TAIL}{PLAIN}\n{CARRIED}",
+    "flownetc": "conv1.0 64 3 7 7\nconv2.0 128 64 5 5\nconv3.0 256 128 5 5\n"
+    f"conv_redir.0 32 256 1 1\nconv3_1.0 256 473 3 3{TAIL}{PLAIN}\n{CARRIED}",
     "flownets_1": f"conv1.0 64 12 7 7\nconv2.0 128 64 5 5\nconv3.0 256 128 5 5\nconv3_1.0 256 256 3 3{TAIL}{PLAIN}",
     "flownets_2": f"conv1.0 64 12 7 7\nconv2.0 128 64 5 5\nconv3.0 256 128 5 5\nconv3_1.0 256 256 3 3{TAIL}{PLAIN}",
     "flownets_d": f"""conv0.0 64 6 3 3
@@ -233,7 +241,11 @@ def _norms(before: str, which: int, channels_of=NORMS) -> dict[str, tuple[int, .
 
 
 def shapes_of(checkpoint: str) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of `raft_large`, `raft_small` (torchvision), `raft_things`, `raft_things_small` (the authors), `flownet2`."""
+    """Names and shapes of the checkpoints by kind.
+
+    The kinds are `raft_large`, `raft_small` (torchvision), `raft_things`, `raft_things_small` (the authors),
+    `flownet2`.
+    """
     if checkpoint == "raft_large":
         found = {}
         for encoder in ("feature_encoder.", "context_encoder."):

@@ -37,7 +37,10 @@ def test_flow_of_a_batch_is_that_of_its_pictures():
 
 
 def test_another_light_is_no_motion():
-    """A shading that changes slowly, as another light's does, hardly moves the flow; brightness constancy would read it as pixels."""
+    """A shading that changes slowly, as another light's does, hardly moves the flow.
+
+    Brightness constancy would read it as pixels.
+    """
     picture = texture(160) * 0.25 + 0.4
     y, x = np.mgrid[:160, :160] / 160
     shaded = picture + (0.15 * np.sin(3 * x + 2 * y) - 0.05)[None, :, :, None].astype(np.float32)

@@ -1,4 +1,7 @@
-"""RAFT and FlowNet2: their operations against slow twins, the published formats, refusals, and the derivative by the second picture."""
+"""RAFT and FlowNet2: operations against slow twins, published formats, refusals.
+
+Also the derivative by the second picture.
+"""
 
 from __future__ import annotations
 
@@ -146,7 +149,10 @@ def test_every_layer_of_a_raft_checkpoint_has_its_place(name):
 
 @pytest.mark.parametrize("ours", ["raft_large", "raft_small"])
 def test_the_authors_names_mean_the_same_layers_as_torchvisions(ours):
-    """Each layer's values carry torchvision's name, put under the authors' name for that layer: translated back, they must agree."""
+    """Each layer's values carry torchvision's name, put under the authors' name for that layer.
+
+    Translated back, they must agree.
+    """
     size = ours.removeprefix("raft_").upper()
     parts = [
         (
@@ -323,7 +329,10 @@ def test_weights_of_unknown_sum_say_so(cache, capsys):
 
 
 def _derivative(network, size, seed, step):
-    """Along a random direction of the second picture: by autograd, and by central differences (their step short: bilinear reading and ReLUs have kinks)."""
+    """Along a random direction of the second picture, by autograd and by central differences.
+
+    The differences' step is short: bilinear reading and ReLUs have kinks.
+    """
     generator = torch.Generator().manual_seed(seed)
     first, second, turn = (torch.rand(1, 3, size, size, generator=generator, dtype=torch.float64) for _ in range(3))
     weight = torch.rand(1, 2, size, size, generator=generator, dtype=torch.float64) - 0.5

@@ -53,7 +53,10 @@ def test_what_was_used_of_late_stays():
 
 @pytest.mark.parametrize(("rounds", "made_again"), [(True, 4 * 3), (False, 12 * 3)])
 def test_rounds_over_more_than_there_is_room_for_still_find_most(rounds, made_again):
-    """Three more rounds over twelve arrays where ten have room: without, every array has gone just before it is asked for."""
+    """Three more rounds over twelve arrays where ten have room.
+
+    Without rounds, every array has gone just before it is asked for.
+    """
     store, made = {}, []
     use(store, list(range(12)) * 4, made, rounds=rounds)
     assert len(made) - 12 <= made_again
@@ -61,7 +64,10 @@ def test_rounds_over_more_than_there_is_room_for_still_find_most(rounds, made_ag
 
 
 def test_a_long_shot_s_pictures_and_flow_stay_within_their_bounds(monkeypatch):
-    """A thousand frames, gone through twice by the rounds and then by the tracker: crops, flow and structures of the right frame all the same."""
+    """A thousand frames, gone through twice by the rounds and then by the tracker.
+
+    Crops, flow and structures are of the right frame all the same.
+    """
     count, size = 1000, tracking.SIZE
     crop = Crop((160.0, 160.0), 320.0, 0.0, 192)
 

@@ -252,9 +252,11 @@ def _heard(folder):
 PLAYLISTS = {
     "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:2.0,\n{target}\n#EXT-X-ENDLIST\n",
     "concat": "ffconcat version 1.0\nfile '{target}'\n",
-    "dash": '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT2S" '
-    'profiles="urn:mpeg:dash:profile:isoff-main:2011"><Period><AdaptationSet contentType="video" mimeType="video/mp2t">'
-    '<Representation id="1" bandwidth="1000" width="{width}" height="{height}"><BaseURL>{target}</BaseURL><SegmentList duration="2">'
+    "dash": '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+    'mediaPresentationDuration="PT2S" profiles="urn:mpeg:dash:profile:isoff-main:2011"><Period>'
+    '<AdaptationSet contentType="video" mimeType="video/mp2t">'
+    '<Representation id="1" bandwidth="1000" width="{width}" height="{height}"><BaseURL>{target}</BaseURL>'
+    '<SegmentList duration="2">'
     '<SegmentURL media="{target}"/></SegmentList></Representation></AdaptationSet></Period></MPD>\n',
 }
 

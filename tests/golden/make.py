@@ -2,9 +2,9 @@
 
 usage: python -m tests.golden.make [--shared ../shared] [--check | --spread] [NAME ...]
 
-Each is solved twice, which has to give the same bits. With --check nothing is written: what is kept is compared with both. With --spread
-nothing is written either: each is solved with its neutral 1e-7 larger and smaller, and how far these are from what is kept is printed. So
-far rounding alone moves a solution, and bounds must not be narrower.
+Each is solved twice, which has to give the same bits. With --check nothing is written: what is kept is compared with
+both. With --spread nothing is written either: each is solved with its neutral 1e-7 larger and smaller, and how far
+these are from what is kept is printed. So far rounding alone moves a solution, and bounds must not be narrower.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The shots whose solutions are kept: written as shot folders, solved by the command line, compared with what was kept.
 
-Only the shot folder, the command `solve` and SOLUTION.npz are used (docs/shot_format.md), so that the solver's inside can change around these tests. `talk` comes out
-of Blender once; the others are made of that folder. Each shot is solved in a process of its own with one thread in every library: results depend a little on
-the number of threads.
+Only the shot folder, the command `solve` and SOLUTION.npz are used (docs/shot_format.md), so that the solver's inside
+can change around these tests. `talk` comes out of Blender once; the others are made of that folder. Each shot is solved
+in a process of its own with one thread in every library: results depend a little on the number of threads.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class Bounds:
 
 # Sums taken in another order, on the kind of machine that the file was made on.
 SAME_PLATFORM = Bounds(1e-4, 1e-3, 1e-4, 1e-3)
-# A whole solve does not repeat so nearly: rounding decides after which iteration a fit stops, and which value an 8-bit pixel has that
-# DIS sees, and grows from round to round. These are 1.5 times what the version that made the files is apart from itself where the rig's
-# neutral is 1e-7 larger or smaller (`python -m tests.golden.make --spread`).
+# A whole solve does not repeat so nearly: rounding decides after which iteration a fit stops, and which value an 8-bit
+# pixel has that DIS sees, and grows from round to round. These are 1.5 times what the version that made the files is
+# apart from itself where the rig's neutral is 1e-7 larger or smaller (`python -m tests.golden.make --spread`).
 FITTED = Bounds(3e-3, 4.5e-3, 1.1e-4, 1e-3)
 RENDERED = Bounds(0.5, 0.5, 0.2, 0.15)
 # Other kernels, that take sums in an order of their own.

@@ -1,7 +1,10 @@
-"""Solutions stay what they were: the demo's shot and 8 frames of `talk` in several ways, held to what is kept beside this file.
+"""Solutions stay what they were: each is held to what is kept beside this file.
 
-Where an answer is meant to change, `python -m tests.golden.make` keeps the new one. A solution that was made on another kind of processor, or with other versions of the
-libraries, is held to wide bounds, with a warning that says so. What is printed says how near each came (pytest -s, or -rP).
+They are of the demo's shot and of 8 frames of `talk`, solved in several ways.
+
+Where an answer is meant to change, `python -m tests.golden.make` keeps the new one. A solution that was made on another
+kind of processor, or with other versions of the libraries, is held to wide bounds, with a warning that says so. What is
+printed says how near each came (pytest -s, or -rP).
 """
 
 from __future__ import annotations
@@ -26,7 +29,10 @@ def missing(reason):
 
 @pytest.fixture(scope="session")
 def solved(request, tmp_path_factory):
-    """The solutions of the shots that are asked for, side by side: {name: arrays}, or the reason why `talk` cannot be had."""
+    """The solutions of the shots that are asked for, side by side.
+
+    Returns {name: arrays}, and the reason why `talk` cannot be had, or an empty text.
+    """
     wanted = [item.callspec.params["name"] for item in request.session.items if "solved_shot" in item.fixturenames]
     scratch, talk = tmp_path_factory.mktemp("golden"), set(shots.TALK)
     shared, reason = shots.ROOT.parent / "shared", ""

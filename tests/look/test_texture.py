@@ -1,4 +1,7 @@
-"""Textures become the mean colour around each vertex: constants, ramps, boards finer and coarser than the mesh, seams, tiles."""
+"""Textures become the mean colour around each vertex.
+
+Tested on constants, ramps, boards finer and coarser than the mesh, seams and tiles.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,10 @@ def test_one_colour_stays_that_colour_at_every_vertex(tmp_path_factory, color, w
 
 @pytest.mark.parametrize("size", [32, 256, 1000])
 def test_a_ramp_is_read_at_the_vertices_the_right_way_up(tmp_path, size):
-    """The mean of a linear function over the even surroundings of a vertex is its value there; v goes up, rows go down."""
+    """The mean of a linear function over the even surroundings of a vertex is its value there.
+
+    The coordinate v goes up, rows go down.
+    """
     across, up = np.meshgrid((np.arange(size) + 0.5) / size, 1 - (np.arange(size) + 0.5) / size)
     rig, layout = sheet()
     found = colors_of(
@@ -97,7 +103,10 @@ def test_a_board_finer_than_the_mesh_becomes_its_mean_in_linear_light(tmp_path):
 
 
 def test_a_board_coarser_than_the_mesh_keeps_its_squares(tmp_path):
-    """Halves of four quads: a vertex whose quads lie in one square has its colour; one on the edge has the mean of both."""
+    """Halves of four quads: a vertex whose quads lie in one square has its colour.
+
+    One on the edge has the mean of both.
+    """
     rig, layout = sheet()
     found = colors_of(rig, layout, Texture(write(tmp_path / "a.png", board(512, 256))))[:, 0].reshape(
         SIDE + 1, SIDE + 1
@@ -219,7 +228,10 @@ def test_a_picture_that_cannot_be_used_is_said_and_its_part_is_plain(tmp_path, w
 
 
 def test_a_shot_s_texture_colours_its_rig(little_shot, tmp_path):
-    """Its path may be relative to the shot folder; what is wrong with it reaches the listener, and the solve goes on."""
+    """Its path may be relative to the shot folder.
+
+    What is wrong with it reaches the listener, and the solve goes on.
+    """
     arrays = dict(np.load(little_shot.folder / "rig.npz"))
     triangles = len(arrays["triangles"])
     arrays["uv"] = np.full((triangles, 3, 2), 0.5, np.float32)

@@ -1,4 +1,7 @@
-"""A face painted from ellipses: what the detector and FaceMesh take for a face, with nobody's picture in the repository."""
+"""A face painted from ellipses.
+
+The detector and FaceMesh take it for a face, and nobody's picture is in the repository.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FaceMesh with attention: its windows against a slow twin, its derivative, its symmetry, and where it puts the irises."""
+"""FaceMesh with attention: windows against a slow twin, derivative, symmetry, and where it puts the irises."""
 
 from __future__ import annotations
 
@@ -101,7 +101,10 @@ def test_windows_have_the_derivative_of_finite_differences(count):
 
 
 def test_its_derivative_is_that_of_finite_differences(network, crop):
-    """In float64, where a step can be so small that no PReLU or pooling changes sides; noise keeps painted areas from lying on one."""
+    """In float64, where a step can be so small that no PReLU or pooling changes sides.
+
+    Noise keeps painted areas from lying on one.
+    """
     images = crop[0].double() + 0.02 * torch.rand(1, 3, 192, 192, generator=torch.Generator().manual_seed(2))
     smooth = torch.nn.functional.avg_pool2d(
         torch.rand(2, 3, 192, 192, generator=torch.Generator().manual_seed(1), dtype=torch.float64) - 0.5, 9, 1, 4

@@ -1,4 +1,4 @@
-"""dlib's detectors find the demo's head where the other detector does, and say what is missing where they cannot run."""
+"""dlib's detectors find the demo's head where the other does, and say what is missing where they cannot run."""
 
 from __future__ import annotations
 

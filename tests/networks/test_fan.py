@@ -1,4 +1,7 @@
-"""3D-FAN: its soft-argmax, its derivative and its window, with the real architecture and a weight file of the real format."""
+"""3D-FAN: its soft-argmax, its derivative and its window.
+
+Tested with the real architecture and a weight file of the real format.
+"""
 
 from __future__ import annotations
 
@@ -159,7 +162,10 @@ def test_the_sharper_the_softmax_the_nearer_the_peak_s_own_pixel():
 @given(st.floats(-3, 3), st.floats(20, 900))
 @settings(max_examples=20, deadline=None)
 def test_a_step_in_the_heatmap_is_a_turned_and_scaled_step_in_the_plate(angle, side):
-    """The uncrop of Section 5, C^-1(S^-1(4 m)), by its own derivative: four crop pixels, the crop's scale, the crop's turn."""
+    """The uncrop of Section 5, C^-1(S^-1(4 m)), by its own derivative.
+
+    A step in the heatmap is four crop pixels, by the crop's scale and turn.
+    """
     crop = Crop((300.0, 200.0), side, angle, 256)
     steps = np.array([[17.25, 40.5], [18.25, 40.5], [17.25, 41.5]])
     places = crop.to_plate(steps * fan.STRIDE)

@@ -1,4 +1,7 @@
-"""Weights from an address: fetched, taken up where it broke off, refused when it is another file; source archives too."""
+"""Weights and source archives from an address.
+
+They are fetched, taken up where the download broke off, and refused where the file is another one.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,10 @@ SIZE = 3
 
 
 def chain(count=6, seed=0, held=0.5):
-    """Random links between neighbours and second neighbours, each frame held a little; and the same as one dense problem."""
+    """Random links between neighbours and second neighbours, each frame held a little.
+
+    Returns them, and the same as one dense problem.
+    """
     rng = np.random.default_rng(seed)
     quadratic = ChainQuadratic.zero(count, SIZE)
     rows, residuals = [], []

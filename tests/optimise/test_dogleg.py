@@ -18,7 +18,10 @@ def solve(problem, start, options):
 
 
 def test_rosenbrock_goes_as_in_chumpy():
-    """The golden trace: 4 steps, 5 trials, the first radius 14540.5 narrowed once to 3635.126, and the minimum exactly."""
+    """The golden trace: 4 steps, 5 trials, and the minimum exactly.
+
+    The first radius, 14540.5, is narrowed once to 3635.126.
+    """
     problem = rosenbrock()
     out = solve(problem, [-120, -100], Options(iterations=100, scaled=False, **EXACT))
     assert (out.iterations[0], out.trials[0]) == (4, 5)

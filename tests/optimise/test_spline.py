@@ -1,4 +1,7 @@
-"""Smoothing splines: SciPy's as a twin, lines that stay, swings that are halved at their period, values that do not give way."""
+"""Smoothing splines against SciPy's as a twin.
+
+Lines stay, swings are halved at their period, and values that are held do not give way.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A second rasteriser, slow and obvious: NumPy and loops over pixels and edges; its derivative is a central difference."""
+"""A second rasteriser, slow and obvious: NumPy and loops over pixels and edges.
+
+Its derivative is a central difference.
+"""
 
 import numpy as np
 from render_fixtures import brute_force
@@ -126,8 +129,10 @@ def correction(scene, b, i, j, row, column):
 
 
 def flux(p, q):
-    """Through a piece of an outline, its inside on the left, the pixel's centre at the origin: the area between the piece and the centre, less the
-    share of the square's border that it hides from the centre. Summed over a pixel: the area covered, less one where the centre is covered.
+    """Through a piece of an outline, its inside on the left, the pixel's centre at the origin.
+
+    The area between the piece and the centre, less the share of the square's border that it hides from the centre.
+    Summed over a pixel: the area covered, less one where the centre is covered.
     """
     turn = border(q) - border(p)
     return 0.5 * cross(p, q) - (turn + 0.5) % 1 + 0.5
@@ -141,7 +146,10 @@ def border(p):
 
 
 def next_behind(scene, b, i, j, here, inverse):
-    """The nearest triangle behind the edge at an image point and where on it; (-1, None) for none; None where one hides the edge."""
+    """The nearest triangle behind the edge at an image point and where on it.
+
+    (-1, None) where there is none; None where one hides the edge.
+    """
     found, nearest = (-1, None), 0.0
     for t, corners in enumerate(scene.triangles):
         if {i, j} <= set(corners.tolist()):

@@ -46,7 +46,10 @@ def sphere(rings=12, sectors=16, radius=0.6):
 
 
 def grid_scene(batch=2, n=7):
-    """A waving open sheet before the camera, turned differently in each image: vertices [B,V,3], triangles, projection."""
+    """A waving open sheet before the camera, turned differently in each image.
+
+    Returns vertices [B,V,3], triangles and the projection.
+    """
     x, y = np.meshgrid(np.linspace(-0.6, 0.6, n), np.linspace(-0.55, 0.55, n))
     sheet = np.stack([x, y, 0.1 * np.sin(4 * x) * np.cos(3 * y)], -1).reshape(-1, 3)
     cells = np.arange(n * n).reshape(n, n)[:-1, :-1].ravel()

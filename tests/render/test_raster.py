@@ -31,7 +31,10 @@ def test_agrees_with_brute_force_on_a_soup(seed) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_triangulated_quadrilateral_is_covered_exactly_once(data) -> None:
-    """Corners on quarter pixels put many centres on edges; the fan around an inner vertex tiles without holes or doubles."""
+    """Corners on quarter pixels put many centres on edges.
+
+    The fan around an inner vertex tiles without holes or doubles.
+    """
     quarter = st.integers(0, 40).map(lambda q: q / 4)
     centre = np.array([data.draw(quarter), data.draw(quarter)]) + 1
     ring = np.array([[0, 0], [12, 0], [12, 12], [0, 12]], float)
@@ -63,7 +66,7 @@ def test_shared_edges_with_rounded_corners_are_covered_exactly_once() -> None:
 
 
 def test_perspective_correct_attributes_lie_on_the_plane() -> None:
-    """A steep triangle: the 3D point under each pixel's barycentrics projects to the pixel's centre at the given depth."""
+    """A steep triangle: the 3D point under a pixel's barycentrics projects to its centre at the given depth."""
     vertices = np.array([[[-0.8, -0.5, 1.5], [0.9, -0.4, -4.0], [0.0, 0.9, 0.5]]])
     points, depth = project(vertices)
     found = Renderer(np.array([[0, 1, 2]])).rasterise(points, depth, HEIGHT, WIDTH)

@@ -1,4 +1,7 @@
-"""A rasteriser plugged in from outside gives Numba's pictures and derivatives: the interface is all that a renderer needs."""
+"""A rasteriser plugged in from outside gives Numba's pictures and derivatives.
+
+The interface is all that a renderer needs.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""The report of the bundled footage: the page and its pictures, a good solve beside a bad one, and what is said where something lacks."""
+"""The report of the bundled footage.
+
+The page and its pictures, a good solve beside a bad one, and what is said where something lacks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: a range of frames, what is refused in a sentence, and a solution of what a killed solve has left."""
+"""The command line: a range of frames, refusals in a sentence, and a solution of what a killed solve has left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The sample that Check Solver solves: the same everywhere, seen by the detectors, and solved with nothing left on the disk."""
+"""The sample that Check Solver solves.
+
+It is the same everywhere, seen by the detectors, and solved with nothing left on the disk.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,10 @@ def solving(context):
 
 
 def seen_from(context, index, slide, rng, noise=0.0, at=None):
-    """What flow would say of one frame: points of the face, wanted where detail that lies `slide` [C,2] metres beside its place is at the true pose."""
+    """What flow would say of one frame.
+
+    Points of the face, wanted where detail that lies `slide` [C,2] metres beside its place is at the true pose.
+    """
     triangle = rng.choice(np.flatnonzero(context.face_triangles), 400)
     points = context.rig.sample(triangle[None], rng.dirichlet(np.ones(3), 400)[None])
     true = (context.pose if at is None else at)[np.array([index])]
@@ -82,7 +85,10 @@ def steps(context, free, models, held, changes):
 
 
 def test_it_answers_as_all_unknowns_solved_at_once_do(solving):
-    """The slow twin: one dense least-squares problem of all poses and all places; the places' derivatives by differences."""
+    """The slow twin: one dense least-squares problem of all poses and all places.
+
+    The places' derivatives by differences.
+    """
     rng = np.random.default_rng(0)
     pieces = len(surface_cells(solving)[1])
     observed = [seen_from(solving, i, rng.normal(size=(pieces, 2)) * 1e-3, rng, 0.3) for i in range(4)]
@@ -131,7 +137,10 @@ def test_it_answers_as_all_unknowns_solved_at_once_do(solving):
 
 
 def test_distance_comes_out_of_how_far_detail_travels(solving, monkeypatch):
-    """Baked where all frames stood too near, detail agrees with them as well as it can; as the head turns from side to side it travels too far."""
+    """Baked where all frames stood too near, detail agrees with them as well as it can.
+
+    As the head turns from side to side it travels too far.
+    """
     rng = np.random.default_rng(1)
     turns = Rotation.from_rotvec(np.linspace(-0.5, 0.5, 9)[:, None] * [0.0, 0.0, 1.0])
     solving.pose.rotation[:] = turns.as_matrix() @ solving.pose.rotation[4]
@@ -166,7 +175,10 @@ def test_distance_comes_out_of_how_far_detail_travels(solving, monkeypatch):
 
 
 def test_a_given_frame_says_where_detail_lies(solving):
-    """All detail a millimetre beside its place: the frames alone follow it, beside a frame that is given they do not."""
+    """All detail lies a millimetre beside its place.
+
+    The frames alone follow it; beside a frame that is given they do not.
+    """
     rng = np.random.default_rng(2)
     slide = np.tile([0.001, 0.0005], (len(surface_cells(solving)[1]), 1))
     observed = [seen_from(solving, i, slide, rng) for i in range(9)]

@@ -122,7 +122,10 @@ WALL = 0.9  # the wall behind the head is brighter than any part of it
 
 
 class OutlineObserver(Observer):
-    """The head's outline against a bright wall: each point of the render's outline belongs on the nearest point of the plate's."""
+    """The head's outline against a bright wall.
+
+    Each point of the render's outline belongs on the nearest point of the plate's.
+    """
 
     name = "outline"
     weight = 60.0
@@ -200,7 +203,10 @@ def walled(demo_rig, tmp_path_factory):
 
 
 def test_an_observer_from_outside_leads_a_step(walled, outline, tmp_path):
-    """Alone, without any landmark, it brings the head back to its outline; a stage file names it like the solver's own."""
+    """Alone, without any landmark, it brings the head back to its outline.
+
+    A stage file names it like the solver's own.
+    """
     shot, truth = walled
     path = tmp_path / "stages.toml"
     path.write_text(

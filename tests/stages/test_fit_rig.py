@@ -108,7 +108,7 @@ def test_the_file_holds_what_was_found(tmp_path, fitted):
 
 
 def test_frames_are_chosen_for_their_turns_and_over_the_shot(monkeypatch):
-    """Of three hundred frames of which nearly all look ahead, those that turn are among the chosen, and none are neighbours."""
+    """Of three hundred frames that nearly all look ahead, those that turn are among the chosen; none are neighbours."""
     angles = np.zeros(300)
     angles[120:125], angles[200] = 0.5, -0.6
     turns = Rotation.from_euler("Z", angles[:, None]).as_matrix()

@@ -53,7 +53,10 @@ def test_it_is_held_where_the_stage_began_not_where_the_step_does(context):
 
 
 def test_edges_alone_do_not_pull_the_head_along(context):
-    """All landmarks moved alike: the edges see nothing, so a large weight on them leaves the pose of the landmarks alone."""
+    """All landmarks moved alike: the edges see nothing of it.
+
+    A large weight on them leaves the pose of the landmarks alone.
+    """
     list(STEP.run(context))
     home = context.pose.copy()
     (view,) = context.views
@@ -66,7 +69,10 @@ def test_edges_alone_do_not_pull_the_head_along(context):
 
 
 def test_edges_resist_a_landmark_that_jumps_less_than_a_face_that_grows(context):
-    """A face seen a tenth larger comes nearer, and the more so the more the edges count beside landmarks that say otherwise."""
+    """A face seen a tenth larger comes nearer.
+
+    The more so, the more the edges count beside landmarks that say otherwise.
+    """
     list(STEP.run(context))
     home = context.pose.copy()
     (view,) = context.views

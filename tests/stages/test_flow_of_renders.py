@@ -1,4 +1,7 @@
-"""The plate's flow against the flow between renders: right at the truth, whatever the network gets wrong in both alike."""
+"""The plate's flow against the flow between renders.
+
+It is right at the truth, whatever the network gets wrong in both alike.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,10 @@ def test_what_the_network_gets_wrong_in_both_cancels(context):
 
 
 def test_from_another_pose_the_target_is_the_truth(context):
-    """The second frame's head stands elsewhere: the plate's flow less the renders' leads its points back, to first order."""
+    """The second frame's head stands elsewhere.
+
+    The plate's flow less the renders' leads its points back, to first order.
+    """
     moved = replace(context, pose=context.pose.copy())
     moved.pose.translation[4] += [0.003, 0.0, -0.002]
     found = link(moved, 3, 4, renders=True)

@@ -1,4 +1,7 @@
-"""Infill on a little shot whose answer is known: better than interpolation, no seam, nothing touched that is known, honest in the dark."""
+"""Infill on a little shot whose answer is known.
+
+It is better than interpolation, leaves no seam, touches nothing that is known, and is honest in the dark.
+"""
 
 from __future__ import annotations
 
@@ -149,7 +152,10 @@ def test_frames_beside_the_dark_are_still_followed(shot, context):
 
 @pytest.mark.parametrize(("rate", "sigma", "farthest"), [(24.0, 1.0, 3), (48.0, 0.25, 6), (12.0, 1.0, 1)])
 def test_how_far_flow_reaches_and_how_steady_the_motion_is_are_times(context, monkeypatch, rate, sigma, farthest):
-    """Over half as long frames the same acceleration is a quarter of the second difference; over longer ones it is held as before."""
+    """Over half as long frames the same acceleration is a quarter of the second difference.
+
+    Over longer ones it is held as before.
+    """
     monkeypatch.setattr(module, "REACH", 3)
     asked = []
     monkeypatch.setattr(module, "follow", lambda _context, _tracker, _pose, *pair: asked.append(pair[:2]))
@@ -174,7 +180,10 @@ def test_flow_does_not_cross_a_cut(shot, context):
 
 
 def test_a_run_of_its_own_tells_of_its_frames_alone(shot, tmp_path):
-    """The others stand as the artist has them, to the bit, and are not written again. Twins in the plate stand still."""
+    """The others stand as the artist has them, to the bit, and are not written again.
+
+    Twins in the plate stand still.
+    """
     document = json.loads((shot.folder / "shot.json").read_text())
     document["cameras"][0]["plate"]["frames"][4] = START + 3  # a frame printed twice
     folder = changed(

@@ -94,7 +94,10 @@ def test_frames_that_are_not_there_end_a_change():
 
 @pytest.fixture(scope="module")
 def fixed(little_shot, tmp_path_factory):
-    """The little shot solved by landmarks with its second frame turned by the artist, and its last one kept: (shot, with joins, without)."""
+    """The little shot solved by landmarks with its second frame turned by the artist, and its last one kept.
+
+    Returns (shot, with joins, without).
+    """
 
     turned = Rotation.from_rotvec([0.0, 0.0, 0.06]) * Rotation.from_matrix(little_shot.truth.rotation[1])
     locked = {
@@ -142,7 +145,10 @@ OPENS = 2  # the frame where the jaw opens
 
 @pytest.fixture(scope="module")
 def opening(demo_rig, tmp_path_factory):
-    """The jaw stays at 0.1 and opens in one frame alone, with a blink: all frames solved right, that one posed right by the artist."""
+    """The jaw stays at 0.1 and opens in one frame alone, with a blink.
+
+    All frames are solved right, and that one is posed right by the artist.
+    """
     truth = performance(demo_rig, 15)[np.arange(5) + 5]
     truth.weights[:] = 0.0
     keys = [demo_rig.names.index(name) for name in ("jawOpen", "eyeBlink_L", "eyeBlink_R")]
@@ -160,7 +166,10 @@ def opening(demo_rig, tmp_path_factory):
 
 @pytest.mark.parametrize("vouched", [True, False])
 def test_what_only_one_frame_shows_is_not_carried_into_its_neighbours(opening, vouched):
-    """The shipped stages see it in the plate as the artist does, locked or sent as a neighbour: there is no difference to carry over."""
+    """The shipped stages see it in the plate as the artist does, locked or sent as a neighbour.
+
+    There is no difference to carry over.
+    """
     context, keys = opening
     shot = context.shot if vouched else replace(context.shot, locked=(), neighbours=(START + OPENS,))
     after = replace(context, shot=shot, pose=context.pose.copy(), known=context.seen)

@@ -1,4 +1,7 @@
-"""Shots that are unusual and still solved: a blind camera, plates of different lengths, one frame, odd units, reference frames."""
+"""Shots that are unusual and still solved.
+
+A blind camera, plates of different lengths, one frame, odd units, reference frames.
+"""
 
 from __future__ import annotations
 
@@ -150,7 +153,10 @@ def bare(rig):
 
 @pytest.mark.parametrize("bone", [False, True])
 def test_a_head_without_shape_keys_is_placed_by_every_stage(demo_rig, tmp_path, bone):
-    """A rigid scan that an actor's head is tracked with: its head, and the jaw bone if it has one, is all there is to solve."""
+    """A rigid scan that an actor's head is tracked with.
+
+    Its head, and the jaw bone if it has one, is all there is to solve.
+    """
     rig = bare(with_jaw_bone(demo_rig) if bone else demo_rig)
     truth = performance(demo_rig, 9)[np.array([0, 3, 6])]
     truth = Pose(truth.rotation, truth.translation, np.zeros((3, 0)), {"jaw": at_rest(3)} if bone else None)

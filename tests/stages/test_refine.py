@@ -1,4 +1,7 @@
-"""Temporal refinement on a little shot whose answer is known, with noise added to it: less jitter, nothing else worse, nothing kept touched."""
+"""Temporal refinement on a little shot whose answer is known, with noise added to it.
+
+There is less jitter, nothing else is worse, and nothing that is kept is touched.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,10 @@ def test_the_amount_leads_from_nothing_to_strong(shot, context, strong):
 
 
 def test_a_quicker_shot_is_calmed_over_as_much_time(shot, context):
-    """Told that the same frames follow each other at 60 a second, the same amount reaches over more of them: these stand nearly in a line."""
+    """Told that the same frames follow each other at 60 a second, the same amount reaches over more of them.
+
+    These stand nearly in a line.
+    """
     quick = replace(context, shot=replace(context.shot, fps=60.0))
     alone = replace(STEP, flow=False)
     bends = [jitter(shot.rig, run(one, 0.5, alone)[1], shot.truth) for one in (context, quick)]

@@ -27,7 +27,10 @@ class Told(Silent):
 
 @pytest.fixture(scope="module")
 def refined(little_shot, tmp_path_factory):
-    """Refines the true poses, with one thrown off where nobody is seen, after an earlier solve: (poses before, poses after, what was told)."""
+    """Refines the true poses, with one thrown off where nobody is seen, after an earlier solve.
+
+    The answer is (poses before, poses after, what was told).
+    """
 
     def run(earlier):
         truth, folder = little_shot.truth, tmp_path_factory.mktemp("alone")

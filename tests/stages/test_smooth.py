@@ -1,4 +1,7 @@
-"""Splines through a solved motion and through the plate's landmarks: less noise, no motion lost, nothing kept touched."""
+"""Splines through a solved motion and through the plate's landmarks.
+
+There is less noise, no motion is lost, and nothing that is kept is touched.
+"""
 
 from __future__ import annotations
 

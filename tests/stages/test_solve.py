@@ -67,7 +67,10 @@ def solved(little_shot, tmp_path_factory):
 
 
 def test_the_performance_is_found(little_shot, solved):
-    """It starts 7 degrees and 40 mm away, from a head at rest. Bounds are 1.5 times what one thread or two reach, whichever is more."""
+    """It starts 7 degrees and 40 mm away, from a head at rest.
+
+    Bounds are 1.5 times what one thread or two reach, whichever is more.
+    """
     found = errors(little_shot, solved[0], SEEN)
     assert found["rotation_deg"].max() < 0.51
     assert found["lateral_mm"].max() < 0.47
@@ -114,7 +117,7 @@ def test_the_file_holds_what_was_returned(solved):
 
 
 def test_the_overlay_file_shows_what_the_error_counts(little_shot, solved):
-    """Landmarks of plate and last render as far apart as the error says, flow where the face is; nothing where there is none."""
+    """Landmarks of plate and last render as far apart as the error says; flow where the face is, and nowhere else."""
     solution, _, out = solved
     camera = little_shot.cameras[0]
     with np.load(overlay_path(out)) as shown:
@@ -167,7 +170,10 @@ def test_two_solves_are_equal_to_the_bit(little_shot, tmp_path):
 
 
 def test_locked_frames_are_kept_to_the_bit(little_shot, tmp_path):
-    """Also values that no slider and no solve would give, and where there is no face; their neighbours, led to them, are solved."""
+    """Also values that no slider and no solve would give, and where there is no face.
+
+    Their neighbours, led to them, are solved.
+    """
     keys, truth = len(little_shot.rig.names), little_shot.truth
     off = Rotation.from_rotvec([0.001, 0.002, -0.003]).as_matrix()
     posed = [

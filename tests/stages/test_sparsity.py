@@ -48,7 +48,10 @@ def test_strengths_stay_within_their_limits(weights):
 
 
 def shot(truth, effects, start, keep=StoredModel.of):
-    """Frames whose correspondences say exactly what the truth's movement is: keys with these effects [K,M], all poses known."""
+    """Frames whose correspondences say exactly what the truth's movement is.
+
+    The keys have these effects [K,M]; all poses are known.
+    """
     count, keys = truth.shape
     pose = Pose(np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)), start.copy())
     rig = SimpleNamespace(names=[f"key{k}" for k in range(keys)], minimum=np.zeros(keys), maximum=np.ones(keys))

@@ -1,4 +1,7 @@
-"""Steps that are stopped: what they have not finished stays as it was; and the landmark fit in parts is the fit of all."""
+"""Steps that are stopped: what they have not finished stays as it was.
+
+Also, the landmark fit in parts is the fit of all.
+"""
 
 from __future__ import annotations
 

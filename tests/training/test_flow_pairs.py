@@ -1,4 +1,7 @@
-"""The training's pairs: the flow is what geometry says, hidden places are marked, and warping by the flow makes one picture of the other."""
+"""The pairs of pictures that the flow network is trained on.
+
+The flow is what geometry says, hidden places are marked, and warping by the flow makes one picture of the other.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The project's own flow network and its training: derivatives, sizes, a step that lowers the loss, and a run that is taken up."""
+"""The project's own flow network and its training.
+
+Tests derivatives, sizes, a step that lowers the loss, and a run that is taken up.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ class Space:
         delta_location: added to the location channel.
         delta_rotation: 3x3, applied after the rotation channel.
         child: 4x4; the head's world matrix = its own @ child, where the head hangs on what is moved.
-        slide: 3x3; how the location channel moves it in the world, where a bone takes its parent's turn but slides along other axes.
+        slide: 3x3; how the location channel moves it in the world, where a bone takes its parent's turn but slides
+            along other axes.
     """
 
     parent: Matrix
@@ -158,7 +159,8 @@ def continuous_rotations(
     Args:
         rotations: own rotation matrix by frame.
         mode: the object's rotation mode.
-        fixed: values that stay, by frame: the artist's and locked keys. Continuity spreads from the first of them both ways.
+        fixed: values that stay, by frame: the artist's and locked keys. Continuity spreads from the first of them both
+            ways.
         start: the values to be near where nothing is fixed.
     """
     frames = sorted(set(rotations) | set(fixed))

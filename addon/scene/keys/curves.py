@@ -13,7 +13,10 @@ _SELECTED = ("select_control_point", "select_left_handle", "select_right_handle"
 
 
 def keyed_values(curve: bpy.types.FCurve) -> Dict[int, float]:
-    """Value by whole frame of every key of a curve. Keys between frames are left out, and keys that are no numbers: these are nobody's."""
+    """Value by whole frame of every key of a curve.
+
+    Keys between frames are left out, and keys that are no numbers: these are nobody's.
+    """
     if curve is None:
         return {}
     points = _get(curve.keyframe_points, "co", 2)
@@ -22,7 +25,10 @@ def keyed_values(curve: bpy.types.FCurve) -> Dict[int, float]:
 
 
 def drop_broken_keys(curve: Optional[bpy.types.FCurve]) -> None:
-    """Delete keys that are no numbers, which an older version may have written: what they move is nowhere, and nobody made them."""
+    """Delete keys that are no numbers, which an older version may have written.
+
+    What they move is nowhere, and nobody made them.
+    """
     if curve is None:
         return
     points = curve.keyframe_points
@@ -36,8 +42,8 @@ def drop_broken_keys(curve: Optional[bpy.types.FCurve]) -> None:
 def write_keys(curve: bpy.types.FCurve, values: Dict[int, float]) -> None:
     """Set the keys at these frames; other keys keep everything that they have.
 
-    A key that exists keeps its interpolation and handles (moved along); a new one is Bezier with clamped handles, of the type Jitter,
-    which the timeline draws small: made by a machine.
+    A key that exists keeps its interpolation and handles (moved along); a new one is Bezier with clamped handles, of
+    the type Jitter, which the timeline draws small: made by a machine.
     """
     if not values:
         return

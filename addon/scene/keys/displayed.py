@@ -53,9 +53,10 @@ class _Points:
 
 
 def look_after(plan: Plan, results: Dict[int, FrameResult]) -> List[str]:
-    """Look at what plays in the first, middle, last and worst frame, and at all where one differs; answers with sentences for the artist.
+    """Look at what plays in the first, middle, last and worst frame, and at all where one differs.
 
-    The frames that differ count as bad, with the reason. Frames that failed, or are the artist's own, are not looked at.
+    Answers with sentences for the artist. The frames that differ count as bad, with the reason. Frames that failed, or
+    are the artist's own, are not looked at.
 
     Args:
         plan: what was written; its scene and face are there.
@@ -228,14 +229,16 @@ class _Look:
         if self._values:
             names = sorted(self._values)
             found.append(
-                f"Other values than those that were solved play on {', '.join(names[:4])}{', ...' if len(names) > 4 else ''}: "
+                "Other values than those that were solved "
+                f"play on {', '.join(names[:4])}{', ...' if len(names) > 4 else ''}: "
                 "a slider's limits, a driver, an NLA strip or a control shared by several keys is behind it."
             )
         if self._reshaped > bound:
             names = [one.name for one in head.face.modifiers if one.show_viewport and one.type != "ARMATURE"]
             if names:
                 found.append(
-                    f"The modifier {', '.join(names[:3])} moves {head.face.name} after its shape keys: apply it, or hide it, and solve again."
+                    f"The modifier {', '.join(names[:3])} moves {head.face.name} after its shape keys: "
+                    "apply it, or hide it, and solve again."
                 )
             else:
                 found.append(f"Bones move {head.face.name} besides the head's: clear their pose, and solve again.")
@@ -249,7 +252,8 @@ class _Look:
             if moved > _BESIDE * self._points.size:
                 millimetres = _millimetres(self._scene, self._head, moved)
                 said.append(
-                    f"{name} does not stay with the head: it shifts by {millimetres:.1f} mm. Parent it to {self._head.carrier.owner.name}."
+                    f"{name} does not stay with the head: it shifts by {millimetres:.1f} mm. "
+                    f"Parent it to {self._head.carrier.owner.name}."
                 )
         return said
 

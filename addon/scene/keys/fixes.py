@@ -1,4 +1,4 @@
-"""Which frames are the artist's own: locked ones, and those that were keyed or changed after the solver had written them."""
+"""Which frames are the artist's own: locked ones, and those keyed or changed after the solver had written them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def solved_channels(settings: bpy.types.PropertyGroup, face: bpy.types.Object) -
 def judge_keys(settings: bpy.types.PropertyGroup, face: bpy.types.Object) -> Tuple[Set[int], Set[int]]:
     """Frames that are fixed, and frames that only carry some of the artist's keys.
 
-    A frame is fixed where the artist keyed every channel, or keyed or changed any channel after the frame had been solved: then all of it
-    is the artist's, and channels that were not touched count with the value that they have. Keys that were there before the first solve,
-    a rough placement say, are kept but make no anchor of the frame.
+    A frame is fixed where the artist keyed every channel, or keyed or changed any channel after the frame had been
+    solved: then all of it is the artist's, and channels that were not touched count with the value that they have. Keys
+    that were there before the first solve, a rough placement say, are kept but make no anchor of the frame.
     """
     written = load_written(settings)
     solved = {item.frame for item in settings.results}

@@ -18,10 +18,11 @@ _MOVED = 1e-6  # relative to the value, or to one: less is rounding
 
 
 def lock(settings: bpy.types.PropertyGroup, frame: int) -> int:
-    """Lock the current frame as it stands: every channel has a key there with the value that it has; answers how many were made or changed.
+    """Lock the current frame as it stands: every channel has a key there with the value that it has.
 
-    A key that was missing is noted as the solver's, so that unlocking hands it back. A key whose channel was posed by hand since takes the
-    pose, which would be lost at the next change of the frame, and is the artist's from then on; other keys are not touched.
+    Answers how many were made or changed. A key that was missing is noted as the solver's, so that unlocking hands it
+    back. A key whose channel was posed by hand since takes the pose, which would be lost at the next change of the
+    frame, and is the artist's from then on; other keys are not touched.
 
     Raises:
         FaceSolveProblem: where there is no face to lock.
@@ -49,7 +50,10 @@ def lock(settings: bpy.types.PropertyGroup, frame: int) -> int:
 
 
 def _posed(channel: Channel, curve: bpy.types.FCurve, scene: bpy.types.Scene) -> bool:
-    """Whether a channel's value is not the one that its curve gave it; never where more than the curve decides on it."""
+    """Whether a channel's value is not the one that its curve gave it.
+
+    False wherever more than the curve decides on it.
+    """
     data = channel.owner.animation_data
     layered = data.use_nla and any(track.strips and not track.mute for track in data.nla_tracks)
     if layered or curve.mute:
@@ -76,7 +80,9 @@ def unlock(settings: bpy.types.PropertyGroup, frame: int) -> None:
 
 
 def give_back(settings: bpy.types.PropertyGroup, frames: Iterable[int]) -> List[int]:
-    """Count the keys of these frames, whoever made them, as the solver's: the next solve may change them. Answers with the frames that had any.
+    """Count the keys of these frames, whoever made them, as the solver's: the next solve may change them.
+
+    Answers with the frames that had any.
 
     Raises:
         FaceSolveProblem: where there is no face.

@@ -1,4 +1,7 @@
-"""Whether keys will play: what in an animation's data keeps them from it, a test key that is taken back, and how it is mended."""
+"""Whether keys will play: what keeps them from it, and how that is mended.
+
+What stands in an animation's data is read; a test key, which is taken back, shows the rest.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,8 @@ def play_problems(scene: bpy.types.Scene, channels: Iterable[Channel], first: in
         problems.append(
             Problem(
                 ERROR,
-                f"Time stretching is on ({render.frame_map_old} to {render.frame_map_new}): keys would play at other frames than those that are solved.",
+                f"Time stretching is on ({render.frame_map_old} to {render.frame_map_new}): "
+                "keys would play at other frames than those that are solved.",
                 "Set both to 100 in the Output properties, under Frame Range.",
                 MEND,
             )
@@ -98,7 +102,8 @@ def _of_owner(owner: bpy.types.ID, channels: List[Channel], first: int, last: in
         found.append(
             Problem(
                 WARNING,
-                f"{called} has keys between frames ({', '.join(f'{x:.2f}' for x in between[:3])}{', ...' if len(between) > 3 else ''}): "
+                f"{called} has keys between frames "
+                f"({', '.join(f'{x:.2f}' for x in between[:3])}{', ...' if len(between) > 3 else ''}): "
                 "they stay, and pull the motion aside between the frames that are solved.",
                 "Remove those of the range.",
                 MEND,
@@ -172,9 +177,10 @@ class _Tried:
 
 
 def try_keys(scene: bpy.types.Scene, channels: Iterable[Channel], frame: int) -> List[str]:
-    """Key every channel at a frame, look whether that plays, and take it back; answers with a sentence for each that does not.
+    """Key every channel at a frame, look whether that plays, and take it back.
 
-    Channels of data-blocks without any animation are not tried: nothing can stand in the way of their keys. Leaves the scene at the frame.
+    Answers with a sentence for each that does not. Channels of data-blocks without any animation are not tried: nothing
+    can stand in the way of their keys. Leaves the scene at the frame.
     """
     tried: List[_Tried] = []
     try:

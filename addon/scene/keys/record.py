@@ -17,7 +17,8 @@ from .curves import keyed_values
 
 Written = Dict[str, Dict[int, float]]
 
-# Before a channel's name in the record: the artist's keys that a solve found there and kept, so that later changes can be told from them.
+# Before a channel's name in the record: the artist's keys that a solve found there and kept, so that later changes can
+# be told from them.
 KEPT = "kept:"
 
 
@@ -43,7 +44,8 @@ class Channel:
         curve = self.find()
         if curve is None:
             curve = compat.ensure_curve(self.owner, self.data_path, self.index, self.group)
-            # Blender's default lets a key turn handles far away: a range solved again would change motion blur elsewhere.
+            # Blender's default lets a key turn handles far away: a range solved again would change motion blur
+            # elsewhere.
             curve.auto_smoothing = "NONE"
         return curve
 
@@ -78,7 +80,10 @@ def holder_of(block: bpy.types.ID, path: str) -> Tuple[bpy.types.bpy_struct, str
 def pose_channels(
     owner: bpy.types.Object, bone: Optional[bpy.types.PoseBone] = None, part: str = "jaw"
 ) -> List[Channel]:
-    """Location (3) and rotation (3 or 4, by the rotation mode) of an object, or of the bone of an armature that moves a part."""
+    """Location (3) and rotation (3 or 4, by the rotation mode) of an object or of a bone.
+
+    The bone is of an armature that moves a part.
+    """
     path, size = rotation_channel(bone or owner)
     places = [("location", i) for i in range(3)] + [(path, i) for i in range(size)]
     if bone is None:
@@ -111,7 +116,10 @@ def load_written(settings: bpy.types.PropertyGroup) -> Written:
 
 
 def _renamed(written: Written, face: Optional[bpy.types.Object]) -> Written:
-    """The record with shape keys that were renamed since under their new names: those whose keys are the ones that were written."""
+    """The record with shape keys that were renamed since under their new names.
+
+    A key counts as renamed where its keys on the timeline are the ones that were written.
+    """
     names = {f"key:{name}" for name in solvable_keys(face)}
     gone = [name for name in written if name.startswith("key:") and name not in names]
     if not gone or not names:

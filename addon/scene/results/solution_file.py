@@ -78,7 +78,10 @@ def _checked(arrays: Dict[str, Array]) -> Tuple[List[str], Dict[int, FrameResult
 
 
 def _joints(arrays: Dict[str, Array]) -> Dict[str, str]:
-    """By name, what a joint's arrays begin with. Before schema 2 of the shot the jaw's were `jaw_rotation` and `jaw_translation`."""
+    """By name, what a joint's arrays begin with.
+
+    Before schema 2 of the shot the jaw's were `jaw_rotation` and `jaw_translation`.
+    """
     found = {}
     for name in arrays:
         if name.startswith("joints/") and name.endswith("/rotation"):

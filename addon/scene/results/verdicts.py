@@ -36,7 +36,10 @@ def bad_frames(settings: bpy.types.PropertyGroup) -> List[int]:
 
 
 def is_bad(item: bpy.types.PropertyGroup, limit_px: float) -> bool:
-    """Whether a frame is bad: as the artist marked it, else by its status, its error in plate pixels, and whether it plays as solved."""
+    """Whether a frame is bad, as the artist marked it or else as the solve has it.
+
+    Without a mark its status, its error in plate pixels, and whether it plays as solved decide.
+    """
     if item.mark != "NONE":
         return item.mark == "BAD"
     if item.status == protocol.LOCKED:

@@ -18,7 +18,10 @@ GREY = (0.5, 0.5, 0.5, 1.0)  # where nothing is known
 
 @dataclass
 class Albedo:
-    """Arrays for rig.npz (`colors`, `uv`, `texture`) and shot.json's textures; all empty where the mesh has no colour of its own."""
+    """Arrays for rig.npz (`colors`, `uv`, `texture`) and shot.json's textures.
+
+    All empty where the mesh has no colour of its own.
+    """
 
     arrays: Dict[str, Array] = field(default_factory=dict)
     textures: List[Dict[str, str]] = field(default_factory=list)
@@ -91,7 +94,8 @@ def _base_color(material: Optional[bpy.types.Material], warnings: List[str]) -> 
         return found
     if material.use_nodes:
         warnings.append(
-            f"The base colour of the material {material.name} comes from nodes that are not followed: its viewport colour is used."
+            f"The base colour of the material {material.name} comes from nodes that are not followed: "
+            "its viewport colour is used."
         )
     return tuple(material.diffuse_color)
 
@@ -147,7 +151,10 @@ def _laid_by(node: bpy.types.ShaderNodeTexImage) -> Tuple[str, bool]:
 
 
 def _colors(mesh: bpy.types.Mesh, sources: Sequence[Source]) -> Array:
-    """Linear RGBA per vertex [V,4]: attributes and plain colours of the materials, averaged over corners; grey under images."""
+    """Linear RGBA per vertex [V,4], averaged over corners.
+
+    It comes from the materials' attributes and plain colours, and is grey under images.
+    """
     attributes = {source: _corner_colors(mesh, source) for source in sources if isinstance(source, str)}
     count = len(mesh.vertices)
     total, seen = array("d", bytes(32 * count)), array("i", bytes(4 * count))
@@ -191,16 +198,19 @@ def _add_textures(
             if layer is None:
                 wanted = f"UV map {source.layer}" if source.layer else "UV map"
                 albedo.warnings.append(
-                    f"{face.name} has no {wanted} for its texture {source.node.image.name}: its colour there is taken as grey."
+                    f"{face.name} has no {wanted} for its texture {source.node.image.name}: "
+                    "its colour there is taken as grey."
                 )
             elif texture is None:
                 albedo.warnings.append(
-                    f"The texture {source.node.image.name} of {face.name} has no file: its colour there is taken as grey."
+                    f"The texture {source.node.image.name} of {face.name} has no file: "
+                    "its colour there is taken as grey."
                 )
             else:
                 if source.moved:
                     albedo.warnings.append(
-                        f"Nodes move the texture {source.node.image.name} of {face.name}: the solver lays it as the UV map says."
+                        f"Nodes move the texture {source.node.image.name} of {face.name}: "
+                        "the solver lays it as the UV map says."
                     )
                 coordinates = array("f", bytes(8 * len(mesh.loops)))
                 layer.data.foreach_get("uv", coordinates)

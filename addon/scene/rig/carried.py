@@ -1,4 +1,7 @@
-"""Shape keys that turn a bone along, or follow the jaw bone: what they do to the head is measured on the mesh that Blender shows."""
+"""Shape keys that turn a bone along, or follow the jaw bone.
+
+What they do to the head is measured on the mesh that Blender shows.
+"""
 
 from __future__ import annotations
 
@@ -98,8 +101,10 @@ def measured(head: Head, rig: Rig, followers: Sequence[bpy.types.Object], answer
                 own = deltas[size * row : size * (row + 1)]
                 if sum(a * (c - b) for a, b, c in zip(own, before, after, strict=True)) < 0.0:
                     raise FaceSolveProblem(
-                        f"The shape key {name} and the bone that it moves with go against each other: the one opens what the other closes.",
-                        "Turn the sign of the driver between them, or remove it, and press Set Up: then each is solved on its own.",
+                        f"The shape key {name} and the bone that it moves with go against each other: "
+                        "the one opens what the other closes.",
+                        "Turn the sign of the driver between them, or remove it, and press Set Up: "
+                        "then each is solved on its own.",
                     )
                 deltas[size * row : size * (row + 1)] = array(
                     "f", ((b - a) / top for a, b in zip(before, after, strict=True))
@@ -108,9 +113,9 @@ def measured(head: Head, rig: Rig, followers: Sequence[bpy.types.Object], answer
 
 
 def reshaped(head: Head, rig: Rig) -> Optional[Rig]:
-    """The rig with the neutral face as the modifiers after its shape keys leave it; None where they leave it as it is, or make other vertices.
+    """The rig with the neutral face as the modifiers after its shape keys leave it.
 
-    What they do to the keys' differences is not seen.
+    None where they leave it as it is, or make other vertices. What they do to the keys' differences is not seen.
     """
     face = head.face
     modifiers = [one for one in face.modifiers if one.show_viewport and one.type not in KEEP_PLACES]

@@ -1,4 +1,4 @@
-"""Asks Blender what the controls of a rig do to its shape keys, and finds the control's value for values of the keys."""
+"""Asks Blender what the controls of a rig do to its shape keys, and finds the values of controls for those of keys."""
 
 from __future__ import annotations
 
@@ -125,7 +125,10 @@ def ask(face: bpy.types.Object, kept: Iterable[Channel], left_out: Set[str]) -> 
 
 
 def _ask_again() -> None:
-    """Have Blender try drivers of shape keys anew that failed once: it does not by itself, though what they read may be there by now."""
+    """Have Blender try drivers of shape keys anew that failed once.
+
+    It does not by itself, though what they read may be there by now.
+    """
     for mesh in bpy.context.scene.objects:
         for curve in key_drivers(mesh).values():
             if not curve.driver.is_valid:
@@ -156,7 +159,10 @@ class _Look:
 
 @contextmanager
 def _alone(face: bpy.types.Object, reads: Dict[str, List[Control]]) -> Iterator[_Look]:
-    """A point with the face's keys and drivers to look at, and the meshes of the rig out of the way: they are slow to evaluate."""
+    """A point with the face's keys and drivers to look at, and the meshes of the rig out of the way.
+
+    These meshes are slow to evaluate.
+    """
     mesh = bpy.data.meshes.new("Face Solve Probe")
     mesh.from_pydata([(0, 0, 0)], [], [])
     point = bpy.data.objects.new("Face Solve Probe", mesh)

@@ -88,7 +88,10 @@ def key_drivers(face: bpy.types.Object) -> Dict[str, bpy.types.FCurve]:
 
 
 def controls_of(face: bpy.types.Object) -> Dict[str, List[Control]]:
-    """For each driven shape key the controls that its driver reads, at first hand or over other drivers; cheap, nothing is evaluated."""
+    """For each driven shape key the controls that its driver reads, at first hand or over other drivers.
+
+    This is cheap: nothing is evaluated.
+    """
     drivers = key_drivers(face)
     joints = joints_of_file() if drivers else set()
     reads = {name: _read(curve, joints) for name, curve in drivers.items() if not _reads_keys(curve)}

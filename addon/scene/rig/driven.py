@@ -1,4 +1,7 @@
-"""Shape keys that drivers move along with solved keys: where a key's answer is linear, the solver sees through the driver."""
+"""Shape keys that drivers move along with solved keys.
+
+Where a key's answer is linear, the solver sees through the driver.
+"""
 
 from __future__ import annotations
 

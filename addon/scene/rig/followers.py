@@ -1,4 +1,7 @@
-"""Teeth, eyes, brows: other meshes that move with the head, part of what the solver sees and keyed along where they share shape keys."""
+"""Teeth, eyes, brows: other meshes that move with the head.
+
+They are part of what the solver sees, and keyed along where they share shape keys.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,9 @@ _SMALL = 0.62  # of the head's largest extent: a part without shape keys is smal
 
 
 def find_followers(scene: bpy.types.Scene, head: Head, frames: Sequence[int]) -> List[bpy.types.Object]:
-    """The meshes that move with the head and stand still in its space or on its jaw bone: those that share a shape key's name, and its parts.
+    """The meshes that move with the head and stand still in its space or on its jaw bone.
 
-    Leaves the scene at another frame.
+    They are those that share a shape key's name, and the head's parts. Leaves the scene at another frame.
     """
     face, names = head.face, set(solvable_keys(head.face))
     box = expressive_box(face)
@@ -75,7 +78,10 @@ def find_followers(scene: bpy.types.Scene, head: Head, frames: Sequence[int]) ->
 
 
 def moves_along(one: bpy.types.Object, head: Head) -> bool:
-    """Whether an object moves with the head: it hangs on what carries it, and no other bone holds more than a little of it."""
+    """Whether an object moves with the head.
+
+    It does where it hangs on what carries the head, and no other bone holds more than a little of it.
+    """
     carrier, armature = head.carrier, head.armature
     if below(one, head.face):
         return True
@@ -91,7 +97,10 @@ def moves_along(one: bpy.types.Object, head: Head) -> bool:
 
 
 def parts_beside(scene: bpy.types.Scene, face: bpy.types.Object) -> List[bpy.types.Object]:
-    """The meshes that look like parts of the head and are not parented to its face: eyes, teeth, tongue, brows, lashes."""
+    """The meshes that look like parts of the head and are not parented to its face.
+
+    Such parts are eyes, teeth, tongue, brows and lashes.
+    """
     names, box, found = set(solvable_keys(face)), expressive_box(face), []
     graph = bpy.context.evaluated_depsgraph_get()
     inside = face.evaluated_get(graph).matrix_world.inverted_safe()
@@ -141,7 +150,10 @@ def shared_channels(face: bpy.types.Object, other: bpy.types.Object) -> Dict[str
 
 
 def with_follower(head: Head, other: bpy.types.Object, rig: Rig) -> Rig:
-    """The rig with a follower's mesh behind it, in the head's own space. The follower's own keys stay as they stand now."""
+    """The rig with a follower's mesh behind it, in the head's own space.
+
+    The follower's own keys stay as they stand now.
+    """
     face, jaw, mesh, keys = head.face, head.jaw, other.data, other.data.shape_keys
     count = len(mesh.vertices)
     graph = bpy.context.evaluated_depsgraph_get()

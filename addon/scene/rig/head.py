@@ -127,7 +127,9 @@ class Head:
 
 
 def chosen_carrier(settings: bpy.types.PropertyGroup) -> Carrier:
-    """What moves the head, as Set Up or the artist chose it; the face itself or its jaw's armature where nothing is chosen.
+    """What moves the head, as Set Up or the artist chose it.
+
+    The face itself or its jaw's armature where nothing is chosen.
 
     Raises:
         FaceSolveProblem: where the chosen one does not move the face, or has no such bone.
@@ -166,7 +168,10 @@ def head_of(settings: bpy.types.PropertyGroup) -> Head:
 
 
 def head_channels(settings: bpy.types.PropertyGroup) -> List[Channel]:
-    """Location and rotation of the head, and of its jaw bone; of the face itself where what was chosen cannot be found."""
+    """Location and rotation of the head, and of its jaw bone.
+
+    They are those of the face itself where what was chosen cannot be found.
+    """
     jaw = jaw_if_sound(settings)
     try:
         carrier = chosen_carrier(settings)

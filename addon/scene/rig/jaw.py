@@ -78,7 +78,10 @@ def jaw_if_sound(settings: bpy.types.PropertyGroup) -> Optional[Jaw]:
 
 
 def usual_carrier(face: bpy.types.Object, jaw: Optional[Jaw]) -> bpy.types.Object:
-    """The object that is moved to move the head: the armature where the face hangs below it, so that the bone comes along."""
+    """The object that is moved to move the head.
+
+    It is the armature where the face hangs below it, so that the bone comes along.
+    """
     return jaw.armature if jaw is not None and below(face, jaw.armature) else face
 
 
@@ -165,7 +168,8 @@ def bent(jaw: Jaw) -> List[Problem]:
         found.append(
             Problem(
                 WARNING,
-                f"The Armature modifier of {jaw.face.name} preserves volume: where the jaw's weights fade the solve is a little off.",
+                f"The Armature modifier of {jaw.face.name} preserves volume: "
+                "where the jaw's weights fade the solve is a little off.",
                 "Turn off Preserve Volume in the modifier.",
             )
         )
@@ -187,7 +191,10 @@ def carry(jaw: Jaw) -> None:
 
 
 def jaw_weights(mesh: bpy.types.Object, jaw: Jaw) -> array[float]:
-    """The bone's share of each vertex, as Blender's modifier has it: of all deforming bones' weights, times its own mask."""
+    """The bone's share of each vertex, as Blender's modifier has it.
+
+    It is a share of all deforming bones' weights, times the modifier's own mask.
+    """
     modifier = next((one for one in armature_modifiers(mesh) if one.object == jaw.armature), None)
     shares = array("f", bytes(4 * len(mesh.data.vertices)))
     group = mesh.vertex_groups.find(jaw.name)

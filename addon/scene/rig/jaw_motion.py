@@ -35,8 +35,10 @@ def read_motion(jaw: Jaw, graph: bpy.types.Depsgraph) -> Matrix:
     follows = bone.use_inherit_rotation and bone.use_local_location and bone.inherit_scale == "FULL"
     if not (follows or near(above, Matrix.Identity(4))):
         raise FaceSolveProblem(
-            f"The bone {posed.parent.name} above the jaw bone {jaw.name} is posed, and the jaw does not inherit all of it.",
-            f"Clear its pose (Alt+G, Alt+R), or let the jaw bone inherit rotation, scale and local location, {OTHERWISE}.",
+            f"The bone {posed.parent.name} above the jaw bone {jaw.name} is posed, "
+            "and the jaw does not inherit all of it.",
+            "Clear its pose (Alt+G, Alt+R), "
+            f"or let the jaw bone inherit rotation, scale and local location, {OTHERWISE}.",
         )
     motion = bone.matrix_local.inverted_safe() @ above.inverted_safe() @ posed.matrix
     turn = motion.to_3x3()
@@ -90,7 +92,7 @@ def jaw_arrays(jaw: Jaw, rest: Matrix) -> Dict[str, Array]:
 
 
 def skin(vertices: array[float], arrays: Dict[str, Array], motion: Matrix, above: Matrix) -> None:
-    """Move vertices (3 numbers each, in the face's own space) as the bone does, and then the bones above it, in place."""
+    """Move vertices (3 numbers each, in the face's own space) in place, as the bone and then the bones above it do."""
     rest = Matrix([arrays[JAW_REST].values[4 * i : 4 * i + 4] for i in range(4)])
     whole = rest @ motion @ rest.inverted_safe()
     everywhere = not near(above, Matrix.Identity(4), 1e-9)

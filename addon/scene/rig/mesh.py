@@ -67,7 +67,9 @@ def sampled_keys(names: Sequence[str]) -> Sequence[str]:
 
 
 def moved_boxes(mesh: bpy.types.Object, names: Sequence[str]) -> Dict[str, Box]:
-    """For each of these shape keys that moves anything, the two corners of what it moves; of a sample of keys and vertices.
+    """For each of these shape keys that moves anything, the two corners of what it moves.
+
+    Only a sample of the keys and vertices is looked at.
 
     Args:
         mesh: the mesh's object.
@@ -127,7 +129,8 @@ def check_face(settings: bpy.types.PropertyGroup) -> None:
     if face is None and not face_candidates(settings.id_data):
         raise FaceSolveProblem(
             "No face is chosen, and no mesh of the scene has shape keys.",
-            "Add the actor's head, with its expressions as shape keys, and press Set Up; or choose a head without any, to have its motion solved.",
+            "Add the actor's head, with its expressions as shape keys, and press Set Up; "
+            "or choose a head without any, to have its motion solved.",
             _SET_UP,
         )
     if face is None:
@@ -166,7 +169,8 @@ def read_rig(
         face: the head's object.
         settings: `scene.face_solve`, for the groups.
         scale: the object's world scale, 3 numbers.
-        controlled: the driven keys that are solved through their controls, with the least and the most that these can give.
+        controlled: the driven keys that are solved through their controls, with the least and the most that these can
+            give.
 
     Raises:
         FaceSolveProblem: where the mesh has no faces, or the mesh or a shape key is not finite.
@@ -270,7 +274,10 @@ def hidden_triangles(face: bpy.types.Object) -> Set[int]:
 
 
 def without_triangles(arrays: Dict[str, Array], hidden: Set[int]) -> Dict[str, Array]:
-    """The arrays of rig.npz without some triangles and what is laid on them; vertices stay, so that all else keeps its place."""
+    """The arrays of rig.npz without some triangles and what is laid on them.
+
+    Vertices stay, so that all else keeps its place.
+    """
     if not hidden:
         return arrays
     kept = [index for index in range(arrays["triangles"].shape[0]) if index not in hidden]

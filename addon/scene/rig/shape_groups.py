@@ -1,4 +1,7 @@
-"""Which part of the face a shape key moves, and which key is its other side, told by names (ARKit, FACS, Blender's .L/.R); no bpy."""
+"""Which part of the face a shape key moves, and which key is its other side; no bpy.
+
+Both are told by names: ARKit's, FACS, Blender's .L and .R.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ GROUPS = ("jaw", "mouth", "brows", "eyes", "cheeks", "nose", "head", "identity",
 
 # The actor's own shape: set once by Fit Rig to the Actor, not solved frame by frame.
 IDENTITY = "identity"
-# What stands at a value for the whole shot, a modelling target or a pose corrective: left out, until the artist switches it on.
+# What stands at a value for the whole shot, a modelling target or a pose corrective: left out, until the artist
+# switches it on.
 HELD = "held"
 _IDENTITY = re.compile(r"identity|id[_ .-]|(id|shape)[_ .-]?[0-9]+$")
 
@@ -23,8 +27,8 @@ _ACTION_UNITS: Dict[str, Sequence[int]] = {
     "jaw": (26, 27, 29, 30, 31),
     "head": (21, 51, 52, 53, 54, 55, 56, 57, 58),
 }
-# The muscles behind the action units, and names of units whose words alone would mislead; the first that matches decides:
-# the levator "alaeque nasi" wrinkles the nose, the other "labii" muscles move the lips.
+# The muscles behind the action units, and names of units whose words alone would mislead; the first that matches
+# decides: the levator "alaeque nasi" wrinkles the nose, the other "labii" muscles move the lips.
 _MUSCLES = (
     ("cheeks", ("oculiparsorbitalis", "oculiorbitalis")),
     ("nose", ("alaequenasi", "nasalis", "septinasi")),
@@ -87,8 +91,10 @@ _SIDE = re.compile(
 
 # What ARKit's shape keys are called, and what many rigs call theirs after them; without sides, case and marks.
 _EXPRESSIONS = re.compile(
-    r"(brow(down|innerup|outerup)|cheek(puff|squint)|eye(blink|look(up|down|in|out)|squint|wide|sclosed|close)|jaw(forward|left|right|open|drop)"
-    r"|mouth(close|dimple|frown|funnel|left|lowerdown|press|pucker|right|rolllower|rollupper|shruglower|shrugupper|smile|stretch|upperup|open)"
+    r"(brow(down|innerup|outerup)|cheek(puff|squint)|eye(blink|look(up|down|in|out)|squint|wide|sclosed|close)"
+    r"|jaw(forward|left|right|open|drop)"
+    r"|mouth(close|dimple|frown|funnel|left|lowerdown|press|pucker|right|rolllower"
+    r"|rollupper|shruglower|shrugupper|smile|stretch|upperup|open)"
     r"|nosesneer|tongueout|smile|frown|blink|viseme[a-z]*|fcl[a-z]*|au\d+[a-z]*)(left|right|l|r)?"
 )
 
@@ -119,7 +125,8 @@ def group_of(name: str) -> str:
 def other_side(name: str) -> Optional[str]:
     """The name of the same shape key on the other side of the face; None where the name has no side.
 
-    Understood are Blender's suffixes (`_L`, `.L`, `.L.001`, `_left`), ARKit's and other camel case (`smileLeft`, `AU12L`), and prefixes (`L_`, `leftSmile`).
+    Understood are Blender's suffixes (`_L`, `.L`, `.L.001`, `_left`), ARKit's and other camel case (`smileLeft`,
+    `AU12L`), and prefixes (`L_`, `leftSmile`).
     """
     found = list(_SIDE.finditer(name))
     if not found:

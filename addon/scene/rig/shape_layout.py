@@ -87,7 +87,10 @@ def regroup(layout: Layout, keys: Sequence[str]) -> Layout:
 
 
 def move(layout: Layout, keys: Sequence[str], name: str) -> Layout:
-    """The layout with these keys in the group of that name, made where missing; groups that become empty are dropped."""
+    """The layout with these keys in the group of that name, made where missing.
+
+    Groups that become empty are dropped.
+    """
     members = {group.name: [key for key in group.keys if key not in keys] for group in layout.groups}
     members.setdefault(name, []).extend(keys)
     return _with_members(layout, members, list(layout.homes()) + list(keys))

@@ -1,4 +1,7 @@
-"""The groups of shape keys in the settings: read as a layout, written back, said where they do not suit the face, searched."""
+"""The groups of shape keys in the settings.
+
+They are read as a layout, written back, said where they do not suit the face, and searched.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,10 @@ def fill_groups(settings: bpy.types.PropertyGroup, *, afresh: bool) -> None:
 
 
 def standing_keys(face: bpy.types.Object) -> List[str]:
-    """Shape keys that stand at a value without being animated or driven, and are no expressions: they make the person, or mend a pose."""
+    """Shape keys that stand at a value without being animated or driven, and are no expressions.
+
+    They make the person, or mend a pose.
+    """
     keys = face.data.shape_keys if is_mesh(face) else None
     if keys is None:
         return []
@@ -122,7 +128,7 @@ def solved_keys(settings: bpy.types.PropertyGroup) -> Set[str]:
 
 
 def shown_keys(settings: bpy.types.PropertyGroup) -> List[bool]:
-    """For each shape key of the face, the reference key among them, whether the list shows it by its search and filters."""
+    """Whether the list shows each shape key of the face, by its search and filters; the reference key is among them."""
     words = settings.key_search.lower().split()
     solved = solved_keys(settings)
     groups = read_layout(settings).homes()

@@ -28,7 +28,10 @@ def skinned_to(mesh: bpy.types.Object) -> List[bpy.types.Object]:
 
 
 def bone_shares(mesh: bpy.types.Object, armature: bpy.types.Object) -> Weights:
-    """The share of each deforming bone in a mesh's weights, of a sample of its vertices; empty where no vertex has any."""
+    """The share of each deforming bone in a mesh's weights, of a sample of its vertices.
+
+    Empty where no vertex has any.
+    """
     bones = armature.data.bones
     named = {one.index: one.name for one in mesh.vertex_groups if one.name in bones and bones[one.name].use_deform}
     vertices = mesh.data.vertices
@@ -50,7 +53,10 @@ def below_bone(armature: bpy.types.Object, bone: str) -> Set[str]:
 
 
 def head_bone(mesh: bpy.types.Object, armature: bpy.types.Object) -> str:
-    """The bone that carries a head's mesh: by its name, else the lowest that carries nearly all of it; empty where there is none."""
+    """The bone that carries a head's mesh: by its name, else the lowest that carries nearly all of it.
+
+    Empty where there is none.
+    """
     shares = bone_shares(mesh, armature)
 
     def carried(name: str) -> float:
@@ -103,7 +109,10 @@ def done_by(armature: bpy.types.Object, bone: str, graph: bpy.types.Depsgraph) -
 
 
 def bone_frame(posed: bpy.types.PoseBone) -> Tuple[Matrix, Matrix]:
-    """How a bone's channels place it in its armature: (4x4 of its pose at rest, 3x3 of where its location slides it)."""
+    """How a bone's channels place it in its armature.
+
+    Returns the 4x4 of its pose at rest, and the 3x3 of where its location slides it.
+    """
     bone = posed.bone
     above = {}
     if posed.parent is not None:

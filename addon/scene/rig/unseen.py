@@ -1,4 +1,7 @@
-"""What moves the face and the solver does not see: drivers that follow solved keys, and modifiers that deform after the keys."""
+"""What moves the face and the solver does not see.
+
+These are drivers that follow solved keys, and modifiers that deform after the keys.
+"""
 
 from __future__ import annotations
 
@@ -55,13 +58,15 @@ def unseen(
     said, face, jaw = [], head.face, head.jaw
     if following:
         said.append(
-            f"Drivers move {', '.join(following[:5])} along with shape keys that are solved: they are solved as if they stood still."
+            f"Drivers move {', '.join(following[:5])} along with shape keys that are solved: "
+            "they are solved as if they stood still."
         )
     moved = _moved_by_modifiers(scene, head, rig, sorted({frames[0], frames[len(frames) // 2], frames[-1]}))
     if moved > _VISIBLE and not reshaped:
         names = ", ".join(modifier.name for modifier in _deforming(face))
         said.append(
-            f"The modifier {names} moves {face.name}{' after its shape keys' if rig.names else ''}, by up to {100 * moved:.1f} % of its size"
+            f"The modifier {names} moves {face.name}{' after its shape keys' if rig.names else ''}, "
+            f"by up to {100 * moved:.1f} % of its size"
             + (" beyond what the jaw bone does" if jaw else "")
             + ": the solver does not see that."
         )

@@ -10,7 +10,7 @@ _OF_THE_LIST = ("rna_type", "name", "face")
 
 
 def change_actor(settings: bpy.types.PropertyGroup) -> None:
-    """Put away what belongs to the face that was chosen before, and bring back what belongs to the one that is chosen now.
+    """Put away what belongs to the face that was chosen before, and bring back what belongs to the new one.
 
     Args:
         settings: `scene.face_solve`, whose `face` has just changed.

@@ -48,9 +48,9 @@ class FaceLook:
 def faces_by_look(scene: bpy.types.Scene) -> List[FaceLook]:
     """The meshes with shape keys, the one that looks most like a face first.
 
-    A face moves in many places, each on its own: lids, brows, corners of the mouth. An eyeball may carry the names of all keys and turns
-    as a whole or not at all; a body's correctives move its joints and have no facial names; and eyes and teeth lie in the head, not the
-    other way round.
+    A face moves in many places, each on its own: lids, brows, corners of the mouth. An eyeball may carry the names of
+    all keys and turns as a whole or not at all; a body's correctives move its joints and have no facial names; and eyes
+    and teeth lie in the head, not the other way round.
     """
     candidates = face_candidates(scene)
     boxes = {one.name: _world_box(one) for one in candidates}

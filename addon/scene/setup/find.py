@@ -73,7 +73,8 @@ def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active
             )
         raise FaceSolveProblem(
             "No mesh with shape keys is in the scene.",
-            "Add the actor's head, with its expressions as shape keys; or select a head without any, to have its motion solved.",
+            "Add the actor's head, with its expressions as shape keys; "
+            "or select a head without any, to have its motion solved.",
         )
     best = looks[0] if looks else None
     own = next((look for look in looks if look.mesh == active and look.moving), None)
@@ -121,7 +122,10 @@ def _find_jaw(settings: bpy.types.PropertyGroup, *, same_face: bool) -> str:
     ]  # another key that the bone drives mends what it does
     if bone and keys:  # the one moves the other: solved as one, through what the artist moves
         settings.jaw_bone = settings.found_jaw = ""
-        return f"The jaw bone {bone} and the shape key{'s' if len(keys) > 1 else ''} {', '.join(keys[:3])} move together, and are solved together."
+        return (
+            f"The jaw bone {bone} and the shape key{'s' if len(keys) > 1 else ''} {', '.join(keys[:3])} "
+            "move together, and are solved together."
+        )
     settings.jaw_bone = settings.found_jaw = bone
     return sentence
 
@@ -141,7 +145,10 @@ def _find_cameras(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> 
 
 
 def _find_bound(settings: bpy.types.PropertyGroup) -> str:
-    """Set the error above which a frame is bad by the plate's size, unless the artist set it: pixels of a large plate are small."""
+    """Set the error above which a frame is bad by the plate's size, unless the artist set it.
+
+    Pixels of a large plate are small.
+    """
     usual = settings.bl_rna.properties["bad_error_px"].default
     if settings.bad_error_px not in (usual, settings.found_bound):
         return ""

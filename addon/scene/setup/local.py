@@ -19,7 +19,9 @@ def instanced_heads(scene: bpy.types.Scene) -> Iterator[bpy.types.Object]:
 
 
 def make_local(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> List[str]:
-    """Make the face, all that is parented with it and its armatures local with their data; of an instance all that it shows.
+    """Make the face, all that is parented with it and its armatures local with their data.
+
+    Of an instance all that it shows.
 
     Answers with the names of the objects that are this file's own now.
     """

@@ -20,8 +20,8 @@ _LINKS = 6
 def find_mover(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> Tuple[Carrier, str]:
     """What should be keyed to move the face, and a sentence of why; the sentence is empty where it is the face itself.
 
-    A bone, where the armature carries more than the head: a body has to stay. Else the whole armature, or the lowest object that the face
-    and the parts beside it, eyes and teeth, are parented to.
+    A bone, where the armature carries more than the head: a body has to stay. Else the whole armature, or the lowest
+    object that the face and the parts beside it, eyes and teeth, are parented to.
     """
     face = settings.face
     armature, bone = _hung_bone(face)
@@ -63,7 +63,10 @@ def _hung_bone(face: bpy.types.Object) -> Tuple[Optional[bpy.types.Object], str]
 
 
 def _bodies(scene: bpy.types.Scene, face: bpy.types.Object, armature: bpy.types.Object, bone: str) -> List[str]:
-    """The names of the meshes that hang on the armature and not on the head's bone: they must not move with the head."""
+    """The names of the meshes that hang on the armature and not on the head's bone.
+
+    They must not move with the head.
+    """
     head = below_bone(armature, bone)
     found = []
     for one in scene.objects:
@@ -81,7 +84,10 @@ def _bodies(scene: bpy.types.Scene, face: bpy.types.Object, armature: bpy.types.
 
 
 def _control(armature: bpy.types.Object, bone: str) -> str:
-    """The bone that an artist moves to move this one: it, or what its constraints follow, as deforming bones do in Rigify and Auto-Rig."""
+    """The bone that an artist moves to move this one.
+
+    It is this bone, or what its constraints follow, as deforming bones do in Rigify and Auto-Rig.
+    """
     name = bone
     for _ in range(_LINKS):
         posed = armature.pose.bones[name]

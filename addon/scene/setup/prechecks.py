@@ -115,14 +115,18 @@ def halves(face: bpy.types.Object) -> List[Problem]:
         Problem(
             ERROR,
             f"The modifier {making[0]} makes a part of {face.name}: the solver would see the mesh without it.",
-            "Apply it (Blender cannot with shape keys: the add-on Apply Modifiers with Shape Keys can), or hide it in the viewport "
+            "Apply it (Blender cannot with shape keys: the add-on Apply Modifiers with Shape Keys can), "
+            "or hide it in the viewport "
             "where the mesh alone is the whole face.",
         )
     ]
 
 
 def dropped_frames(settings: bpy.types.PropertyGroup, frames: List[int]) -> List[int]:
-    """The frames that a camera's plate has lost, each with its neighbours there: a solve goes on without them. Empty where more is lost."""
+    """The frames that a camera's plate has lost, each with its neighbours there: a solve goes on without them.
+
+    Empty where more is lost.
+    """
     missing: Set[int] = set()
     for camera in enabled_cameras(settings):
         missing.update(missing_frames(read_plate(camera), frames)[1])
@@ -132,7 +136,10 @@ def dropped_frames(settings: bpy.types.PropertyGroup, frames: List[int]) -> List
 
 
 def plate_problems(settings: bpy.types.PropertyGroup, frames: List[int]) -> List[Problem]:
-    """What is wrong with the plates' files: missing, empty, or no footage at these frames. Looks at every file, decodes none."""
+    """What is wrong with the plates' files: missing, empty, or no footage at these frames.
+
+    Looks at every file, decodes none.
+    """
     problems: List[Problem] = []
     cameras = enabled_cameras(settings)
     for camera in cameras:

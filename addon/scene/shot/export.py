@@ -259,7 +259,8 @@ def _read_scene(
         rig = seen_through
         names = ", ".join(one.name for one in face.modifiers if one.show_viewport and one.type not in KEEP_PLACES)
         warnings.append(
-            f"The modifier {names} reshapes {face.name} after its shape keys: the solver sees the neutral face as it leaves it, "
+            f"The modifier {names} reshapes {face.name} after its shape keys: "
+            "the solver sees the neutral face as it leaves it, "
             "and the keys as they are without it. Hide it where that is not what it is for."
         )
         warnings += unseen(scene, head, rig, frames, driven.held, reshaped=True)

@@ -53,7 +53,9 @@ def make_writable(folder: Path) -> None:
 
 
 def _refuse_links(folder: Path) -> None:
-    """No file of a solve is a link; one that came with the .blend would lead what is written there to another file of the user.
+    """No file of a solve is a link.
+
+    One that came with the .blend would lead what is written there to another file of the user.
 
     Raises:
         OSError: where there is one.
@@ -67,7 +69,8 @@ def _refuse_links(folder: Path) -> None:
 def solver_folder() -> Path:
     """The working directory of every process of the solver: a folder of the user's own in which nothing lies.
 
-    Python, and libraries that the solver uses, read files of certain names from the working directory: never from the scene's folder.
+    Python, and libraries that the solver uses, read files of certain names from the working directory: never from the
+    scene's folder.
 
     Raises:
         FaceSolveProblem: where there is no such folder, and none can be made.

@@ -33,7 +33,8 @@ LARGEST = 1 << 28  # bytes of all arrays of a file; ten thousand frames of a tho
 _MANY_TEXTS = 100_000
 # A header as every version of NumPy writes it; nothing of it is evaluated.
 _HEADER = re.compile(
-    r"\{'descr': '(?P<code>[^'\\]{1,20})', 'fortran_order': (?P<columns>True|False), 'shape': \((?P<shape>[0-9, ]{0,200})\),? *\} *"
+    r"\{'descr': '(?P<code>[^'\\]{1,20})', 'fortran_order': (?P<columns>True|False), "
+    r"'shape': \((?P<shape>[0-9, ]{0,200})\),? *\} *"
 )
 
 
@@ -126,7 +127,9 @@ def check_sizes(members: Sequence[zipfile.ZipInfo], most: int = LARGEST) -> None
 
 
 def decode(data: bytes) -> Array:
-    """One member of a .npz file. What its header says is compared with the bytes that are there before anything is made of it.
+    """One member of a .npz file.
+
+    What its header says is compared with the bytes that are there before anything is made of it.
 
     Raises:
         ValueError: no array, one of another kind than numbers and texts, one that declares more or less than there is.

@@ -36,9 +36,10 @@ class Samples:
 
 @contextmanager
 def evaluated(scene: bpy.types.Scene, objects: Iterable[bpy.types.Object]) -> Iterator[None]:
-    """Have Blender evaluate these objects as it would render them, though they are hidden or in a collection that is excluded.
+    """Have Blender evaluate these objects as it would render them, though they are hidden or excluded.
 
-    Blender does not play what the view layer does not show: it would be read as standing still.
+    Excluded are objects in a collection that the view layer leaves out. Blender does not play what the view layer does
+    not show: it would be read as standing still.
     """
     layer = bpy.context.view_layer
     with current_frame_kept(scene):
