@@ -39,7 +39,7 @@ class FACE_SOLVE_OT_unlock_frame(bpy.types.Operator):
     bl_label = "Unlock Frame"
     bl_description = (
         "Let the solver change the current frame again; keys that you made on a locked frame stay yours, "
-        "those of another are given back."
+        "those of another are given back"
     )
     bl_options = {"REGISTER", "UNDO"}
 

@@ -65,7 +65,7 @@ class FACE_SOLVE_OT_make_keys_play(bpy.types.Operator):
     bl_label = "Make Keys Play"
     bl_description = (
         "Mend what keeps keys from playing: linked actions, muted curves, mixing with strips, "
-        "keys between frames, time stretching."
+        "keys between frames, time stretching"
     )
     bl_options = {"REGISTER", "UNDO"}
 
@@ -87,7 +87,7 @@ class FACE_SOLVE_OT_make_character_local(bpy.types.Operator):
     bl_label = "Make Character Local"
     bl_description = (
         "Make a linked, overridden or instanced character this file's own, with its data, "
-        "so that it can be keyed; and set up again."
+        "so that it can be keyed; and set up again"
     )
     bl_options = {"REGISTER", "UNDO"}
 
