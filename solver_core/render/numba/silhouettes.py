@@ -95,9 +95,13 @@ def outline(scene: Scene, fragments: Fragments) -> Outline:
 
 @nb.njit(cache=True, inline="always")
 def _square_angle(x: float, y: float) -> float:
-    """The share of a turn around a square, -1/8 to 7/8, from the direction of x towards y."""
+    """The share of a turn around a square, -1/8 to 7/8, from the direction of x towards y.
+
+    A vertex at the centre lies to its left: the z-buffer's top-left rule is that of a centre moved a hair's breadth to
+    the right (and by far less downwards), so both decide alike on what such a vertex covers.
+    """
     if x == 0.0 and y == 0.0:
-        return 0.0
+        return 0.5
     if abs(x) >= abs(y):
         return (0.0 if x > 0.0 else 0.5) + 0.125 * y / x
     return (0.25 if y > 0.0 else 0.75) - 0.125 * x / y
@@ -215,6 +219,8 @@ def _cut_image(geometry: Geometry, b: int, edges: Int32, seen_depth: Float32, pi
                 elif near >= s_next:
                     near, near_kind = s_next, end_kind
                 x0, y0, x1, y1 = s * ex - cx, s * ey - cy, s_next * ex - cx, s_next * ey - cy
+                if s_next == 1.0:  # exactly the vertex, as the edge that starts there has it
+                    x1, y1 = bx - (column + 0.5), by - (row + 0.5)
                 gx0, gy0 = _square_angle_gradient(x0, y0)
                 gx1, gy1 = _square_angle_gradient(x1, y1)
                 gx0, gy0, gx1, gy1 = 0.5 * y1 + gx0, gy0 - 0.5 * x1, -0.5 * y0 - gx1, 0.5 * x0 - gy1
