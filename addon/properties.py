@@ -17,6 +17,7 @@ from bpy.types import Object, PropertyGroup
 
 from .overlay_settings import FaceSolveOverlays
 from .scene.setup.actors import change_actor
+from .scene.takes.takes import rename_take, replay
 
 
 def _is_mesh(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
@@ -116,6 +117,42 @@ class FaceSolveRun(PropertyGroup):
     failed: BoolProperty()
 
 
+def _rename_take(take: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    rename_take(take)
+
+
+def _replay(strength: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    replay(strength.id_data.face_solve)
+
+
+class FaceSolveStrength(PropertyGroup):
+    """How strong a take plays the shape keys of a group (`name`)."""
+
+    value: FloatProperty(
+        name="Strength",
+        default=1.0,
+        min=0.0,
+        max=1.5,
+        subtype="FACTOR",
+        update=_replay,
+        description="How strong the take plays these shape keys: 1 is as solved. Nothing is solved again",
+    )
+
+
+class FaceSolveTake(PropertyGroup):
+    """What one solve wrote (`name`), and how it is played."""
+
+    label: StringProperty(
+        name="Name", update=_rename_take, description="The take's name; one that you have named is never thrown away"
+    )
+    own_name: BoolProperty()
+    written: StringProperty()
+    results: CollectionProperty(type=FaceSolveFrameResult)
+    strengths: CollectionProperty(type=FaceSolveStrength)
+    has_neutral: BoolProperty()
+    neutral_frame: IntProperty()
+
+
 def _show_result(settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
     if 0 <= settings.result_index < len(settings.results):
         settings.id_data.frame_set(settings.results[settings.result_index].frame)
@@ -138,6 +175,10 @@ class FaceSolveActor(PropertyGroup):
     found_owner: PointerProperty(type=Object)
     found_bone: StringProperty()
     written: StringProperty()
+    takes: CollectionProperty(type=FaceSolveTake)
+    take: StringProperty()
+    other_take: StringProperty()
+    take_index: IntProperty()
 
 
 def _change_actor(settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
@@ -283,6 +324,11 @@ class FaceSolveSettings(PropertyGroup):
     found_bound: FloatProperty(options={"HIDDEN"})
     # The keys that the solver wrote, with their values: a key that differs is the artist's (scene/record.py).
     written: StringProperty(options={"HIDDEN"})
+    # Every solve that is kept, the one that plays, and the one that played before it.
+    takes: CollectionProperty(type=FaceSolveTake)
+    take: StringProperty(options={"HIDDEN"})
+    other_take: StringProperty(options={"HIDDEN"})
+    take_index: IntProperty(options={"HIDDEN"})
     # The face that all of this is of, and what belongs to the others.
     actor: PointerProperty(type=Object)
     actors: CollectionProperty(type=FaceSolveActor)
@@ -296,6 +342,8 @@ CLASSES = (
     FaceSolveLockedFrame,
     FaceSolveFrameResult,
     FaceSolveRun,
+    FaceSolveStrength,
+    FaceSolveTake,
     FaceSolveOverlays,
     FaceSolveActor,
     FaceSolveSettings,

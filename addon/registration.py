@@ -5,12 +5,13 @@ from __future__ import annotations
 import bpy
 
 from . import keymap, preferences, properties
-from .operators import exchange, fit, install, lists, presets, review, setup, shapes, solve, solver, wipe
+from .operators import exchange, fit, install, lists, presets, review, setup, shapes, solve, solver, takes, wipe
 from .overlay import error_curve, plate_overlay, timeline_strip
 from .panels import main, overlays, stages
 from .panels import review as review_panel
 from .panels import setup as setup_panel
 from .panels import shapes as shapes_panel
+from .panels import takes as takes_panel
 from .runs import current as current_run
 from .runs import install as install_run
 from .scene.keys import fixes
@@ -27,6 +28,7 @@ CLASSES = (
     *solve.CLASSES,
     *fit.CLASSES,
     *review.CLASSES,
+    *takes.CLASSES,
     *exchange.CLASSES,
     *wipe.CLASSES,
     *main.CLASSES,
@@ -34,6 +36,7 @@ CLASSES = (
     *shapes_panel.CLASSES,
     *stages.CLASSES,
     *review_panel.CLASSES,
+    *takes_panel.CLASSES,
     *overlays.CLASSES,
 )
 

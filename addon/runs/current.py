@@ -18,6 +18,7 @@ from ..scene.infill import find_ranges
 from ..scene.results.overlays import keep_overlays
 from ..scene.shot.export import Plan
 from ..scene.shot.folders import solver_folder
+from ..scene.takes.takes import keep_take
 from ..worker.interpreter import solver_environment, worker_command
 from ..worker.job import Job
 from ..worker.process import WorkerProcess, end_all, see_off
@@ -192,6 +193,7 @@ def _conclude(run: SolveRun) -> None:
             settings.last_result = _state.said
             if run.results:
                 find_ranges(settings)
+                keep_take(settings, run.title)
             entry = settings.runs.get(run.title) or settings.runs.add()
             entry.name, entry.failed = run.title, _state.problem is not None
             entry.text = _state.problem.message if _state.problem else _state.said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Dict, List, Optional
+from typing import Collection, Dict, List, Optional
 
 import bpy
 
@@ -75,6 +75,16 @@ def write_keys(curve: bpy.types.FCurve, values: Dict[int, float]) -> None:
     points.foreach_set("co", co)
     points.foreach_set("handle_left", left)
     points.foreach_set("handle_right", right)
+    curve.update()
+
+
+def remove_keys(curve: bpy.types.FCurve, frames: Collection[int]) -> None:
+    """Delete the keys at these whole frames."""
+    points = curve.keyframe_points
+    co = _get(points, "co", 2)
+    for i in reversed(range(len(points))):
+        if abs(co[2 * i] - round(co[2 * i])) < _SAME_FRAME and round(co[2 * i]) in frames:
+            points.remove(points[i], fast=True)
     curve.update()
 
 

@@ -104,52 +104,77 @@ def weight_channels(face: bpy.types.Object) -> Dict[str, Channel]:
 
 def load_written(settings: bpy.types.PropertyGroup) -> Written:
     """The record on the scene, of shape keys by the names that they have now; empty where there is none."""
-    if not settings.written:
+    return read_record(settings.written, settings.face)
+
+
+def read_record(text: str, face: Optional[bpy.types.Object]) -> Written:
+    """A record as it was kept by `record_text`, of the face's shape keys by the names that they have now."""
+    return _renamed(_decode(text), face)
+
+
+def _decode(text: str) -> Written:
+    if not text:
         return {}
-    document = json.loads(zlib.decompress(base64.b64decode(settings.written)))
+    document = json.loads(zlib.decompress(base64.b64decode(text)))
     written: Written = {}
     for name, (frames, data) in document.items():
         values = array("f")
         values.frombytes(base64.b64decode(data))
         written[name] = dict(zip(frames, values, strict=True))
-    return _renamed(written, settings.face)
+    return written
 
 
 def _renamed(written: Written, face: Optional[bpy.types.Object]) -> Written:
-    """The record with shape keys that were renamed since under their new names.
+    """The record with shape keys that were renamed since under their new names."""
+    for name, heir in _renames(written, face).items():
+        written[heir] = written.pop(name)
+        if KEPT + name in written:
+            written[KEPT + heir] = written.pop(KEPT + name)
+    return written
 
-    A key counts as renamed where its keys on the timeline are the ones that were written.
-    """
+
+def _renames(written: Written, face: Optional[bpy.types.Object]) -> Dict[str, str]:
+    """New channel names by old: a key counts as renamed where its keys on the timeline are those that were written."""
     names = {f"key:{name}" for name in solvable_keys(face)}
     gone = [name for name in written if name.startswith("key:") and name not in names]
     if not gone or not names:
-        return written
+        return {}
     new = {
         channel.name: keyed_values(channel.find())
         for channel in weight_channels(face).values()
         if channel.name not in written
     }
+    found: Dict[str, str] = {}
     for name in gone:
         values = written[name]
         heir = next((one for one, keyed in new.items() if values and values.items() <= keyed.items()), None)
         if heir is not None:
             del new[heir]
-            written[heir] = written.pop(name)
-            if KEPT + name in written:
-                written[KEPT + heir] = written.pop(KEPT + name)
-    return written
+            found[name] = heir
+    return found
 
 
 def store_written(settings: bpy.types.PropertyGroup, written: Written) -> None:
-    """Put the record on the scene, where it is saved and undone together with the keys."""
+    """Put the record on the scene, where it is saved and undone together with the keys.
+
+    Shape keys that were renamed since it was last put there have their new names in the takes, too.
+    """
+    renamed = _renames(_decode(settings.written), settings.face)
+    for take in settings.takes if renamed else ():
+        record = _decode(take.written)
+        take.written = record_text({renamed.get(name, name): values for name, values in record.items()})
+    settings.written = record_text(written)
+
+
+def record_text(written: Written) -> str:
+    """A record as a short text, which Blender saves with the scene."""
     document = {
         name: (list(values), base64.b64encode(array("f", values.values()).tobytes()).decode("ascii"))
         for name, values in written.items()
         if values
     }
-    settings.written = base64.b64encode(
-        zlib.compress(json.dumps(document, separators=(",", ":")).encode("utf-8"), 1)
-    ).decode("ascii")
+    packed = zlib.compress(json.dumps(document, separators=(",", ":")).encode("utf-8"), 1)
+    return base64.b64encode(packed).decode("ascii")
 
 
 def artists_keys(channel: Channel, written: Written) -> Dict[int, float]:

@@ -23,6 +23,7 @@ from ..rig.jaw import check_jaw
 from ..rig.mesh import check_face, excluded_keys, identity_keys, solvable_keys
 from ..shot.export import Plan
 from ..shot.sampling import evaluated
+from ..takes.takes import keep_take
 from .overlays import keep_overlays
 from .solution_file import read_solution
 
@@ -90,6 +91,7 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
     said = look_after(plan, results)
     find_ranges(settings)
     keep_overlays(scene, path)
+    keep_take(settings, f"Import {path.stem}")
     settings.last_result = " ".join([f"{len(frames)} frames from {path.name}.", *said])
     if jaw is None and any(protocol.JAW in result.joints for result in results.values()):
         settings.last_result += " The solution moves a jaw bone; none is chosen here."

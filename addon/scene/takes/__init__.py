@@ -1,0 +1,1 @@
+"""Takes: every solve is kept, compared, adjusted, blended and made current again."""
