@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Set
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import IntProperty, StringProperty
 
 from ..runs import current
+from ..scene.performance.exchange import export_performance, import_performance
 from ..scene.results.solution import import_solution
 from ..scene.shot.export import write_shot
 from ..solver_choice import preferences
@@ -60,4 +61,60 @@ class FACE_SOLVE_OT_import_solution(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
 
-CLASSES = (FACE_SOLVE_OT_export_shot, FACE_SOLVE_OT_import_solution)
+class FACE_SOLVE_OT_export_performance(bpy.types.Operator):
+    """Write what plays as a CSV with ARKit's names, as Live Link Face writes it; turns are in radians."""
+
+    bl_idname = "face_solve.export_performance"
+    bl_label = "Export Performance"
+
+    filepath: StringProperty(subtype="FILE_PATH", name="Table")
+    filter_glob: StringProperty(default="*.csv", options={"HIDDEN"})
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Write the file."""
+        current.refuse_second()
+        path = chosen_path(self.filepath)
+        path = path if path.suffix else path.with_suffix(".csv")
+        self.report({"INFO"}, export_performance(context.scene, path))
+        return {"FINISHED"}
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
+        """Ask for the file."""
+        self.filepath = self.filepath or "performance.csv"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+
+class FACE_SOLVE_OT_import_performance(bpy.types.Operator):
+    """Key a Live Link Face CSV on the face, as a take and a start: a solve may change it. Your own keys are kept."""
+
+    bl_idname = "face_solve.import_performance"
+    bl_label = "Import Performance"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: StringProperty(subtype="FILE_PATH", name="Table")
+    filter_glob: StringProperty(default="*.csv", options={"HIDDEN"})
+    at_frame: IntProperty(name="First Row At", default=0, description="Frame of the first row; 0 is the range's start")
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Read the file and key it."""
+        current.refuse_second()
+        scene = context.scene
+        start = self.at_frame or scene.face_solve.frame_start
+        self.report({"INFO"}, import_performance(scene, chosen_path(self.filepath), start))
+        return {"FINISHED"}
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
+        """Ask for the file."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+
+CLASSES = (
+    FACE_SOLVE_OT_export_shot,
+    FACE_SOLVE_OT_import_solution,
+    FACE_SOLVE_OT_export_performance,
+    FACE_SOLVE_OT_import_performance,
+)

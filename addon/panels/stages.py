@@ -152,6 +152,8 @@ class FACE_SOLVE_PT_solve(Step, bpy.types.Panel):
         column = layout.column(align=True)
         column.operator("face_solve.export_shot", icon="EXPORT")
         column.operator("face_solve.import_solution", icon="IMPORT")
+        column.operator("face_solve.export_performance", icon="EXPORT")
+        column.operator("face_solve.import_performance", icon="IMPORT")
 
 
 CLASSES = (

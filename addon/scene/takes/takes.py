@@ -51,9 +51,10 @@ def play_take(settings: bpy.types.PropertyGroup, name: str) -> None:
         FaceSolveProblem: where there is no such take or no face.
     """
     check_face(settings)
-    take = find_take(settings, name)
+    find_take(settings, name)
     written = load_written(settings)
     store_written(settings, written)  # takes follow keys that were renamed
+    take = find_take(settings, name)
     record = _adjusted(settings, take)
     locked = {item.frame for item in settings.locked_frames}
     for channel in _channels(settings, {one for one in (*record, *written) if not one.startswith(KEPT)}):
@@ -127,14 +128,25 @@ def blend_takes(settings: bpy.types.PropertyGroup, name: str, share: float) -> s
     current_name = current.name
     store_written(settings, load_written(settings))  # takes follow keys that were renamed
     mixed = blended(_adjusted(settings, current), _adjusted(settings, other), share)
+    return add_take(settings, f"{current_name} + {name}", mixed)
+
+
+def add_take(settings: bpy.types.PropertyGroup, title: str, record: Written) -> str:
+    """Make a take of values that no solve has found, and play it; answers with its name.
+
+    Args:
+        settings: `scene.face_solve`.
+        title: what made it.
+        record: value by frame by channel; a frame keeps its status, and has no error: nobody has measured it.
+    """
     take = settings.takes.add()
-    take.name = take.label = _free_name(settings, f"{current_name} + {name}")
-    take.written = record_text({channel: _singles(values) for channel, values in mixed.items()})
-    made = take.name  # adding to a collection of Blender's may move what was taken from it before
-    _copy_results(find_take(settings, current_name).results, find_take(settings, made).results)
-    for result in find_take(settings, made).results:
-        result.error_px = -1.0  # nobody has measured what lies between
+    made = take.name = take.label = _free_name(settings, title)
+    take.written = record_text({channel: _singles(values) for channel, values in record.items()})
+    _copy_results(settings.results, take.results)
+    for result in take.results:
+        result.error_px = -1.0
     play_take(settings, made)
+    strengths(settings)
     return made
 
 

@@ -1,0 +1,1 @@
+"""The performance as a table that other programs read: Live Link Face's CSV with ARKit's names."""
