@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Set
 
 import bpy
-from bpy.props import IntProperty, StringProperty
+from bpy.props import FloatProperty, IntProperty, StringProperty
 
 from ..runs import current
 from ..scene.performance.exchange import export_performance, import_performance
@@ -96,6 +96,13 @@ class FACE_SOLVE_OT_import_performance(bpy.types.Operator):
     filepath: StringProperty(subtype="FILE_PATH", name="Table")
     filter_glob: StringProperty(default="*.csv", options={"HIDDEN"})
     at_frame: IntProperty(name="First Row At", default=0, description="Frame of the first row; 0 is the range's start")
+    rate: FloatProperty(
+        name="Its Frames a Second",
+        default=0.0,
+        min=0.0,
+        max=240.0,
+        description="What the table's times count; 0 finds it from the highest frame number",
+    )
 
     @reports_problems
     def execute(self, context: bpy.types.Context) -> Set[str]:
@@ -103,7 +110,7 @@ class FACE_SOLVE_OT_import_performance(bpy.types.Operator):
         current.refuse_second()
         scene = context.scene
         start = self.at_frame or scene.face_solve.frame_start
-        self.report({"INFO"}, import_performance(scene, chosen_path(self.filepath), start))
+        self.report({"INFO"}, import_performance(scene, chosen_path(self.filepath), start, self.rate or None))
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:

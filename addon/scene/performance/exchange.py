@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import bpy
 from mathutils import Matrix
@@ -69,13 +69,14 @@ def head_turn(head: Matrix, camera: Matrix) -> Tuple[float, float, float]:
     return math.atan2(turn[0][2], turn[2][2]), pitch, math.atan2(turn[1][0], turn[1][1])
 
 
-def import_performance(scene: bpy.types.Scene, path: Path, frame_start: int) -> str:
+def import_performance(scene: bpy.types.Scene, path: Path, frame_start: int, file_rate: Optional[float] = None) -> str:
     """Key a table's expressions on the face, as a take that a solve may change; answers with what was done.
 
     Args:
         scene: whose face it is.
         path: the CSV.
         frame_start: the frame of its first row.
+        file_rate: frames a second that its times count; None finds it from the highest frame number.
 
     Raises:
         FaceSolveProblem: where there is no face, the file is none, or none of its columns is a key of the face.
@@ -85,7 +86,7 @@ def import_performance(scene: bpy.types.Scene, path: Path, frame_start: int) -> 
     try:
         if path.stat().st_size > LONGEST:
             raise FaceSolveProblem(f"{path.name} is too large for a table.", "Cut it to the shot.")
-        performance = read_table(path.read_text(encoding="utf-8"))
+        performance = read_table(path.read_text(encoding="utf-8"), file_rate)
     except (OSError, UnicodeDecodeError) as error:
         raise FaceSolveProblem(f"{path} cannot be read.", "Choose the CSV that was exported.") from error
     keyable = weight_channels(settings.face)
@@ -105,9 +106,9 @@ def import_performance(scene: bpy.types.Scene, path: Path, frame_start: int) -> 
     add_take(settings, f"Import {path.stem}", record)
     others = _others(performance.columns, homes)
     said = f"{len(frames)} frames of {len(homes)} shape keys from {path.name}."
-    return said + (
-        f" Not on {settings.face.name}: {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}." if others else ""
-    )
+    if not others:
+        return said
+    return f"{said} Not on {settings.face.name}: {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}."
 
 
 def _placed(values: Dict[int, float], frame_start: int) -> Dict[int, float]:

@@ -10,6 +10,7 @@ import io
 import math
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from ...problem import FaceSolveProblem
@@ -144,7 +145,7 @@ def read_table(text: str, rate: Optional[float] = None) -> Performance:
         highest = max(frame for _, frame in times)
         rate = next((one for one in _RATES if one > highest), _RATES[-1])
     seconds = [second + frame / rate for second, frame in times]
-    if any(later <= earlier for earlier, later in zip(seconds, seconds[1:])):  # noqa: B905 -- one is shorter
+    if any(later <= earlier for earlier, later in pairwise(seconds)):
         order = sorted(range(len(seconds)), key=seconds.__getitem__)
         order = [i for n, i in enumerate(order) if n == 0 or seconds[i] > seconds[order[n - 1]]]
         seconds = [seconds[i] for i in order]
