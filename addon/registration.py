@@ -44,6 +44,8 @@ CLASSES = (
 def register() -> None:
     """Register classes, settings and handlers."""
     for cls in CLASSES:
+        if issubclass(cls, bpy.types.Operator) and "bl_description" not in vars(cls):
+            cls.bl_description = (cls.__doc__ or "").rstrip(".")  # Blender ends a tooltip with a full stop of its own
         bpy.utils.register_class(cls)
     properties.register_settings()
     bpy.types.STATUSBAR_HT_header.append(main.draw_status_bar)

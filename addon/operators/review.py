@@ -28,7 +28,10 @@ class FACE_SOLVE_OT_lock_frame(bpy.types.Operator):
         frame = context.scene.frame_current
         context.view_layer.update()  # where a script has just solved, the head does not stand on its new keys yet
         made = lock(context.scene.face_solve, frame)
-        self.report({"INFO"}, f"Frame {frame} is locked" + (f" ({made} channels keyed)." if made else "."))
+        self.report(
+            {"INFO"},
+            f"Frame {frame} is locked" + (f" ({made} channel{'' if made == 1 else 's'} keyed)." if made else "."),
+        )
         return {"FINISHED"}
 
 

@@ -60,7 +60,8 @@ class FACE_SOLVE_UL_keys(bpy.types.UIList):
             left.label(text=f"{block.name} (no group)", icon="ERROR")
         else:
             left.active = group.enabled
-            left.prop(group.keys[block.name], "enabled", text=block.name)
+            left.prop(group.keys[block.name], "enabled", text="")
+            left.label(text=block.name)  # a click on it selects the row
         right = split.row(align=True)
         right.alignment = "RIGHT"
         path, data = block.path_from_id("value"), keys.animation_data
@@ -135,14 +136,14 @@ class FACE_SOLVE_PT_shapes(Step, bpy.types.Panel):
             compat.draw_wrapped(layout, context, text, "INFO")
             return
         row = layout.row(align=True)
-        row.operator("face_solve.switch_shape_keys", text="Solve", icon="CHECKBOX_HLT").enabled = True
-        row.operator("face_solve.switch_shape_keys", text="Leave Out", icon="CHECKBOX_DEHLT").enabled = False
+        row.operator("face_solve.switch_shape_keys", text="Solve").enabled = True
+        row.operator("face_solve.switch_shape_keys", text="Leave Out").enabled = False
         index = settings.key_index
         if 0 < index < len(keys.key_blocks) and shown[index]:
             block = keys.key_blocks[index]
-            row = layout.row(align=True)
-            row.prop(block, "slider_min", text="From")
-            row.prop(block, "slider_max", text="To")
+            column = layout.column(align=True)
+            column.prop(block, "slider_min", text="From")
+            column.prop(block, "slider_max", text="To")
             layout.menu("FACE_SOLVE_MT_move_key", text=f"Move {block.name} to")
 
 

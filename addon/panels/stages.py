@@ -30,8 +30,8 @@ class FACE_SOLVE_UL_infill_ranges(bpy.types.UIList):
         """A switch that shows whose it is, both ends, and the button that solves it, or mends it first."""
         row = layout.row(align=True)
         row.prop(item, "enabled", text="", icon="VIEWZOOM" if item.found else "USER")
-        row.prop(item, "frame_start", text="", emboss=False)
-        row.prop(item, "frame_end", text="", emboss=False)
+        # Two number fields beside the buttons would cut frames of four digits: they stand below the list.
+        row.label(text=f"{item.frame_start}-{item.frame_end}")
         if infill.problem_of(settings, index) is None:
             row.operator("face_solve.infill", text="", icon="PLAY").index = index
         else:
@@ -111,16 +111,19 @@ class FACE_SOLVE_PT_infill(Step, bpy.types.Panel):
 
     @staticmethod
     def _draw_active(layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup) -> None:
-        """What is wrong with the active range, or what became of it."""
+        """The active range's ends, and what is wrong with it or what became of it."""
         row = settings.infill_index
         if not 0 <= row < len(settings.infill_ranges):
             return
+        item, column = settings.infill_ranges[row], layout.column(align=True)
+        column.prop(item, "frame_start")
+        column.prop(item, "frame_end")
         problem = infill.problem_of(settings, row)
         if problem is not None:
             compat.draw_wrapped(layout, context, str(problem), "ERROR")
-            layout.operator("face_solve.mend_infill_range", text="Mend", icon="TOOL_SETTINGS").index = row
+            layout.operator("face_solve.mend_infill_range", text="Put Right", icon="TOOL_SETTINGS").index = row
             return
-        whose = "Found in the last solve" if settings.infill_ranges[row].found else "Your own"
+        whose = "Found by the solver" if item.found else "Your own"
         state = infill.state_of(settings, row)
         compat.draw_wrapped(layout, context, f"{whose}: {state}" if state else whose, "INFO")
 
@@ -134,7 +137,7 @@ class FACE_SOLVE_PT_refinement(Step, bpy.types.Panel):
         """Draw its amount."""
         layout = self.layout
         layout.enabled = is_free()
-        layout.prop(context.scene.face_solve, "refinement", slider=True)
+        layout.prop(context.scene.face_solve, "refinement", text="Amount", slider=True)
         _draw_stages(layout, context, ("temporal_refinement", "Temporal Refinement"))
 
 

@@ -9,7 +9,7 @@ from .base import Step, is_free
 
 
 class FACE_SOLVE_UL_takes(bpy.types.UIList):
-    """Takes with their median error; a double click renames."""
+    """Takes; a double click renames."""
 
     def draw_item(
         self,
@@ -21,14 +21,9 @@ class FACE_SOLVE_UL_takes(bpy.types.UIList):
         _active: bpy.types.PropertyGroup,
         _active_name: str,
     ) -> None:
-        """Whether it plays, its name, and its error."""
-        split = layout.split(factor=0.72)
+        """Whether it plays, and its name, which needs all of a narrow sidebar."""
         icon = "PLAY" if item.name == settings.take else "BLANK1"
-        split.prop(item, "label", text="", emboss=False, icon=icon)
-        row = split.row()
-        row.alignment = "RIGHT"
-        error = median_error(item)
-        row.label(text=f"{error:.2f} px" if error >= 0.0 else "")
+        layout.prop(item, "label", text="", emboss=False, icon=icon)
 
     def draw_filter(self, _context: bpy.types.Context, _layout: bpy.types.UILayout) -> None:
         """A dozen rows need no search."""
@@ -40,18 +35,19 @@ class FACE_SOLVE_PT_takes(Step, bpy.types.Panel):
     bl_label = "Takes"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the list, and what can be done to the take that plays."""
+        """Draw the list, how far the active one is off in the median, and what can be done to the take that plays."""
         layout, settings = self.layout, context.scene.face_solve
         layout.enabled = is_free()
         if not settings.takes:
             layout.label(text="Nothing has been solved yet", icon="INFO")
             return
-        row = layout.row()
-        row.template_list("FACE_SOLVE_UL_takes", "", settings, "takes", settings, "take_index", rows=3)
-        row.operator("face_solve.delete_take", text="", icon="REMOVE")
+        layout.template_list("FACE_SOLVE_UL_takes", "", settings, "takes", settings, "take_index", rows=3)
+        active = settings.takes[min(max(settings.take_index, 0), len(settings.takes) - 1)]
+        layout.label(text=f"{active.name}: {_error(active)}")
         row = layout.row(align=True)
         row.operator("face_solve.play_take", icon="PLAY")
         row.operator("face_solve.swap_takes", text="", icon="UV_SYNC_SELECT")
+        row.operator("face_solve.delete_take", text="", icon="TRASH")
         layout.operator_context = "INVOKE_DEFAULT"
         layout.operator("face_solve.blend_takes", icon="ARROW_LEFTRIGHT")
         index = settings.takes.find(settings.take)
@@ -60,15 +56,21 @@ class FACE_SOLVE_PT_takes(Step, bpy.types.Panel):
 
     @staticmethod
     def _draw_current(layout: bpy.types.UILayout, take: bpy.types.PropertyGroup) -> None:
-        layout.label(text=f"{take.name}:")
-        row = layout.row(align=True)
+        box = layout.box()
+        box.label(text=take.name, icon="PLAY")
+        row = box.row(align=True)
         row.operator("face_solve.set_neutral")
         if take.has_neutral:
-            row.label(text=f"{take.neutral_frame}")
             row.operator("face_solve.clear_neutral", text="", icon="X")
-        column = layout.column(align=True)
+            box.label(text=f"Neutral at frame {take.neutral_frame}")
+        column = box.column(align=True)
         for strength in take.strengths:
             column.prop(strength, "value", text=strength.name, slider=True)
+
+
+def _error(take: bpy.types.PropertyGroup) -> str:
+    error = median_error(take)
+    return f"{error:.2f} px" if error >= 0.0 else "not measured"
 
 
 CLASSES = (FACE_SOLVE_UL_takes, FACE_SOLVE_PT_takes)

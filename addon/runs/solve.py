@@ -155,7 +155,9 @@ class SolveRun:
         wanted = len(set(self.plan.frames) - self.plan.neighbours - self.plan.locked)
         text = f"Solved {done} of {wanted} frames"
         if outcome.cancelled:  # frames come in every pass: all may be there, and half of the work not done
-            text = f"Stopped after {done} of {wanted} frames and {self.job.progress.fraction:.0%} of the work"
+            text = (
+                f"Stopped at {self.job.progress.fraction:.0%} of the work, with a result for {done} of {wanted} frames"
+            )
         text += f" in {outcome.seconds:.0f} s"
         if self.plan.kept:
             text += f", kept {self.plan.kept} of yours"

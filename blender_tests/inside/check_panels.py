@@ -374,4 +374,19 @@ def check_one_bad_frame_is_said_as_one():
     assert ("face_solve.next_bad_frame", "Next Bad Frame (1)") in drawn("solve").operators
 
 
+def check_no_tooltip_ends_in_two_full_stops():
+    """Blender ends every tooltip with a full stop of its own."""
+    classes = harness.module("registration").CLASSES
+    operators = [cls for cls in classes if issubclass(cls, bpy.types.Operator)]
+    assert len(operators) > 30
+    for cls in operators:
+        said = getattr(bpy.ops.face_solve, cls.bl_idname.partition(".")[2]).get_rna_type().description
+        assert said, cls
+        assert not said.endswith("."), (cls, said)
+    for cls in classes:
+        if issubclass(cls, bpy.types.PropertyGroup):
+            for one in cls.bl_rna.properties:
+                assert not (one.description.endswith(".") and one.identifier != "rna_type"), (cls, one.identifier)
+
+
 harness.run(globals())

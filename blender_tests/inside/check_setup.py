@@ -205,4 +205,27 @@ def check_nothing_is_done_to_a_face_that_was_deleted():
     assert harness.keys_to_the_bit(face) == before
 
 
+def check_a_cube_is_nobody_s_head():
+    scene = harness.empty_scene()
+    harness.make_camera()
+    bpy.ops.mesh.primitive_cube_add()
+    refused(bpy.ops.face_solve.setup_from_scene, "No mesh with shape keys", "select a head")
+    assert scene.face_solve.face is None
+
+
+def check_a_face_whose_keys_are_all_off_is_said():
+    scene, face, _camera = harness.ready_scene()
+    prechecks = harness.module("scene.setup.prechecks").prechecks
+    words = "No expression is solved"
+    assert not any(words in one.message for one in prechecks(scene.face_solve))
+    for group in scene.face_solve.shape_groups:
+        group.enabled = False
+    assert any(words in one.message for one in prechecks(scene.face_solve))
+    for group in scene.face_solve.shape_groups:
+        group.enabled = True
+    for block in face.data.shape_keys.key_blocks[1:]:
+        block.mute = True
+    assert any(words in one.message for one in prechecks(scene.face_solve))
+
+
 harness.run(globals())

@@ -83,7 +83,7 @@ def check_a_solve_cancelled_while_it_looks_for_faces_changes_no_key_and_no_statu
     bpy.ops.face_solve.cancel()
     until(lambda: current.tick() is None)
     assert current.last_problem() is None, current.last_problem()
-    assert "Stopped after" in settings.last_result, settings.last_result
+    assert "Stopped at" in settings.last_result, settings.last_result
     assert keys_to_the_bit(settings.face) == before
     assert {frame: _told(scene)[frame] for frame in told} == told
     refused(bpy.ops.face_solve.cancel, "No solve is running")

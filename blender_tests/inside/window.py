@@ -72,7 +72,7 @@ def _stopped():
     yield from wait(lambda: _running() is not None and _running().results)
     press("ESC")
     yield from wait(lambda: _running() is None)
-    assert "Stopped after" in bpy.context.scene.face_solve.last_result, bpy.context.scene.face_solve.last_result
+    assert "Stopped at" in bpy.context.scene.face_solve.last_result, bpy.context.scene.face_solve.last_result
     REPORT["Esc stops and keeps what is done"] = ""
 
 

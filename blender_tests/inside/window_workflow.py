@@ -144,7 +144,7 @@ def _stopped(current):
     press("ESC")
     yield from wait(lambda: current.running() is None)
     done = {item.frame for item in scene.face_solve.results if item.error_px == 0.5}
-    assert "Stopped after" in scene.face_solve.last_result, scene.face_solve.last_result
+    assert "Stopped at" in scene.face_solve.last_result, scene.face_solve.last_result
     assert {1, 2} <= done
     share = int(scene.face_solve.last_result.partition("% of the work")[0].split()[-1])
     assert 0 < share < 100, scene.face_solve.last_result
@@ -156,7 +156,7 @@ def _stopped(current):
         bpy.ops.face_solve.cancel()
     yield from wait(lambda: current.running() is None)
     yield from wait(lambda: not os.path.exists(f"/proc/{pid}"))
-    assert "Stopped after" in scene.face_solve.last_result, scene.face_solve.last_result
+    assert "Stopped at" in scene.face_solve.last_result, scene.face_solve.last_result
     REPORT["Esc and Cancel stop a solve"] = ""
 
 

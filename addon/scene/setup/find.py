@@ -21,6 +21,7 @@ from .mover import find_mover
 from .prechecks import enabled_cameras
 
 _USUAL_PLATE = 1920  # pixels of the longer side, up to which the usual bound of a bad frame holds
+_CUBE = 8  # vertices of Blender's own cube, which stands selected in a new file and is nobody's head
 _QUALIFIES = 0.7  # of the best score: a mesh that could be the face as well
 
 
@@ -61,7 +62,7 @@ def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active
     chosen = settings.face if is_mesh(settings.face) and is_in(scene, settings.face) else None
     looks = faces_by_look(scene)
     candidates = [look.mesh for look in looks]
-    if not candidates and chosen is None and is_mesh(active):
+    if not candidates and chosen is None and is_mesh(active) and len(active.data.vertices) > _CUBE:
         candidates = [active]
     if not candidates and chosen is None:
         instance = next(instanced_heads(scene), None)

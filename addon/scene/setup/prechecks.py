@@ -13,7 +13,7 @@ from ..keys.fixes import artists_frames, solved_channels
 from ..keys.playing import play_problems
 from ..rig.head import check_carrier, head_of
 from ..rig.jaw import bent, check_jaw
-from ..rig.mesh import check_face, is_in, is_mesh, solvable_keys
+from ..rig.mesh import check_face, excluded_keys, identity_keys, is_in, is_mesh, solvable_keys
 from ..rig.shape_settings import group_problems
 from ..shot.frame_list import reference_frames
 
@@ -62,6 +62,7 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
         problems.append(Problem(ERROR, message, remedy, _SET_UP))
     if is_mesh(settings.face):
         problems += halves(settings.face)
+        problems += _nothing_moves(settings)
     if settings.frame_end < settings.frame_start:
         problems.append(
             Problem(ERROR, "The range ends before it starts.", "Set Start and End.", "face_solve.fit_range")
@@ -100,6 +101,17 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     if unseen and not any(problem.level == ERROR for problem in problems):
         problems.append(_outside(unseen, seen))
     return problems
+
+
+def _nothing_moves(settings: bpy.types.PropertyGroup) -> List[Problem]:
+    """A face whose shape keys are all muted or switched off; the head's own motion is solved all the same."""
+    off = excluded_keys(settings)
+    blocks = settings.face.data.shape_keys.key_blocks if solvable_keys(settings.face) else {}
+    names = [name for name in solvable_keys(settings.face) if name not in identity_keys(settings)]
+    if not names or any(name not in off and not blocks[name].mute for name in names):
+        return []
+    message = f"No expression is solved: all shape keys of {settings.face.name} are muted or switched off."
+    return [Problem(WARNING, message, "Switch on those that the actor uses, in Setup > Shape Keys.")]
 
 
 def halves(face: bpy.types.Object) -> List[Problem]:
