@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Tuple
 
 import bpy
-from bpy.props import BoolProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, FloatProperty, FloatVectorProperty, StringProperty
 from bpy.types import PropertyGroup
 
 from .overlay.head_mesh import meshes_of
@@ -28,12 +28,29 @@ def _hide(overlays: bpy.types.PropertyGroup, hidden: bool) -> None:
         one.hide_set(hidden)
 
 
+def _is_seen_through(overlays: bpy.types.PropertyGroup) -> bool:
+    face = overlays.id_data.face_solve.face
+    return face is not None and face.display_type == "WIRE"
+
+
+def _see_through(overlays: bpy.types.PropertyGroup, wire: bool) -> None:
+    face = overlays.id_data.face_solve.face
+    for one in meshes_of(face) if face is not None else ():
+        one.display_type = "WIRE" if wire else "TEXTURED"
+
+
+def _shown(overlays: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    if not overlays.show and overlays.hide_head:
+        overlays.hide_head = False  # nothing would be left to be seen
+
+
 class FaceSolveOverlays(PropertyGroup):
     """`scene.face_solve.overlays`."""
 
     show: BoolProperty(
         name="Show over the Plate",
         default=False,
+        update=_shown,
         description="Draw what is switched on below over the plate, in viewports that look through one of the cameras",
     )
     hide_head: BoolProperty(
@@ -41,6 +58,12 @@ class FaceSolveOverlays(PropertyGroup):
         get=_is_hidden,
         set=_hide,
         description="Hide the head's own mesh in the viewport, so that the plate is seen under the overlays",
+    )
+    see_through: BoolProperty(
+        name="See Through the Head",
+        get=_is_seen_through,
+        set=_see_through,
+        description="Draw the head's own mesh as wire: the plate is seen through it, and it can still be posed",
     )
     shaded: BoolProperty(name="Shaded Head", default=False, description="The solved head, shaded, over the plate")
     opacity: FloatProperty(
@@ -101,6 +124,7 @@ class FaceSolveOverlays(PropertyGroup):
         subtype="FACTOR",
         description="Where the line stands, from the left to the right edge of the camera's frame",
     )
-    # The shot's overlay file, kept by the add-on (scene/overlays.py), and how often it was written.
+    # The overlay file of what plays (scene/results/overlays.py), below the .blend where it can be; and its full path,
+    # for a .blend that was saved elsewhere since.
     file: StringProperty(options={"HIDDEN"})
-    revision: IntProperty(options={"HIDDEN"})
+    file_there: StringProperty(options={"HIDDEN"})

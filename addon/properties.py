@@ -151,6 +151,8 @@ class FaceSolveTake(PropertyGroup):
     strengths: CollectionProperty(type=FaceSolveStrength)
     has_neutral: BoolProperty()
     neutral_frame: IntProperty()
+    overlay: StringProperty()
+    overlay_there: StringProperty()
 
 
 def _show_result(settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:

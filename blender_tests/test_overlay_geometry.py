@@ -170,9 +170,11 @@ def test_the_table_of_a_long_shot_is_read_once_and_not_for_every_frame(tmp_path,
 
 
 def test_a_range_solved_again_replaces_its_own_frames_alone(tmp_path):
-    kept = tmp_path / "overlay.npz"
-    assert keep(overlay_file(tmp_path / "first.npz", [1, 2, 3]), kept)
-    assert keep(overlay_file(tmp_path / "again.npz", [2, 4], flow=False, shift=100.0), kept)
+    before, kept = tmp_path / "overlay_1.npz", tmp_path / "overlay_2.npz"
+    assert keep(overlay_file(tmp_path / "first.npz", [1, 2, 3]), None, before)
+    unchanged = before.read_bytes()
+    assert keep(overlay_file(tmp_path / "again.npz", [2, 4], flow=False, shift=100.0), before, kept)
+    assert before.read_bytes() == unchanged  # an undo finds it
     sidecar = open_sidecar(kept)
     first = {frame: sidecar.landmarks("A.1/left", frame)[0][0] for frame in (1, 2, 3, 4)}
     assert first == {1: 1.0, 2: 102.0, 3: 3.0, 4: 104.0}
@@ -183,12 +185,12 @@ def test_a_range_solved_again_replaces_its_own_frames_alone(tmp_path):
 
 def test_what_cannot_be_read_is_not_there(tmp_path):
     assert open_sidecar(tmp_path / "none.npz") is None
-    assert not keep(tmp_path / "none.npz", tmp_path / "overlay.npz")
+    assert not keep(tmp_path / "none.npz", None, tmp_path / "overlay.npz")
     broken = tmp_path / "broken.npz"
     broken.write_bytes(b"PK\x03\x04 no archive")
     assert open_sidecar(broken) is None
     whole = overlay_file(tmp_path / "whole.npz", [1])
-    assert keep(whole, broken)  # a broken file of earlier solves is given up
+    assert keep(whole, broken, broken)  # a broken file of earlier solves is given up
     assert open_sidecar(broken).has("A.1/left", 1)
     with zipfile.ZipFile(whole, "a") as archive:
         archive.writestr("landmarks/A.1/left/2.npy", b"no array")
@@ -198,4 +200,4 @@ def test_what_cannot_be_read_is_not_there(tmp_path):
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     new = overlay_file(tmp_path / "new.npz", [1])
     with pytest.raises(FaceSolveProblem, match="cannot be kept"):
-        keep(new, tmp_path / "absent" / "overlay.npz")
+        keep(new, None, tmp_path / "absent" / "overlay.npz")

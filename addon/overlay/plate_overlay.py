@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Dict, Optional, Tuple
 
 import bpy
 from bpy.app.handlers import persistent
 
+from ..scene.results.overlays import overlay_file
 from ..scene.results.sidecar import Sidecar, open_sidecar
 from ..scene.rig.mesh import is_mesh
 from .layers import FlowLayer, HeadLayer, LandmarkLayer, WipeLine
@@ -24,7 +24,7 @@ class _Drawn:
     landmarks: LandmarkLayer = field(default_factory=LandmarkLayer)
     flow: FlowLayer = field(default_factory=FlowLayer)
     wipe: WipeLine = field(default_factory=WipeLine)
-    file: Tuple[str, int] = ("", 0)  # path and revision
+    file: Tuple[str, ...] = ()  # what the scene names it by
     sidecar: Optional[Sidecar] = None
 
 
@@ -47,10 +47,11 @@ def builds() -> Dict[str, int]:
 
 def sidecar_of(settings: bpy.types.PropertyGroup) -> Optional[Sidecar]:
     """The shot's overlay file, opened once; None where there is none."""
-    path, revision = settings.overlays.file, settings.overlays.revision
-    if (path, revision) != _drawn.file:
-        _drawn.file = (path, revision)
-        _drawn.sidecar = open_sidecar(Path(bpy.path.abspath(path))) if path else None
+    named = (bpy.data.filepath, settings.overlays.file, settings.overlays.file_there)
+    if named != _drawn.file:
+        _drawn.file = named
+        path = overlay_file(settings.id_data)
+        _drawn.sidecar = open_sidecar(path) if path is not None else None
     return _drawn.sidecar
 
 

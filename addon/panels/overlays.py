@@ -25,6 +25,7 @@ class FACE_SOLVE_PT_overlays(Step, bpy.types.Panel):
         layout.active = overlays.show
         if overlays.show and camera_of(context) is None:
             compat.draw_wrapped(layout, context, "Look through one of the cameras (numpad 0).", "INFO")
+        layout.prop(overlays, "see_through")
         layout.prop(overlays, "hide_head")
         _switch(layout, overlays, "wireframe", "wire_color")
         _switch(layout, overlays, "shaded", "shaded_color")

@@ -127,7 +127,7 @@ def _overlay(folder: Path) -> None:
                     claim(all(isinstance(one, float | int) for one in values), "landmarks are no numbers")
                 found.flow(parts[1], int(parts[2]))
     (folder / "kept.npz").unlink(missing_ok=True)
-    sidecar.keep(folder / "a.overlay.npz", folder / "kept.npz")
+    sidecar.keep(folder / "a.overlay.npz", None, folder / "kept.npz")
 
 
 def _plate(spec: dict) -> None:

@@ -20,7 +20,6 @@ from ..shot.npz import BROKEN, Array, check_sizes, decode
 SUFFIX = ".overlay.npz"
 _LARGEST = 1 << 30  # bytes; ten thousand frames have two hundred million
 _LARGEST_MEMBER = 1 << 24
-KEPT = "overlay.npz"  # all solves of a shot together
 
 
 @dataclass(eq=False)
@@ -113,10 +112,16 @@ def _read_member(path: Path, member: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def keep(new: Path, kept: Path) -> bool:
-    """Add a solve's overlay file to the shot's own: its frames replace those of earlier solves.
+def keep(new: Path, before: Optional[Path], kept: Path) -> bool:
+    """Write the overlay file of all solves so far: a new solve's frames replace those of earlier ones.
 
-    False where there is none.
+    Args:
+        new: the solve's own.
+        before: that of the solves before it, which stays as it is; it may be gone.
+        kept: where all together go.
+
+    Returns:
+        False where the solve left none.
 
     Raises:
         FaceSolveProblem: where it cannot be written.
@@ -126,11 +131,11 @@ def keep(new: Path, kept: Path) -> bool:
     except BROKEN:
         return False
     try:
-        before = _members(kept)
+        earlier = _members(before) if before is not None else {}
     except BROKEN:
-        before = {}
+        earlier = {}
     stale = {name.replace("landmarks/", f"{kind}/", 1) for name in fresh for kind in ("flow", "crop")}
-    members = {**{name: data for name, data in before.items() if name not in stale}, **fresh}
+    members = {**{name: data for name, data in earlier.items() if name not in stale}, **fresh}
     part = kept.with_name(kept.name + ".part")
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

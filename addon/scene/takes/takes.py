@@ -31,6 +31,7 @@ def keep_take(settings: bpy.types.PropertyGroup, title: str) -> None:
     take = settings.takes.add()
     take.name = take.label = _free_name(settings, title)
     take.written = settings.written
+    take.overlay, take.overlay_there = settings.overlays.file, settings.overlays.file_there
     _copy_results(settings.results, take.results)
     _make_current(settings, take.name)
     spare = [
@@ -63,6 +64,7 @@ def play_take(settings: bpy.types.PropertyGroup, name: str) -> None:
     forget()
     if take.results:
         _copy_results(take.results, settings.results)
+        settings.overlays.file, settings.overlays.file_there = take.overlay, take.overlay_there
     _make_current(settings, take.name)
     scene = settings.id_data
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
@@ -143,6 +145,7 @@ def add_take(settings: bpy.types.PropertyGroup, title: str, record: Written) -> 
     made = take.name = take.label = _free_name(settings, title)
     take.written = record_text({channel: _singles(values) for channel, values in record.items()})
     _copy_results(settings.results, take.results)
+    take.overlay, take.overlay_there = settings.overlays.file, settings.overlays.file_there
     for result in take.results:
         result.error_px = -1.0
     play_take(settings, made)
