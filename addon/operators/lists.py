@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Set
 
 import bpy
-from bpy.props import EnumProperty, IntProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ..problem import FaceSolveProblem
+from ..runs import current
 from ..scene import infill
+from ..scene.camera.footage import load_footage
+from ..scene.camera.plate import cameras_with_plate
 from ..scene.setup.find import find_range
-from .base import reports_problems
+from .base import chosen_path, reports_problems
 
 
 class FACE_SOLVE_OT_fit_range(bpy.types.Operator):
@@ -25,6 +28,42 @@ class FACE_SOLVE_OT_fit_range(bpy.types.Operator):
         """Set it."""
         self.report({"INFO"}, find_range(context.scene, context.scene.face_solve))
         return {"FINISHED"}
+
+
+class FACE_SOLVE_OT_load_footage(bpy.types.Operator):
+    """Put a movie or an image sequence behind a camera, made where there is none, and set up."""
+
+    bl_idname = "face_solve.load_footage"
+    bl_label = "Load Footage"
+    bl_description = (
+        "Put a movie or an image sequence behind the active camera, or the scene's; without one free "
+        "a new one is made before the head. The first plate gives the scene its size, rate and range"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: StringProperty(subtype="FILE_PATH", name="Footage")
+    filter_image: BoolProperty(default=True, options={"HIDDEN"})
+    filter_movie: BoolProperty(default=True, options={"HIDDEN"})
+    filter_folder: BoolProperty(default=True, options={"HIDDEN"})
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Load it, and list its camera."""
+        current.refuse_second()
+        scene = context.scene
+        said = [load_footage(scene, chosen_path(self.filepath), context.view_layer.objects.active)]
+        listed = {item.camera for item in scene.face_solve.cameras}
+        for camera in cameras_with_plate(scene):
+            if camera not in listed:
+                scene.face_solve.cameras.add().camera = camera
+        said.append(find_range(scene, scene.face_solve, keep=True))
+        self.report({"INFO"}, " ".join(said))
+        return {"FINISHED"}
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
+        """Ask for the file."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
 
 
 class FACE_SOLVE_OT_add_camera(bpy.types.Operator):
@@ -189,6 +228,7 @@ class FACE_SOLVE_OT_remove_infill_range(bpy.types.Operator):
 
 
 CLASSES = (
+    FACE_SOLVE_OT_load_footage,
     FACE_SOLVE_OT_fit_range,
     FACE_SOLVE_OT_add_camera,
     FACE_SOLVE_OT_remove_camera,

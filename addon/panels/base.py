@@ -38,6 +38,7 @@ def draw_problem(
     if problem.remedy:
         compat.draw_wrapped(box, context, problem.remedy, "RIGHTARROW")
     if problem.mend and button:
+        box.operator_context = "INVOKE_DEFAULT"  # one that needs a file asks for it
         box.operator(problem.mend, icon="TOOL_SETTINGS")
 
 

@@ -77,6 +77,8 @@ class FACE_SOLVE_PT_setup(Step, bpy.types.Panel):
         column = row.column(align=True)
         column.operator("face_solve.add_camera", text="", icon="ADD")
         column.operator("face_solve.remove_camera", text="", icon="REMOVE")
+        layout.operator_context = "INVOKE_DEFAULT"
+        layout.operator("face_solve.load_footage", icon="FILE_MOVIE")
         layout.operator("face_solve.fit_range", icon="PREVIEW_RANGE")
         below_its_name(layout, settings, "landmarks").prop(settings, "landmarks", text="")
         column = below_its_name(layout, settings, "head_owner")

@@ -149,7 +149,7 @@ def check_an_empty_scene_is_told_what_to_add_to_it():
     harness.empty_scene()
     said = text(drawn("main"))
     assert "no mesh of the scene has shape keys" in said
-    assert "Add the footage as a background image" in said
+    assert "Load the footage behind the matchmoved camera" in said
     harness.make_face()
     harness.make_camera()
     said = text(drawn("main"))

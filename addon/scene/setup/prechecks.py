@@ -58,8 +58,8 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
         problems.append(Problem(ERROR, "No camera is chosen.", remedy, _SET_UP))
     elif not cameras:
         message = "No camera is chosen, and none of the scene has a plate."
-        remedy = "Add the footage as a background image of the matchmoved camera, and press Set Up."
-        problems.append(Problem(ERROR, message, remedy, _SET_UP))
+        remedy = "Load the footage behind the matchmoved camera."
+        problems.append(Problem(ERROR, message, remedy, "face_solve.load_footage"))
     if is_mesh(settings.face):
         problems += halves(settings.face)
         problems += _nothing_moves(settings)
