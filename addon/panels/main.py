@@ -9,7 +9,6 @@ import bpy
 from .. import compat, solver_report
 from ..problem import ERROR, FaceSolveProblem, Problem
 from ..runs import current, install
-from ..runs.solve import SolveRun
 from ..scene.camera.plate_watch import file_problems
 from ..scene.setup.prechecks import prechecks
 from ..solver_choice import solver_python
@@ -62,8 +61,8 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
         self._draw_result(layout, context, settings, {problem.mend for problem in problems})
 
     @staticmethod
-    def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, run: SolveRun) -> None:
-        compat.draw_progress(layout, context, run.job.progress.fraction)
+    def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, run: current.Run) -> None:
+        compat.draw_progress(layout, context, run.fraction)
         compat.draw_wrapped(layout, context, run.describe(), "TIME")
         layout.operator("face_solve.cancel", icon="CANCEL")
 

@@ -8,31 +8,16 @@ from __future__ import annotations
 from array import array
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set
+from typing import Callable, Dict, Iterator, List, Sequence, Set
 
 import bpy
 
+from ...pieces import Pieces
 from ...problem import FaceSolveProblem
-from ..shot.npz import Array
 from .control_answers import Answer
 from .head import Head
 from .mesh import Rig, key_blocks, mapped, solvable_keys
 from .skinning import skinned_to
-
-# Modifiers that leave the vertices of a face where its shape keys and bones put them, whatever they add or hide.
-KEEP_PLACES = (
-    "ARMATURE",
-    "SUBSURF",
-    "MULTIRES",
-    "MASK",
-    "SOLIDIFY",
-    "EDGE_SPLIT",
-    "WEIGHTED_NORMAL",
-    "NORMAL_EDIT",
-    "TRIANGULATE",
-    "UV_PROJECT",
-)
-_VISIBLE = 1e-3  # of the face's size: what a modifier moves less is not worth a word
 
 Move = Callable[[float], None]  # set a shape key, or the control that drives it, so that the key has this value
 
@@ -59,7 +44,13 @@ def turned_by_keys(face: bpy.types.Object) -> Dict[str, Set[str]]:
     return found
 
 
-def measured(head: Head, rig: Rig, followers: Sequence[bpy.types.Object], answers: Sequence[Answer]) -> Rig:
+def measured(
+    head: Head,
+    rig: Rig,
+    followers: Sequence[bpy.types.Object],
+    answers: Sequence[Answer],
+    reshaping: Sequence[str] = (),
+) -> Pieces[Rig]:
     """The rig whose keys do what Blender shows of them, bones and all, where they turn bones or are turned by a joint.
 
     The head and its followers stand as before afterwards.
@@ -69,6 +60,7 @@ def measured(head: Head, rig: Rig, followers: Sequence[bpy.types.Object], answer
         rig: of the face and its followers behind it.
         followers: their objects, in the rig's order.
         answers: what the controls do.
+        reshaping: the face's modifiers, by name, that the rig is already seen through.
 
     Raises:
         FaceSolveProblem: where key and bone move against each other.
@@ -83,12 +75,12 @@ def measured(head: Head, rig: Rig, followers: Sequence[bpy.types.Object], answer
     if not moves:
         return rig
     parts = [head.face, *followers]
-    deltas = array("f", rig.arrays["deltas"].values)
-    size = 3 * rig.arrays["neutral"].shape[0]
+    deltas = list(rig.deltas)
     maximum = rig.arrays["maximum"].values
-    with _as_modelled(parts):
+    with _as_modelled(parts, reshaping):
         for name, move in moves.items():
             row = rig.names.index(name)
+            own = deltas[row]
             top = min(1.0, maximum[row]) or 1.0
             try:
                 move(0.0)
@@ -97,53 +89,18 @@ def measured(head: Head, rig: Rig, followers: Sequence[bpy.types.Object], answer
                 after = _shown(head, parts)
             finally:
                 move(0.0)
-            if len(before) == len(after) == size:
-                own = deltas[size * row : size * (row + 1)]
+            yield
+            if len(before) == len(after) == len(own):
                 if sum(a * (c - b) for a, b, c in zip(own, before, after, strict=True)) < 0.0:
                     raise FaceSolveProblem(
                         f"The shape key {name} and the bone that it moves with go against each other: "
                         "the one opens what the other closes.",
-                        "Turn the sign of the driver between them, or remove it, and press Set Up: "
-                        "then each is solved on its own.",
+                        "Turn the sign of the driver between them.",
+                        "face_solve.turn_drivers",
                     )
-                deltas[size * row : size * (row + 1)] = array(
-                    "f", ((b - a) / top for a, b in zip(before, after, strict=True))
-                )
-    return replace(rig, arrays={**rig.arrays, "deltas": Array(deltas, rig.arrays["deltas"].shape)})
-
-
-def reshaped(head: Head, rig: Rig) -> Optional[Rig]:
-    """The rig with the neutral face as the modifiers after its shape keys leave it.
-
-    None where they leave it as it is, or make other vertices. What they do to the keys' differences is not seen.
-    """
-    face = head.face
-    modifiers = [one for one in face.modifiers if one.show_viewport and one.type not in KEEP_PLACES]
-    if not modifiers:
-        return None
-    keys = face.data.shape_keys
-    values = {block.name: block.value for block in key_blocks(face)}
-    others = [one for one in face.modifiers if one.show_viewport and one.type in KEEP_PLACES and one.type != "ARMATURE"]
-    try:
-        for block in key_blocks(face):
-            block.value = 0.0
-        if keys is not None:
-            keys.update_tag()
-        for one in others:
-            one.show_viewport = False
-        shown = _shown(head, [face])
-    finally:
-        for one in others:
-            one.show_viewport = True
-        for name, value in values.items():
-            keys.key_blocks[name].value = value
-    neutral = rig.arrays["neutral"].values
-    if len(shown) != len(neutral):
-        return None
-    size = max(max(neutral[i::3]) - min(neutral[i::3]) for i in range(3))
-    if max(abs(a - b) for a, b in zip(shown, neutral, strict=True)) <= _VISIBLE * size:
-        return None
-    return replace(rig, arrays={**rig.arrays, "neutral": Array(shown, rig.arrays["neutral"].shape)})
+                deltas[row] = array("f", ((b - a) / top for a, b in zip(before, after, strict=True)))
+            yield
+    return replace(rig, deltas=deltas)
 
 
 def _key_mover(face: bpy.types.Object, name: str) -> Move:
@@ -177,10 +134,13 @@ def _shown(head: Head, parts: Sequence[bpy.types.Object]) -> array[float]:
 
 
 @contextmanager
-def _as_modelled(parts: Sequence[bpy.types.Object]) -> Iterator[None]:
-    """Without the modifiers that add or take away vertices."""
+def _as_modelled(parts: Sequence[bpy.types.Object], reshaping: Sequence[str]) -> Iterator[None]:
+    """Without the modifiers that add or take away vertices, but for these of the first part."""
     hidden: List[bpy.types.Modifier] = [
-        one for part in parts for one in part.modifiers if one.show_viewport and one.type != "ARMATURE"
+        one
+        for part in parts
+        for one in part.modifiers
+        if one.show_viewport and one.type != "ARMATURE" and not (part == parts[0] and one.name in reshaping)
     ]
     for modifier in hidden:
         modifier.show_viewport = False

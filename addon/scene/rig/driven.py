@@ -13,7 +13,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 import bpy
 
-from ..shot.npz import Array
+from ...pieces import Pieces
 from .jaw import Jaw
 from .mesh import Rig
 
@@ -37,7 +37,7 @@ class Driven:
 
 def find_driven(
     scene: bpy.types.Scene, face: bpy.types.Object, rig: Rig, frames: Sequence[int], jaw: Optional[Jaw] = None
-) -> Driven:
+) -> Pieces[Driven]:
     """Ask Blender how driven keys answer to solved ones. Leaves the scene at another frame."""
     solved = {name for name, free in zip(rig.names, rig.solved, strict=True) if free}
     reads = _reads(face, jaw) if rig.names else {}
@@ -53,7 +53,8 @@ def find_driven(
     with _probe(face) as (probe, keys):
         for frame in sorted({frames[0], frames[len(frames) // 2], frames[-1]}):
             scene.frame_set(frame)
-            answers.append(_slopes(face, probe, keys, asked, causes))
+            answer = yield from _slopes(face, probe, keys, asked, causes)
+            answers.append(answer)
     found = Driven()
     for name in sorted(following):
         slopes = [answer.get(name) for answer in answers]
@@ -67,7 +68,7 @@ def find_driven(
     return found
 
 
-def with_driven(rig: Rig, weights: List[List[float]], driven: Driven) -> Tuple[Rig, List[List[float]]]:
+def with_driven(rig: Rig, weights: List[List[float]], driven: Driven) -> Pieces[Tuple[Rig, List[List[float]]]]:
     """The rig whose solved keys bring along the keys that they drive.
 
     Args:
@@ -77,20 +78,16 @@ def with_driven(rig: Rig, weights: List[List[float]], driven: Driven) -> Tuple[R
     """
     if not driven.slopes:
         return rig, weights
-    size = 3 * rig.arrays["neutral"].shape[0]
     row = {name: k for k, name in enumerate(rig.names)}
-    deltas, rest = array("f", rig.arrays["deltas"].values), [list(frame) for frame in weights]
+    deltas, rest = list(rig.deltas), [list(frame) for frame in weights]
     for name, slopes in driven.slopes.items():
-        own = rig.arrays["deltas"].values[size * row[name] : size * (row[name] + 1)]
+        own = rig.deltas[row[name]]
         for cause, slope in slopes.items():
-            start = size * row[cause]
-            deltas[start : start + size] = array(
-                "f", (a + slope * b for a, b in zip(deltas[start : start + size], own, strict=True))
-            )
+            yield
+            deltas[row[cause]] = array("f", (a + slope * b for a, b in zip(deltas[row[cause]], own, strict=True)))
             for before, after in zip(weights, rest, strict=True):
                 after[row[name]] -= slope * before[row[cause]]
-    arrays = {**rig.arrays, "deltas": Array(deltas, rig.arrays["deltas"].shape)}
-    return replace(rig, arrays=arrays), rest
+    return replace(rig, deltas=deltas), rest
 
 
 def _reads(face: bpy.types.Object, jaw: Optional[Jaw]) -> Dict[str, Set[str]]:
@@ -156,7 +153,7 @@ def _probe(face: bpy.types.Object) -> Iterator[Tuple[bpy.types.Object, bpy.types
 
 def _slopes(
     face: bpy.types.Object, probe: bpy.types.Object, keys: bpy.types.Key, asked: List[str], causes: List[str]
-) -> Dict[str, Dict[str, float]]:
+) -> Pieces[Dict[str, Dict[str, float]]]:
     """At the scene's frame: for each asked key whose answer is linear, how much it gains for each cause's 1."""
     now = face.data.shape_keys.evaluated_get(bpy.context.evaluated_depsgraph_get()).key_blocks
     blocks = keys.key_blocks
@@ -178,6 +175,7 @@ def _slopes(
     base = answer({})
     slopes: Dict[str, Dict[str, float]] = {name: {} for name in asked}
     for cause, (low, high) in ends.items():
+        yield
         first, last = answer({cause: low}), answer({cause: high})
         for name in asked:
             slopes[name][cause] = (last[name] - first[name]) / (high - low)
@@ -187,6 +185,7 @@ def _slopes(
     samples += [{cause: end[side] for cause, end in ends.items()} for side in (0, 1)]
     linear = set(asked)
     for values in samples:
+        yield
         seen = answer(values)
         for name in asked:
             straight = base[name] + sum(slopes[name][c] * (value - middle[c]) for c, value in values.items())

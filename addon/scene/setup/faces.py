@@ -8,6 +8,7 @@ from typing import List, Sequence
 import bpy
 from mathutils import Vector
 
+from ...pieces import whole
 from ..rig.mesh import Box, face_candidates, moved_boxes, sampled_keys, solvable_keys
 from ..rig.shape_groups import IDENTITY, group_of
 
@@ -68,7 +69,7 @@ def is_part_of(one: bpy.types.Object, other: bpy.types.Object) -> bool:
 
 def _look(mesh: bpy.types.Object, inside: List[bool]) -> FaceLook:
     names = solvable_keys(mesh)
-    moved = moved_boxes(mesh, names)
+    moved = whole(moved_boxes(mesh, names))
     share = len(moved) / max(1, len(sampled_keys(names)))
     extent = max(b - a for a, b in zip(*_box(mesh.bound_box), strict=True)) or 1.0
     places: List[List[float]] = []
