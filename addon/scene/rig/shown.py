@@ -226,6 +226,10 @@ def stand_in(face: bpy.types.Object) -> Iterator[StandIn]:
                 one.show_viewport = False
             elif one.type in _SUBDIVIDES:
                 one.levels = min(one.levels, 1)
+            elif one.type == "MIRROR":  # what is merged changes with the keys: seams stay double
+                one.use_mirror_merge = False
+            elif one.type == "ARRAY":
+                one.use_merge_vertices = False
         probe.hide_viewport = False
         yield StandIn(face, probe)
     finally:

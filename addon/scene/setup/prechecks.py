@@ -60,8 +60,6 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
         message = "No camera is chosen, and none of the scene has a plate."
         remedy = "Add the footage as a background image of the matchmoved camera, and press Set Up."
         problems.append(Problem(ERROR, message, remedy, _SET_UP))
-    if is_mesh(settings.face):
-        problems += halves(settings.face)
     if settings.frame_end < settings.frame_start:
         problems.append(
             Problem(ERROR, "The range ends before it starts.", "Set Start and End.", "face_solve.fit_range")
@@ -100,26 +98,6 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     if unseen and not any(problem.level == ERROR for problem in problems):
         problems.append(_outside(unseen, seen))
     return problems
-
-
-def halves(face: bpy.types.Object) -> List[Problem]:
-    """A face of which a modifier makes a part: the solver would see the rest alone."""
-    making = [
-        one.name
-        for one in face.modifiers
-        if one.show_viewport and one.type in ("MIRROR", "ARRAY", "SKIN", "REMESH", "SCREW")
-    ]
-    if not making:
-        return []
-    return [
-        Problem(
-            ERROR,
-            f"The modifier {making[0]} makes a part of {face.name}: the solver would see the mesh without it.",
-            "Apply it (Blender cannot with shape keys: the add-on Apply Modifiers with Shape Keys can), "
-            "or hide it in the viewport "
-            "where the mesh alone is the whole face.",
-        )
-    ]
 
 
 def dropped_frames(settings: bpy.types.PropertyGroup, frames: List[int]) -> List[int]:
