@@ -9,7 +9,7 @@ from ..problem import FaceSolveProblem
 from ..scene.shot.export import Plan
 from .solve import SolveRun
 
-BIT_SECONDS = 0.05  # of work before Blender has its turn
+BIT_SECONDS = 0.03  # of work before Blender has its turn
 Next = Callable[[Plan], Optional[SolveRun]]
 
 

@@ -43,7 +43,7 @@ class Rig:
 _SET_UP = "face_solve.setup_from_scene"
 _SAMPLED_KEYS, _SAMPLED_VERTICES = 40, 1500  # that are looked at to tell what a mesh is: all of a small one
 _MOVES = 1e-4  # of a mesh's size: what moves less does not move
-PIECE = 20_000  # vertices, triangles or polygons that are looked at one by one before Blender may go on
+PIECE = 10_000  # vertices, triangles or polygons that are looked at one by one before Blender may go on
 
 Box = Tuple[List[float], List[float]]  # two opposite corners
 
@@ -264,6 +264,7 @@ def moved_by(mesh: bpy.types.Object, block: bpy.types.ShapeKey, known: Dict[str,
     count, base = len(mesh.data.vertices), block.relative_key
     own = coordinates(block, count, mesh.name)
     relative = known[base.name] if base.name in known else coordinates(base, count, mesh.name)
+    yield
     delta = array("f", map(operator.sub, own, relative))
     if block.vertex_group:
         yield

@@ -261,6 +261,7 @@ def _read_scene(
     scene.frame_set(frames[0])
     controls = yield from ask(face, head.channels, excluded_keys(settings))
     rig = yield from read_rig(face, settings, list(samples.poses[0].scale), controls.reach)
+    yield
     rig = yield from with_lids(face, rig)
     shown = yield from looked_at.see(rig, frames)
     rig, mesh = (shown.rig, shown.stand_in or face) if shown is not None else (rig, face)
@@ -269,6 +270,7 @@ def _read_scene(
         rig.arrays.update(arrays)
     driven = yield from find_driven(scene, face, rig, frames, jaw)
     driven.slopes.update(controls.tied)
+    yield
     said = yield from unseen(scene, head, rig, frames, driven.held, reshaped=shown is not None)
     warnings += said
     if shown is not None:
