@@ -5,8 +5,8 @@ Keying a solve, changing frames while frames arrive, writing large shots, and ho
 usage: python -m benchmarks.live [--only keying,frames,export,stopping]
 
 *keying* runs inside Blender 3.4 and the bpy module 4.5; *frames* in Blender 3.4's own window under Xvfb, with the
-tests' worker that sends 200 frames of 60 shape keys; *export* writes shots of large heads inside both; *stopping* drives
-the real solver by the add-on's own job on a shot that the project renders itself.
+tests' worker that sends 200 frames of 60 shape keys; *export* writes shots of large heads inside both; *stopping*
+drives the real solver by the add-on's own job on a shot that the project renders itself.
 """
 
 from __future__ import annotations

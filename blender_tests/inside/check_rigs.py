@@ -143,7 +143,11 @@ def check_controls_are_keyed_and_not_the_keys():
     harness.empty_scene()
     face = expressive()
     body = ball("Body", 3.0, (0, 0, -0.8))
-    rig = armature([(face, "Head"), (body, "Spine")], extra=("ctrl_mouth", "ctrl_jaw"))
+    rig = armature([(face, "Head"), (body, "Spine")], extra=("ctrl_mouth", "ctrl_jaw", "ctrl_lid", "MCH_lid"))
+    follow = rig.pose.bones["MCH_lid"].constraints.new("COPY_TRANSFORMS")
+    follow.target, follow.subtarget = rig, "ctrl_lid"
+    follow.target_space = follow.owner_space = "LOCAL"
+    rig.pose.bones["ctrl_lid"].rotation_mode = "XYZ"
     rig["blink"] = 0.0
     rig["chain"] = 0.0
     rig.id_properties_ui("chain").update(min=0.0, max=2.0)
@@ -164,7 +168,11 @@ def check_controls_are_keyed_and_not_the_keys():
     drive("mouthSmile_L", "min(max(v * 40, 0), 1)", bone="ctrl_mouth")
     drive("mouthSmile_R", "min(max(-v * 40, 0), 1)", bone="ctrl_mouth")
     drive("jawOpen", "sin(min(max(v * 3, 0), pi / 2))", bone="ctrl_jaw", channel="LOC_Z")
-    drive("eyeBlink.L", "v * v", path='["blink"]')
+    drive("eyeBlink.L", "min(v, 1)", bone="MCH_lid")  # the angle between two bones, of which the one only follows
+    angle = blocks["eyeBlink.L"].id_data.animation_data.drivers[-1].driver.variables[0]
+    angle.type = "ROTATION_DIFF"
+    for target, name in zip(angle.targets, ("MCH_lid", "Spine"), strict=True):
+        target.id, target.bone_target = rig, name
     rig["follows"] = 0.0
     link = rig.driver_add('["follows"]').driver
     source = link.variables.new()
