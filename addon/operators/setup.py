@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Set
 
 import bpy
+from bpy.props import StringProperty
 
 from ..pieces import whole
 from ..problem import FaceSolveProblem
@@ -14,7 +15,7 @@ from ..scene.rig.carried import turn_drivers
 from ..scene.rig.control_answers import ask
 from ..scene.rig.head import head_of
 from ..scene.rig.jaw import carry, chosen_jaw
-from ..scene.rig.mesh import check_face, excluded_keys
+from ..scene.rig.mesh import check_face, excluded_keys, is_mesh
 from ..scene.setup.find import set_up
 from ..scene.setup.local import make_local
 from .base import reports_problems
@@ -36,6 +37,26 @@ class FACE_SOLVE_OT_setup_from_scene(bpy.types.Operator):
         """Fill the settings and say what was chosen."""
         said = set_up(context.scene, context.view_layer.objects.active)
         self.report({"INFO"}, " ".join(said))  # in one: Blender's status bar shows the last report alone
+        return {"FINISHED"}
+
+
+class FACE_SOLVE_OT_choose_face(bpy.types.Operator):
+    """Take this mesh as the face, and set up for it."""
+
+    bl_idname = "face_solve.choose_face"
+    bl_label = "Choose Face"
+    bl_options = {"REGISTER", "UNDO"}
+
+    name: StringProperty(name="Mesh", options={"SKIP_SAVE"})
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Choose it."""
+        chosen = context.scene.objects.get(self.name)
+        if not is_mesh(chosen):
+            raise FaceSolveProblem(f"There is no mesh {self.name} in this scene.", "Choose the head's mesh.")
+        context.scene.face_solve.face = chosen
+        self.report({"INFO"}, " ".join(set_up(context.scene, None)))
         return {"FINISHED"}
 
 
@@ -129,6 +150,7 @@ class FACE_SOLVE_OT_make_character_local(bpy.types.Operator):
 
 CLASSES = (
     FACE_SOLVE_OT_setup_from_scene,
+    FACE_SOLVE_OT_choose_face,
     FACE_SOLVE_OT_carry_armature,
     FACE_SOLVE_OT_make_keys_play,
     FACE_SOLVE_OT_turn_drivers,

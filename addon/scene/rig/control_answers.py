@@ -77,12 +77,14 @@ class Controls:
         reach: for each key that is solved through them, the least and the most that they can give.
         tied: keys that a control moves together with another that is solved: for each its leader.
         unsolved: sentences about driven keys that are not solved.
+        named: these keys.
     """
 
     answers: List[Answer] = field(default_factory=list)
     reach: Dict[str, Tuple[float, float]] = field(default_factory=dict)
     tied: Dict[str, Dict[str, float]] = field(default_factory=dict)
     unsolved: List[str] = field(default_factory=list)
+    named: Set[str] = field(default_factory=set)
 
 
 def _limits(control: Control) -> Optional[Tuple[float, float]]:
@@ -281,6 +283,7 @@ def _chosen(face: bpy.types.Object, reads: Dict[str, List[Control]], answers: Li
         able = [one.control for one in answers if name in one.keys]
         if not able:
             chosen.unsolved.append(f"no control moves {name}")
+            chosen.named.add(name)
             continue
         owner[name] = max(able, key=lambda control: (round(strength[control, name], 3), -able.index(control)))
     fighting = {
@@ -294,6 +297,7 @@ def _chosen(face: bpy.types.Object, reads: Dict[str, List[Control]], answers: Li
     }
     if fighting:
         chosen.unsolved.append(f"several controls move {', '.join(sorted(fighting)[:5])}")
+        chosen.named |= fighting
     for one in answers:
         keys = {name: column for name, column in one.keys.items() if owner.get(name) == one.control}
         keys = {name: column for name, column in keys.items() if name not in fighting}

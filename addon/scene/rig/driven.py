@@ -6,6 +6,7 @@ Where a key's answer is linear, the solver sees through the driver.
 from __future__ import annotations
 
 import random
+import re
 from array import array
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,8 +15,9 @@ from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
 import bpy
 
 from ...pieces import Pieces
+from .controls import joints_of_file, key_drivers
 from .jaw import Jaw
-from .mesh import Rig
+from .mesh import Rig, key_blocks
 
 _SAME = 1e-5  # values of shape keys that differ by less are the same
 _MIXED = 6  # samples with all keys somewhere, to find products
@@ -66,6 +68,38 @@ def find_driven(
         else:
             found.held.append(name)
     return found
+
+
+def left_standing(face: bpy.types.Object, known: Set[str]) -> List[str]:
+    """Sentences about driven keys that nothing which is solved moves, with the reason: their drivers set them.
+
+    Args:
+        face: the head's object.
+        known: keys of which the artist knows: solved, followed, left out, or named already.
+    """
+    joints, reads = joints_of_file(), _reads(face, None) if face.data.shape_keys else {}
+    reasons: Dict[str, List[str]] = {}
+    for name, curve in key_drivers(face).items():
+        driver = curve.driver
+        targets = [target for variable in driver.variables for target in variable.targets]
+        if name in known or key_blocks(face)[name].mute:
+            continue
+        if any(target.id is not None and (target.id.name, target.bone_target) in joints for target in targets):
+            continue  # it mends what a bone's pose does
+        if not driver.is_valid:
+            reason = "their drivers have an error"
+        elif _reads_itself(reads, name):
+            reason = "they drive each other"
+        elif driver.type == "SCRIPTED" and re.search(r"\bframe\b", driver.expression):
+            reason = "they follow the frame number"
+        else:
+            reason = "nothing that is solved moves what they follow"
+        reasons.setdefault(reason, []).append(name)
+    return [
+        f"Driven shape keys are left as their drivers set them: {', '.join(names[:5])}{', ...' if names[5:] else ''} "
+        f"({reason})."
+        for reason, names in reasons.items()
+    ]
 
 
 def with_driven(rig: Rig, weights: List[List[float]], driven: Driven) -> Pieces[Tuple[Rig, List[List[float]]]]:
@@ -121,6 +155,15 @@ def _reached(reads: Dict[str, Set[str]], start: Set[str]) -> Set[str]:
     for _ in reads:
         moving |= {name for name, sources in reads.items() if sources & moving}
     return moving & set(reads)
+
+
+def _reads_itself(reads: Dict[str, Set[str]], name: str) -> bool:
+    seen: Set[str] = set()
+    ahead = set(reads.get(name, ()))
+    while ahead - seen:
+        seen |= ahead
+        ahead = set().union(*(reads.get(one, set()) for one in ahead))
+    return name in seen
 
 
 @contextmanager

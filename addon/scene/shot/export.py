@@ -22,7 +22,7 @@ from ..keys.playing import try_keys
 from ..rig.albedo import Albedo, joined, read_albedo
 from ..rig.carried import measured
 from ..rig.control_answers import Answer, ask
-from ..rig.driven import find_driven, with_driven
+from ..rig.driven import find_driven, left_standing, with_driven
 from ..rig.followers import find_followers, mirrored, with_follower
 from ..rig.head import Head, head_of
 from ..rig.jaw_motion import jaw_arrays, motion_values
@@ -280,6 +280,8 @@ def _read_scene(
             "after its shape keys: the solver sees it so."
         )
     warnings += [f"Some driven shape keys are not solved: {one}." for one in controls.unsolved]
+    known = {*controls.reach, *controls.named, *driven.slopes, *driven.held, *excluded_keys(settings)}
+    warnings += left_standing(face, known)
     followers = yield from find_followers(scene, head, frames)
     for other in followers:
         scene.frame_set(frames[0])
