@@ -51,6 +51,11 @@ def ensure_curve(owner: bpy.types.ID, data_path: str, index: int, group: str) ->
     return curve
 
 
+def key_points(block: bpy.types.ShapeKey) -> bpy.types.bpy_prop_collection:
+    """A shape key's vertices: since Blender 4.1 there is a way to them that is ten times as fast."""
+    return block.points if hasattr(block, "points") else block.data
+
+
 def has_slot(data: bpy.types.AnimData) -> bool:
     """Whether the action animates its data-block: since Blender 4.4 it has a slot for that."""
     return not _SLOTTED_ACTIONS or data.action_slot is not None

@@ -320,6 +320,9 @@ class FaceSolveSettings(PropertyGroup):
     runs: CollectionProperty(type=FaceSolveRun)
     # What Set Up found last: what differs from it is the artist's choice.
     found_range: IntVectorProperty(size=2, options={"HIDDEN"})
+    found_face: PointerProperty(type=Object)
+    found_why: StringProperty(options={"HIDDEN"})  # why it is the face
+    found_others: StringProperty(options={"HIDDEN"})  # names of meshes that could be it as well, one a line
     found_jaw: StringProperty(options={"HIDDEN"})
     found_owner: PointerProperty(type=Object)
     found_bone: StringProperty(options={"HIDDEN"})

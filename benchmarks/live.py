@@ -1,12 +1,12 @@
 """Measures whether Blender stays live.
 
-Keying a solve, changing frames while frames arrive, and how long a solve takes to stop.
+Keying a solve, changing frames while frames arrive, writing large shots, and how long a solve takes to stop.
 
-usage: python -m benchmarks.live [--only keying,frames,stopping]
+usage: python -m benchmarks.live [--only keying,frames,export,stopping]
 
 *keying* runs inside Blender 3.4 and the bpy module 4.5; *frames* in Blender 3.4's own window under Xvfb, with the
-tests' worker that sends 200 frames of 60 shape keys; *stopping* drives the real solver by the add-on's own job on a
-shot that the project renders itself.
+tests' worker that sends 200 frames of 60 shape keys; *export* writes shots of large heads inside both; *stopping*
+drives the real solver by the add-on's own job on a shot that the project renders itself.
 """
 
 from __future__ import annotations
@@ -104,12 +104,18 @@ def stopping(folder: Path) -> list[str]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="keying,frames,stopping")
+    parser.add_argument("--only", default="keying,frames,export,stopping")
     wanted = parser.parse_args().only.split(",")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print(f"load of the machine: {os.getloadavg()[0]:.1f}")
-        for version, what in (("3.4", "keying"), ("4.5", "keying"), ("3.4", "frames")):
+        for version, what in (
+            ("3.4", "keying"),
+            ("4.5", "keying"),
+            ("3.4", "frames"),
+            ("3.4", "export"),
+            ("4.5", "export"),
+        ):
             if what in wanted:
                 for line in inside(version, what, folder):
                     print(f"{version}, {what}: {line}", flush=True)

@@ -3,17 +3,19 @@
 Prints RESULT lines.
 """
 
+import itertools
 import os
 import statistics
 import sys
 import time
+from array import array
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "blender_tests" / "inside"))
 import bpy
 import harness
 
-FRAMES, KEYS, CHANGES = 200, 60, 60
+FRAMES, KEYS, CHANGES, EXPORTED = 200, 60, 60, 4
 
 
 def shot():
@@ -102,4 +104,57 @@ def frames():
     window_tools.tell(story)
 
 
-{"keying": keying, "frames": frames}[sys.argv[-1]]()
+def export():
+    """The writing of a shot with many shape keys, and of one with many vertices: the longest hold, and all of it."""
+    harness.install()
+    for vertices, keys in ((24_000, 450), (391_000, 53)):
+        scene = harness.empty_scene(end=EXPORTED)
+        big_head(vertices, keys)
+        harness.make_camera(duration=EXPORTED)
+        bpy.ops.face_solve.setup_from_scene()
+        exporting, writing = harness.module("scene.shot.export"), harness.module("runs.writing")
+        for what in ("first", "over its keys"):
+            pieces = exporting.shot_pieces(scene, harness.FOLDER / "shot")
+            run = writing.WritingRun(pieces, "Solve Shot", lambda _plan: None)
+            ticks = []
+            for tick in itertools.chain([run.begin], itertools.repeat(run.tick)):
+                started, used = time.perf_counter(), time.thread_time()
+                tick()
+                ticks.append((time.perf_counter() - started, time.thread_time() - used))
+                if run.over:
+                    break
+            assert run.failure() is None, run.failure()
+            longest, used = (1000 * max(values) for values in zip(*ticks, strict=True))
+            result(
+                f"{vertices} vertices, {keys} shape keys, {what}: held up by {longest:.0f} ms at most "
+                f"({used:.0f} ms of processor time), {sum(one for _, one in ticks):.1f} s together"
+            )
+            for index in range(keys):  # as a solve leaves it
+                scene.face_solve.face.data.shape_keys.key_blocks[index + 1].keyframe_insert("value", frame=1)
+    os._exit(0)
+
+
+def big_head(vertices, keys):
+    """A grid with colours of its own and so many shape keys, and teeth behind it."""
+    side = round(vertices**0.5)
+    bpy.ops.mesh.primitive_grid_add(x_subdivisions=side - 1, y_subdivisions=side - 1, size=0.2)
+    head = bpy.context.object
+    bpy.ops.mesh.primitive_cube_add(size=0.02)
+    bpy.context.object.parent = head
+    count = len(head.data.vertices)
+    colors = head.data.color_attributes.new("Skin", "FLOAT_COLOR", "POINT")
+    colors.data.foreach_set("color", array("f", [0.6, 0.5, 0.4, 1.0]) * count)
+    head.data.materials.append(bpy.data.materials.new("Skin"))
+    head.shape_key_add(name="Basis")
+    places = array("f", bytes(12 * count))
+    head.data.vertices.foreach_get("co", places)
+    for index in range(keys):
+        block = head.shape_key_add(name=f"jawOpen{index}", from_mix=False)
+        block.value = 0.0
+        own, first = array("f", places), 3 * (index * 37 % (count - 100))
+        for place in range(first + 2, first + 300, 3):
+            own[place] += 0.002
+        block.data.foreach_set("co", own)
+
+
+{"keying": keying, "frames": frames, "export": export}[sys.argv[-1]]()

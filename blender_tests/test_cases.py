@@ -55,11 +55,11 @@ MENDED = {
     "time_remap": ("make_keys_play", "Time stretching"),
     "override_made_local": ("make_character_local", "linked from another file"),
     "collection_instance": ("make_character_local", "only shows a character"),
+    "cc4_jaw": ("turn_drivers", "against each other"),
+    "driven_by_jawbone": ("turn_drivers", "against each other"),
 }
 SAID = {
-    "cc4_jaw": "against each other",
-    "driven_by_jawbone": "against each other",
-    "mirror_half": "The modifier Mirror makes a part",
+    "mirror_half": "The modifier Mirror reshapes",
     "geo_nodes": "The modifier GN reshapes",
     "range_longer": "Give the frames back",
     "smoothed": "Give the frames back",

@@ -7,12 +7,14 @@ from typing import Set
 import bpy
 from bpy.props import FloatProperty, IntProperty, StringProperty
 
+from ..pieces import whole
 from ..runs import current
 from ..scene.performance.exchange import export_performance, import_performance
 from ..scene.results.solution import import_solution
-from ..scene.shot.export import write_shot
+from ..scene.shot.export import shot_pieces
 from ..solver_choice import preferences
 from .base import chosen_path, reports_problems
+from .solve import watch_on
 
 
 class FACE_SOLVE_OT_export_shot(bpy.types.Operator):
@@ -22,11 +24,17 @@ class FACE_SOLVE_OT_export_shot(bpy.types.Operator):
     bl_label = "Export Shot"
 
     filepath: StringProperty(subtype="DIR_PATH", name="Folder")
+    _asked = False  # by an artist, who would see Blender stand still; a script finds the folder written
 
     @reports_problems
     def execute(self, context: bpy.types.Context) -> Set[str]:
         """Write the folder."""
-        plan = write_shot(context.scene, chosen_path(self.filepath), device=preferences(context).device)
+        pieces = shot_pieces(context.scene, chosen_path(self.filepath), device=preferences(context).device)
+        if self._asked and not bpy.app.background:
+            current.write(pieces, self.bl_label, lambda _plan: None)
+            watch_on()
+            return {"FINISHED"}
+        plan = whole(pieces)
         for line in plan.warnings:
             self.report({"WARNING"}, line)
         self.report({"INFO"}, f"Shot written: {plan.folder}")
@@ -34,6 +42,7 @@ class FACE_SOLVE_OT_export_shot(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
         """Ask for the folder."""
+        self._asked = True
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 

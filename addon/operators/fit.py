@@ -11,20 +11,23 @@ from bpy.props import BoolProperty, StringProperty
 from .. import protocol
 from ..runs import current
 from ..runs.fit import FitRun, check_fit
+from ..runs.solve import SolveRun
 from ..scene.rig.mesh import check_face
-from ..scene.shot.export import write_shot
+from ..scene.shot.export import Plan, shot_pieces
 from ..scene.shot.folders import work_folder
 from ..scene.shot.frame_list import read_frames
 from ..solver_choice import preferences, solver_python
 from .base import reports_problems
-from .solve import go_on
+from .solve import write_and
+
+FITTING = "Fit Rig to the Actor"
 
 
 class FACE_SOLVE_OT_fit_rig(bpy.types.Operator):
     """Set the identity shape keys to the actor's shape, from several frames of the plate together."""
 
     bl_idname = "face_solve.fit_rig"
-    bl_label = "Fit Rig to the Actor"
+    bl_label = FITTING
     bl_description = (
         "Set the identity shape keys so that the head has the actor's shape, from several frames of the plate "
         "together. Once a shot, before solving it"
@@ -53,18 +56,14 @@ class FACE_SOLVE_OT_fit_rig(bpy.types.Operator):
         lenses = check_fit(settings, focal=self.focal)
         python = solver_python(context)
         folder, _where = work_folder(context.scene)
-        plan = write_shot(context.scene, folder, device=preferences(context).device)
-        request = {
-            "type": protocol.FIT_RIG,
-            "shot": str(plan.folder),
-            "out": str(plan.folder / "FITTED.npz"),
-            "focal": self.focal,
-            "frames": frames,
-        }
-        started = current.start(
-            python, request, folder / "solver.log", plan, self.bl_label, partial(FitRun, lenses=lenses)
-        )
-        return go_on(self, started)
+        request = {"type": protocol.FIT_RIG, "focal": self.focal, "frames": frames}
+
+        def begin(plan: Plan) -> SolveRun:
+            where = {"shot": str(plan.folder), "out": str(plan.folder / "FITTED.npz")}
+            kind = partial(FitRun, lenses=lenses)
+            return current.start(python, {**request, **where}, folder / "solver.log", plan, FITTING, kind)
+
+        return write_and(self, shot_pieces(context.scene, folder, device=preferences(context).device), FITTING, begin)
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
         """Ask for the focal length and the frames."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Set
 
 import bpy
+from bpy.props import StringProperty
 
+from ..pieces import whole
 from ..problem import FaceSolveProblem
 from ..scene.keys.fixes import solved_channels
 from ..scene.keys.playing import make_play
+from ..scene.rig.carried import turn_drivers
+from ..scene.rig.control_answers import ask
+from ..scene.rig.head import head_of
 from ..scene.rig.jaw import carry, chosen_jaw
-from ..scene.rig.mesh import check_face
+from ..scene.rig.mesh import check_face, excluded_keys, is_mesh
 from ..scene.setup.find import set_up
 from ..scene.setup.local import make_local
 from .base import reports_problems
@@ -32,6 +37,26 @@ class FACE_SOLVE_OT_setup_from_scene(bpy.types.Operator):
         """Fill the settings and say what was chosen."""
         said = set_up(context.scene, context.view_layer.objects.active)
         self.report({"INFO"}, " ".join(said))  # in one: Blender's status bar shows the last report alone
+        return {"FINISHED"}
+
+
+class FACE_SOLVE_OT_choose_face(bpy.types.Operator):
+    """Take this mesh as the face, and set up for it."""
+
+    bl_idname = "face_solve.choose_face"
+    bl_label = "Choose Face"
+    bl_options = {"REGISTER", "UNDO"}
+
+    name: StringProperty(name="Mesh", options={"SKIP_SAVE"})
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Choose it."""
+        chosen = context.scene.objects.get(self.name)
+        if not is_mesh(chosen):
+            raise FaceSolveProblem(f"There is no mesh {self.name} in this scene.", "Choose the head's mesh.")
+        context.scene.face_solve.face = chosen
+        self.report({"INFO"}, " ".join(set_up(context.scene, None)))
         return {"FINISHED"}
 
 
@@ -80,6 +105,27 @@ class FACE_SOLVE_OT_make_keys_play(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class FACE_SOLVE_OT_turn_drivers(bpy.types.Operator):
+    """Turn the sign of the driver between a jaw key and the jaw bone that go against each other."""
+
+    bl_idname = "face_solve.turn_drivers"
+    bl_label = "Turn the Driver's Sign"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @reports_problems
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        """Turn it, and say which."""
+        settings = context.scene.face_solve
+        check_face(settings)
+        head = head_of(settings)
+        controls = whole(ask(settings.face, head.channels, excluded_keys(settings)))
+        turned = turn_drivers(head, controls.answers)
+        if not turned:
+            raise FaceSolveProblem("No shape key and bone go against each other.")
+        self.report({"INFO"}, f"Turned: the driver of {', '.join(turned)}.")
+        return {"FINISHED"}
+
+
 class FACE_SOLVE_OT_make_character_local(bpy.types.Operator):
     """Make a linked, overridden or instanced character this file's own."""
 
@@ -104,7 +150,9 @@ class FACE_SOLVE_OT_make_character_local(bpy.types.Operator):
 
 CLASSES = (
     FACE_SOLVE_OT_setup_from_scene,
+    FACE_SOLVE_OT_choose_face,
     FACE_SOLVE_OT_carry_armature,
     FACE_SOLVE_OT_make_keys_play,
+    FACE_SOLVE_OT_turn_drivers,
     FACE_SOLVE_OT_make_character_local,
 )

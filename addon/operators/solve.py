@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Set
+from typing import Callable, List, Optional, Set
 
 import bpy
 from bpy.props import IntProperty
 
 from .. import protocol
+from ..pieces import Pieces, whole
 from ..problem import FaceSolveProblem
 from ..runs import current
 from ..runs.solve import SolveRun
+from ..runs.writing import WritingRun
 from ..scene.infill import Span, spans_to_solve
-from ..scene.shot.export import write_shot
+from ..scene.shot.export import Plan, shot_pieces
 from ..scene.shot.folders import work_folder
 from ..solver_choice import preferences, solver_python
 from .base import reports_problems
 
+_HARMLESS = ("TIMER", "MOUSEMOVE", "INBETWEEN", "WINDOW_DEACTIVATE", "WHEEL", "MIDDLEMOUSE", "TRACKPAD")
 AROUND_FRAME = 4  # frames on either side that Solve Range offers to solve again
 
 
@@ -34,19 +37,35 @@ def solve(
     python = solver_python(context)
     folder, where = work_folder(context.scene)
     device = preferences(context).device
-    plan = write_shot(context.scene, folder, stages=stages, first=first, last=last, infill=spans, device=device)
-    request = {"type": protocol.SOLVE, "shot": str(plan.folder), "out": str(plan.solution)}
-    started = current.start(python, request, folder / "solver.log", plan, title)
+    pieces = shot_pieces(context.scene, folder, stages=stages, first=first, last=last, infill=spans, device=device)
+
+    def begin(plan: Plan) -> SolveRun:
+        request = {"type": protocol.SOLVE, "shot": str(plan.folder), "out": str(plan.solution)}
+        return current.start(python, request, folder / "solver.log", plan, title)
+
     operator.report({"INFO"}, f"The solve's files are {where}: {folder}")
-    return go_on(operator, started)
+    return write_and(operator, pieces, title, begin)
+
+
+def write_and(
+    operator: bpy.types.Operator, pieces: Pieces[Plan], title: str, begin: Callable[[Plan], SolveRun]
+) -> Set[str]:
+    """Write a shot and begin what it is for, in the background at once, in a window bit by bit."""
+    if bpy.app.background:
+        return go_on(operator, begin(whole(pieces)))
+    current.write(pieces, title, begin)
+    watch_on()
+    return {"FINISHED"}
+
+
+def watch_on() -> None:
+    """Let what runs go on while Blender does, and listen for Esc."""
+    current.run_in_timer()
+    bpy.ops.face_solve.watch("INVOKE_DEFAULT")
 
 
 def go_on(operator: bpy.types.Operator, started: SolveRun) -> Set[str]:
-    """Wait for a run (background) or let it run (interactive), and report how it went."""
-    if not bpy.app.background:
-        current.run_in_timer()
-        bpy.ops.face_solve.watch("INVOKE_DEFAULT")
-        return {"FINISHED"}
+    """Wait for a run, and report how it went."""
     current.run_to_end(started)
     for line in started.warnings():
         operator.report({"WARNING"}, line)
@@ -151,8 +170,19 @@ class FACE_SOLVE_OT_cancel(bpy.types.Operator):
         run = current.running()
         if run is None:
             raise FaceSolveProblem("No solve is running.")
-        run.job.cancel()
+        run.cancel()
         return {"FINISHED"}
+
+
+def _in_sidebar(context: bpy.types.Context, event: bpy.types.Event) -> bool:
+    """Whether the mouse is over a sidebar, where Cancel is."""
+    return event.type == "LEFTMOUSE" and any(
+        region.type == "UI"
+        and region.x <= event.mouse_x < region.x + region.width
+        and region.y <= event.mouse_y < region.y + region.height
+        for area in context.window.screen.areas
+        for region in area.regions
+    )
 
 
 class FACE_SOLVE_OT_watch(bpy.types.Operator):
@@ -167,6 +197,8 @@ class FACE_SOLVE_OT_watch(bpy.types.Operator):
         self._run = current.running()
         if self._run is None:
             return {"CANCELLED"}
+        if isinstance(self._run, WritingRun) and context.screen.is_animation_playing:
+            bpy.ops.screen.animation_cancel(restore_frame=False)  # it would move on while frames are read
         self._timer = context.window_manager.event_timer_add(0.25, window=context.window)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -176,14 +208,18 @@ class FACE_SOLVE_OT_watch(bpy.types.Operator):
 
         Everything else passes through to Blender.
         """
+        if isinstance(self._run, WritingRun) and self._run.followed_by is not None:
+            self._run = self._run.followed_by
         if current.running() is not self._run:
             context.window_manager.event_timer_remove(self._timer)
             self._report()
             return {"FINISHED"}
         playing = any(window.screen.is_animation_playing for window in context.window_manager.windows)
-        if event.type == "ESC" and event.value == "PRESS" and not playing and not self._run.job.state.over:
-            self._run.job.cancel()
+        if event.type == "ESC" and event.value == "PRESS" and not playing and not self._run.stopping:
+            self._run.cancel()
             return {"RUNNING_MODAL"}
+        if isinstance(self._run, WritingRun) and not (event.type.startswith(_HARMLESS) or _in_sidebar(context, event)):
+            return {"RUNNING_MODAL"}  # the scene is being read: it must not change, nor be saved or undone
         return {"PASS_THROUGH"}
 
     def cancel(self, context: bpy.types.Context) -> None:

@@ -13,6 +13,7 @@ from ..runs import current
 from ..scene.shot.folders import user_cache
 from ..solver_choice import preferences, solver_python
 from .base import reports_problems
+from .solve import watch_on
 
 _ONLINE = "Turn on Allow Online Access in Preferences > System, or copy the files from another machine."
 
@@ -23,8 +24,7 @@ def ask(operator: bpy.types.Operator, context: bpy.types.Context, request: proto
     python = solver_python(context)
     started = current.start(python, request, user_cache() / "check.log", None, operator.bl_label)
     if not bpy.app.background:
-        current.run_in_timer()
-        bpy.ops.face_solve.watch("INVOKE_DEFAULT")
+        watch_on()
         return {"FINISHED"}
     current.run_to_end(started)
     for line in started.job.outcome.lines:

@@ -9,7 +9,6 @@ import bpy
 from .. import compat, solver_report
 from ..problem import ERROR, FaceSolveProblem, Problem
 from ..runs import current, install
-from ..runs.solve import SolveRun
 from ..scene.camera.plate_watch import file_problems
 from ..scene.setup.prechecks import prechecks
 from ..solver_choice import solver_python
@@ -43,6 +42,7 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
         column.enabled = run is None
         column.operator("face_solve.setup_from_scene", icon="VIEWZOOM")
         column.prop(settings, "face", text="", icon="MESH_MONKEY")
+        self._draw_why(column, context, settings)
         part = column.column(align=True)
         part.prop(settings, "frame_start")
         part.prop(settings, "frame_end")
@@ -62,8 +62,20 @@ class FACE_SOLVE_PT_main(Tab, bpy.types.Panel):
         self._draw_result(layout, context, settings, {problem.mend for problem in problems})
 
     @staticmethod
-    def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, run: SolveRun) -> None:
-        compat.draw_progress(layout, context, run.job.progress.fraction)
+    def _draw_why(layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup) -> None:
+        """Why this mesh is the face, and a button for each that could be it as well."""
+        if settings.face is None or settings.face != settings.found_face:
+            return
+        compat.draw_wrapped(layout, context, f"The face, as found: {settings.found_why}.", "BLANK1")
+        others = [name for name in settings.found_others.split("\n") if name in context.scene.objects]
+        if others:
+            compat.draw_wrapped(layout, context, "Could be the face as well:", "QUESTION")
+        for name in others:
+            layout.operator("face_solve.choose_face", text=name, icon="MESH_MONKEY").name = name
+
+    @staticmethod
+    def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, run: current.Run) -> None:
+        compat.draw_progress(layout, context, run.fraction)
         compat.draw_wrapped(layout, context, run.describe(), "TIME")
         layout.operator("face_solve.cancel", icon="CANCEL")
 

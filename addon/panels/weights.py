@@ -13,7 +13,7 @@ def draw_check(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Check Solver, how far it is, and what it said."""
     run = current.running()
     if run is not None:
-        compat.draw_progress(layout, context, run.job.progress.fraction)
+        compat.draw_progress(layout, context, run.fraction)
         compat.draw_wrapped(layout, context, run.describe(), "TIME")
         layout.operator("face_solve.cancel", icon="CANCEL")
         return

@@ -5,14 +5,16 @@ from __future__ import annotations
 import atexit
 import os
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, List, Optional
+from typing import Callable, ContextManager, List, Optional, Union
 
 import bpy
 from bpy.app.handlers import persistent
 
 from .. import compat, protocol, solver_report
+from ..pieces import Pieces
 from ..problem import FaceSolveProblem
 from ..scene.infill import find_ranges
 from ..scene.results.overlays import keep_overlays
@@ -23,8 +25,11 @@ from ..worker.interpreter import solver_environment, worker_command
 from ..worker.job import Job
 from ..worker.process import WorkerProcess, end_all, see_off
 from .solve import SolveRun
+from .writing import Next, WritingRun
 
+Run = Union[SolveRun, WritingRun]
 TICK_SECONDS = 0.1
+_BEFORE = ("undo_pre", "redo_pre", "save_pre")
 
 
 @dataclass
@@ -35,7 +40,8 @@ class _State:
     solving.
     """
 
-    run: Optional[SolveRun] = None
+    run: Optional[Run] = None
+    window: Optional[bpy.types.Window] = None  # that a shot is written for
     said: str = ""
     title: str = ""
     problem: Optional[FaceSolveProblem] = None
@@ -46,7 +52,7 @@ class _State:
 _state = _State()
 
 
-def running() -> Optional[SolveRun]:
+def running() -> Optional[Run]:
     """What runs, or None."""
     return _state.run
 
@@ -76,6 +82,26 @@ def start(
     _state.run = kind(Job(process, request, len(plan.names) if plan else 0), plan, title)
     _show(_state.run)
     return _state.run
+
+
+def write(pieces: Pieces[Plan], title: str, after: Next) -> WritingRun:
+    """Begin to write a shot, and make that the current run; it goes on in the timer.
+
+    Args:
+        pieces: that write it.
+        title: what it is for.
+        after: what is done with the shot.
+
+    Raises:
+        FaceSolveProblem: where another runs, or the shot cannot be solved.
+    """
+    refuse_second()
+    writing = WritingRun(pieces, title, after)
+    writing.begin()
+    forget_failure()
+    _state.run, _state.window = writing, bpy.context.window
+    _show(writing)
+    return writing
 
 
 def run_to_end(run: SolveRun) -> None:
@@ -119,23 +145,38 @@ def tick() -> Optional[float]:
         return None
     goes_on = False
     try:
-        run.tick()
+        with _its_window(run):
+            run.tick()
         if not run.over:
             _show(run)
             goes_on = True
     finally:
         if not goes_on:  # after an error too: Blender drops a timer that raises
-            run.job.abandon()
             _end(run)
-    return TICK_SECONDS if goes_on else None
+    if _state.run is None:
+        return None
+    return 0.0 if isinstance(_state.run, WritingRun) else TICK_SECONDS
+
+
+def _its_window(run: Run) -> ContextManager[object]:
+    """A timer has no window: its view layer would be the scene's first, and not what the artist looks at."""
+    there = isinstance(run, WritingRun) and any(one == _state.window for one in bpy.context.window_manager.windows)
+    return bpy.context.temp_override(window=_state.window) if there else nullcontext()
 
 
 def _see_off() -> Optional[float]:
     return TICK_SECONDS if see_off() else None
 
 
-def _end(run: SolveRun) -> None:
+def _end(run: Run) -> None:
     _state.run = None
+    if isinstance(run, WritingRun):
+        run.go_on()
+        if run.followed_by is None:
+            _conclude(run)
+            _redraw(run)
+        return
+    run.job.abandon()
     if not bpy.app.timers.is_registered(_see_off):
         bpy.app.timers.register(_see_off, persistent=True)
     _conclude(run)
@@ -144,8 +185,8 @@ def _end(run: SolveRun) -> None:
     _redraw(run)
 
 
-def _redraw(run: SolveRun) -> None:
-    if run.plan is None:  # asked from the preferences
+def _redraw(run: Run) -> None:
+    if isinstance(run, SolveRun) and run.plan is None:  # asked from the preferences
         compat.redraw_preferences(bpy.context)
     else:
         compat.redraw_progress(bpy.context)
@@ -155,12 +196,14 @@ def stop() -> None:
     """End the run at once and forget it: the file or Blender closes."""
     run, _state.run = _state.run, None
     _state.said, _state.problem, _state.warnings, _state.log = "", None, [], ""
-    if run is not None:
+    if isinstance(run, WritingRun):
+        run.cancel()
+    elif run is not None:
         run.job.abandon()
     end_all()
 
 
-def _show(run: SolveRun) -> None:
+def _show(run: Run) -> None:
     text = run.describe()
     if text != _state.said:
         _state.said, _state.warnings = text, []
@@ -180,9 +223,13 @@ def forget_failure() -> None:
                 runs.remove(index)
 
 
-def _conclude(run: SolveRun) -> None:
-    _state.problem, _state.log, _state.title = run.failure(), run.job.outcome.log, run.title
+def _conclude(run: Run) -> None:
+    _state.problem, _state.log, _state.title = run.failure(), "", run.title
     _state.said = "" if _state.problem else run.verdict()
+    _state.warnings = run.warnings()
+    if isinstance(run, WritingRun):
+        return
+    _state.log = run.job.outcome.log
     solver_report.remember(run.checked(), run.job.outcome.weights)
     if run.plan is not None:
         scene = bpy.data.scenes.get(run.plan.scene)
@@ -221,8 +268,15 @@ def _on_load(*_args: object) -> None:
 
 
 @persistent
+def _on_meanwhile(*_args: object) -> None:
+    """Undo, redo and saving must not see what the reading of a scene changes for its own sake."""
+    if isinstance(_state.run, WritingRun):
+        _state.run.stop("The file was saved, or a step undone, while the shot was being read: press it again.")
+
+
+@persistent
 def _on_undo(*_args: object) -> None:
-    if _state.run is not None:
+    if isinstance(_state.run, SolveRun):
         _state.run.rewrite()
     _state.problem, _state.log = None, ""  # the scene is not the one that it was about
 
@@ -235,6 +289,8 @@ def last_log() -> str:
 def register_handlers() -> None:
     """Follow loading, undo and redo, and Blender's end."""
     bpy.app.handlers.load_pre.append(_on_load)
+    for before in _BEFORE:
+        getattr(bpy.app.handlers, before).append(_on_meanwhile)
     bpy.app.handlers.undo_post.append(_on_undo)
     bpy.app.handlers.redo_post.append(_on_undo)
     atexit.register(stop)
@@ -246,6 +302,8 @@ def unregister_handlers() -> None:
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
     bpy.app.handlers.load_pre.remove(_on_load)
+    for before in _BEFORE:
+        getattr(bpy.app.handlers, before).remove(_on_meanwhile)
     bpy.app.handlers.undo_post.remove(_on_undo)
     bpy.app.handlers.redo_post.remove(_on_undo)
     atexit.unregister(stop)

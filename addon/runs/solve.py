@@ -53,6 +53,20 @@ class SolveRun:
         """True where the scene is not as it was: worth an undo step."""
         return self.plan is not None and bool(self.results)
 
+    @property
+    def fraction(self) -> float:
+        """How much of it is done, from 0 to 1."""
+        return self.job.progress.fraction
+
+    @property
+    def stopping(self) -> bool:
+        """True where it needs not be stopped any more."""
+        return self.job.state.over
+
+    def cancel(self) -> None:
+        """Ask the solver to stop; what is done is kept."""
+        self.job.cancel()
+
     def tick(self) -> None:
         """Move on. An error ends the job: nobody would take its frames any more.
 

@@ -27,7 +27,11 @@ def _picture_on(face, tree, shader):
 
 def check_albedo_from_attribute_image_and_plain_colour():
     _scene, face, _camera = ready_scene()
-    read = harness.module("scene.rig.albedo").read_albedo
+    pieces, reader = harness.module("pieces"), harness.module("scene.rig.albedo")
+
+    def read(*what, **how):
+        return pieces.whole(reader.read_albedo(*what, **how))
+
     folder = harness.FOLDER / "albedo"
     folder.mkdir(exist_ok=True)
     assert read(face, folder).arrays == {}

@@ -173,6 +173,47 @@ def check_constraint_and_driver_on_the_head():
     refused(solve, "driver", "location")
 
 
+def check_driven_keys_that_nothing_moves_are_named():
+    scene, face, _camera = ready_scene()
+    keys = face.data.shape_keys
+
+    def drive(name, expression, source=""):
+        driver = keys.key_blocks[name].driver_add("value").driver
+        driver.expression = expression
+        if source:
+            variable = driver.variables.new()
+            variable.name, variable.targets[0].id_type, variable.targets[0].id = "v", "KEY", keys
+            variable.targets[0].data_path = keys.key_blocks[source].path_from_id("value")
+
+    drive("jawOpen", "foo bar(")
+    drive("eyeBlink.L", "0.5 + 0.5 * sin(frame)")
+    drive("mouthSmile_L", "v", "mouthSmile_R")
+    drive("mouthSmile_R", "v", "mouthSmile_L")
+    bpy.context.view_layer.update()
+    said = harness.module("scene.shot.export").write_shot(scene, harness.FOLDER / "driven").warnings
+    for names, reason in (
+        ("jawOpen", "their drivers have an error"),
+        ("eyeBlink.L", "they follow the frame number"),
+        ("mouthSmile_L, mouthSmile_R", "they drive each other"),
+    ):
+        wanted = f"Driven shape keys are left as their drivers set them: {names} ({reason})."
+        assert wanted in said, said
+
+
+def check_two_thousand_objects():
+    scene, face, _camera = ready_scene()
+    mesh = bpy.data.meshes.new("Many")
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+    for index in range(2000):
+        one = bpy.data.objects.new(f"Many {index}", mesh if index % 2 else None)
+        scene.collection.objects.link(one)
+        one.location, one.parent = (index, 5, 0), face if index % 10 == 0 else None
+    bpy.context.view_layer.update()
+    bpy.ops.face_solve.setup_from_scene()
+    assert scene.face_solve.face == face
+    assert solve() == {"FINISHED"}
+
+
 def check_scale_that_changes_and_zero_scale():
     _scene, face, _camera = ready_scene()
     face.keyframe_insert("scale", frame=1)

@@ -220,6 +220,74 @@ def check_a_defect_ends_the_solve_and_the_next_one_starts():
     harness.close(face.location, known_motion(9)[1], 1e-6)
 
 
+def state_of(scene):
+    """What the reading of a scene changes for its own sake, and has to put back."""
+    return (
+        scene.frame_current,
+        scene["control"],
+        sorted((one.name, one.hide_viewport, len(one.modifiers)) for one in bpy.data.objects),
+        sorted(one.name for one in bpy.data.meshes if one.users),
+        [one.name for one in scene.collection.children],
+        [block.value for block in bpy.data.objects["Head"].data.shape_keys.key_blocks],
+    )
+
+
+def controlled_scene():
+    """A hidden head with a Mirror modifier, teeth, and a key that a custom property drives."""
+    scene, face, _camera = ready_scene()
+    harness.make_face("Teeth", ("jawOpen",)).parent = face
+    scene["control"] = 0.25
+    driver = face.data.shape_keys.key_blocks["jawOpen"].driver_add("value").driver
+    variable = driver.variables.new()
+    variable.name, variable.targets[0].id_type, variable.targets[0].id = "v", "SCENE", scene
+    variable.targets[0].data_path, driver.expression = '["control"]', "v"
+    face.modifiers.new("Mirror", "MIRROR").use_axis[0] = True
+    face.hide_viewport = True
+    scene.frame_set(7)
+    return scene
+
+
+def check_a_shot_can_be_stopped_while_it_is_written():
+    scene = controlled_scene()
+    exporting, current = harness.module("scene.shot.export"), harness.module("runs.current")
+    before, folder = state_of(scene), harness.FOLDER / "stopped"
+    count = sum(1 for _ in exporting.shot_pieces(scene, folder))
+    assert count > 50, count
+    assert state_of(scene) == before
+    for stop in range(1, count, 7):
+        pieces = exporting.shot_pieces(scene, folder)
+        for _ in range(stop):
+            next(pieces)
+        pieces.close()
+        assert state_of(scene) == before, stop
+    assert sorted(one.name for one in folder.iterdir()) == ["rig.npz", "shot.json"]
+    for stop in (bpy.ops.face_solve.cancel, lambda: bpy.ops.wm.save_as_mainfile(filepath=str(folder / "a.blend"))):
+        current.write(exporting.shot_pieces(scene, folder), "Solve Shot", lambda _plan: None)
+        refused(bpy.ops.face_solve.solve_shot, "running already")
+        stop()
+        assert current.tick() is None
+        assert current.running() is None
+        assert current.last_problem() is None
+        assert state_of(scene) == before
+    assert "saved" in current._state.said, current._state.said
+
+
+def check_a_shot_that_is_written_in_a_timer_is_solved():
+    scene = controlled_scene()
+    exporting, current = harness.module("scene.shot.export"), harness.module("runs.current")
+    python, folder = os.environ["FACE_SOLVE_PYTHON"], harness.FOLDER / "timed"
+
+    def begin(plan):
+        request = {"type": "solve", "shot": str(plan.folder), "out": str(plan.solution)}
+        return current.start(python, request, folder / "solver.log", plan, "Solve Shot")
+
+    writing = current.write(exporting.shot_pieces(scene, folder), "Solve Shot", begin)
+    assert writing.describe() == "Solve Shot: reading the scene"
+    until(lambda: current.tick() is None)
+    assert current.last_problem() is None, current.last_problem()
+    assert len(scene.face_solve.results) == 12
+
+
 def check_a_follower_that_is_replaced_by_an_empty_is_left_out():
     scene, face, _camera = ready_scene()
     teeth = harness.make_face("Teeth", ("jawOpen", "clench"))

@@ -34,6 +34,24 @@ def check_setup_finds_everything():
     assert settings.face == small
 
 
+def check_why_a_mesh_is_the_face_and_which_others_could_be():
+    scene = harness.empty_scene()
+    first, second = harness.make_face("First"), harness.make_face("Second")
+    second.location.x = 1.0
+    harness.make_camera()
+    bpy.context.view_layer.objects.active = None
+    bpy.context.view_layer.update()
+    bpy.ops.face_solve.setup_from_scene()
+    settings = scene.face_solve
+    other = second if settings.face == first else first
+    assert settings.found_face == settings.face
+    assert "shape keys" in settings.found_why, settings.found_why
+    assert settings.found_others == other.name
+    bpy.ops.face_solve.choose_face(name=other.name)
+    assert (settings.face, settings.found_why) == (other, "as chosen")
+    refused(lambda: bpy.ops.face_solve.choose_face(name="Nobody"), "no mesh Nobody")
+
+
 def check_setup_again_keeps_what_the_artist_chose():
     scene, face, _camera = ready_scene()
     witness = harness.make_camera("Witness", plate="W")

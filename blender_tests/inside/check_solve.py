@@ -261,13 +261,15 @@ def check_rig_arrays_are_the_mesh():
     keys["mouthSmile_R"].relative_key = keys["mouthSmile_L"]
     keys["eyeBlink.L"].slider_min, keys["eyeBlink.L"].slider_max = -0.5, 1.5
     keys["mouthSmile_L"].value, keys["mouthSmile_R"].value, keys["jawOpen"].value = 0.3, 0.6, 0.9
-    rig = harness.module("scene.rig.mesh").read_rig(face, scene.face_solve, (1, 1, 1)).arrays
+    whole = harness.module("pieces").whole
+    read = whole(harness.module("scene.rig.mesh").read_rig(face, scene.face_solve, (1, 1, 1)))
+    rig, deltas = read.arrays, read.deltas
     count = len(face.data.vertices)
     weights = [keys[name].value for name in rig["names"].values]
     ours = list(rig["neutral"].values)
     for k, weight in enumerate(weights):
         for i in range(3 * count):
-            ours[i] += weight * rig["deltas"].values[3 * count * k + i]
+            ours[i] += weight * deltas[k][i]
     bpy.context.view_layer.update()
     mesh = face.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
     close(ours, [v for vertex in mesh.vertices for v in vertex.co], 1e-6)  # Blender's own evaluation

@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 
 from ... import protocol
+from ...pieces import whole
 from ...problem import ERROR, FaceSolveProblem
 from ..infill import find_ranges
 from ..keys.channels import read_pose
@@ -64,9 +65,9 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
             graph = bpy.context.evaluated_depsgraph_get()
             spaces[frame] = head.space(graph)
             scale = read_pose(face, head.matrix(graph)).scale
-        followers = [other.name for other in find_followers(scene, head, frames)]
+        followers = [other.name for other in whole(find_followers(scene, head, frames))]
         scene.frame_set(frames[0])
-        controls = ask(face, head.channels, excluded_keys(settings))
+        controls = whole(ask(face, head.channels, excluded_keys(settings)))
     keyable = (set(weight_channels(face)) | set(controls.reach)) - identity_keys(settings)
     locked = artists_frames(settings)
     plan = Plan(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import bpy
 
+from ...pieces import Pieces
 from ..shot.npz import Array
+from .mesh import PIECE
 
 _DEEP = 16  # a chain of nodes this long ends in nothing that could be named the base colour
 GREY = (0.5, 0.5, 0.5, 1.0)  # where nothing is known
@@ -40,7 +41,7 @@ class _Picture:
 Source = Union[_Picture, str, Tuple[float, ...]]  # an image, a colour attribute's name, or linear RGBA
 
 
-def read_albedo(face: bpy.types.Object, folder: Path, *, mirrored: bool = False) -> Albedo:
+def read_albedo(face: bpy.types.Object, folder: Path, *, mirrored: bool = False) -> Pieces[Albedo]:
     """A mesh's albedo, linear.
 
     Args:
@@ -52,11 +53,11 @@ def read_albedo(face: bpy.types.Object, folder: Path, *, mirrored: bool = False)
     materials = [slot.material for slot in face.material_slots]
     if not any(materials):
         attribute = mesh.color_attributes.active_color if mesh.color_attributes else None
-        return Albedo({"colors": _colors(mesh, [attribute.name])} if attribute else {})
+        return Albedo({"colors": (yield from _colors(mesh, [attribute.name]))} if attribute else {})
     albedo = Albedo()
     sources = [_base_color(material, albedo.warnings) for material in materials]
-    albedo.arrays["colors"] = _colors(mesh, sources)
-    _add_textures(albedo, face, sources, folder, (1, 0, 2) if mirrored else (0, 1, 2))
+    albedo.arrays["colors"] = yield from _colors(mesh, sources)
+    yield from _add_textures(albedo, face, sources, folder, (1, 0, 2) if mirrored else (0, 1, 2))
     return albedo
 
 
@@ -150,28 +151,38 @@ def _laid_by(node: bpy.types.ShaderNodeTexImage) -> Tuple[str, bool]:
     return "", moved
 
 
-def _colors(mesh: bpy.types.Mesh, sources: Sequence[Source]) -> Array:
+def _colors(mesh: bpy.types.Mesh, sources: Sequence[Source]) -> Pieces[Array]:
     """Linear RGBA per vertex [V,4], averaged over corners.
 
     It comes from the materials' attributes and plain colours, and is grey under images.
     """
-    attributes = {source: _corner_colors(mesh, source) for source in sources if isinstance(source, str)}
+    attributes: Dict[str, Optional[array[float]]] = {}
+    for source in sources:
+        if isinstance(source, str) and source not in attributes:
+            attributes[source] = yield from _corner_colors(mesh, source)
     count = len(mesh.vertices)
     total, seen = array("d", bytes(32 * count)), array("i", bytes(4 * count))
-    for polygon in mesh.polygons:
-        source = sources[min(polygon.material_index, len(sources) - 1)]
-        flat = attributes.get(source) if isinstance(source, str) else None
-        plain = source if isinstance(source, tuple) else GREY
-        for corner, vertex in zip(polygon.loop_indices, polygon.vertices, strict=True):
-            seen[vertex] += 1
-            color = flat[4 * corner : 4 * corner + 4] if flat else plain
-            for channel in range(4):
-                total[4 * vertex + channel] += color[channel]
-    values = array("f", (total[i] / seen[i // 4] if seen[i // 4] else GREY[i % 4] for i in range(len(total))))
+    for first in range(0, len(mesh.polygons), PIECE):
+        yield
+        for polygon in mesh.polygons[first : first + PIECE]:
+            source = sources[min(polygon.material_index, len(sources) - 1)]
+            flat = attributes.get(source) if isinstance(source, str) else None
+            plain = source if isinstance(source, tuple) else GREY
+            for corner, vertex in zip(polygon.loop_indices, polygon.vertices, strict=True):
+                seen[vertex] += 1
+                color = flat[4 * corner : 4 * corner + 4] if flat else plain
+                for channel in range(4):
+                    total[4 * vertex + channel] += color[channel]
+    values = array("f")
+    for first in range(0, count, PIECE):
+        yield
+        for vertex in range(first, min(first + PIECE, count)):
+            times = seen[vertex]
+            values.extend(one / times for one in total[4 * vertex : 4 * vertex + 4]) if times else values.extend(GREY)
     return Array(values, (count, 4))
 
 
-def _corner_colors(mesh: bpy.types.Mesh, name: str) -> Optional[array[float]]:
+def _corner_colors(mesh: bpy.types.Mesh, name: str) -> Pieces[Optional[array[float]]]:
     """Linear RGBA per face corner of a colour attribute ("" is the active one); None where there is none."""
     attribute = mesh.color_attributes.get(name) if name else mesh.color_attributes.active_color
     if attribute is None:
@@ -182,16 +193,22 @@ def _corner_colors(mesh: bpy.types.Mesh, name: str) -> Optional[array[float]]:
         return flat
     corners = array("i", bytes(4 * len(mesh.loops)))
     mesh.loops.foreach_get("vertex_index", corners)
-    return array("f", itertools.chain.from_iterable(flat[4 * vertex : 4 * vertex + 4] for vertex in corners))
+    spread = array("f")
+    for first in range(0, len(corners), 4 * PIECE):
+        yield
+        for vertex in corners[first : first + 4 * PIECE]:
+            spread.extend(flat[4 * vertex : 4 * vertex + 4])
+    return spread
 
 
 def _add_textures(
     albedo: Albedo, face: bpy.types.Object, sources: Sequence[Source], folder: Path, order: Sequence[int]
-) -> None:
+) -> Pieces[None]:
     """Lay the materials' images on the triangles; what cannot be laid is said and stays grey."""
     mesh = face.data
     placed: Dict[int, Tuple[int, array[float]]] = {}  # material slot: index of its texture, UV of every corner
     for slot, source in enumerate(sources):
+        yield
         if isinstance(source, _Picture):
             layer = _uv_layer(mesh, source.layer)
             texture = _file(source, folder)
@@ -219,11 +236,13 @@ def _add_textures(
     if not placed:
         return
     uv, index = array("f"), array("i")
-    for triangle in mesh.loop_triangles:
-        which, coordinates = placed.get(min(triangle.material_index, len(sources) - 1), (-1, None))
-        index.append(which)
-        for loop in (triangle.loops[corner] for corner in order):
-            uv.extend(coordinates[2 * loop : 2 * loop + 2] if coordinates else (float("nan"), float("nan")))
+    for first in range(0, len(mesh.loop_triangles), PIECE):
+        yield
+        for triangle in mesh.loop_triangles[first : first + PIECE]:
+            which, coordinates = placed.get(min(triangle.material_index, len(sources) - 1), (-1, None))
+            index.append(which)
+            for loop in (triangle.loops[corner] for corner in order):
+                uv.extend(coordinates[2 * loop : 2 * loop + 2] if coordinates else (float("nan"), float("nan")))
     albedo.arrays["uv"] = Array(uv, (len(index), 3, 2))
     albedo.arrays["texture"] = Array(index, (len(index),))
 

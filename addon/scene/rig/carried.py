@@ -5,34 +5,22 @@ What they do to the head is measured on the mesh that Blender shows.
 
 from __future__ import annotations
 
+import operator
 from array import array
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set
+from typing import Callable, Dict, Iterator, List, Sequence, Set
 
 import bpy
 
+from ...pieces import Pieces, whole
 from ...problem import FaceSolveProblem
-from ..shot.npz import Array
 from .control_answers import Answer
+from .controls import key_drivers
 from .head import Head
-from .mesh import Rig, key_blocks, mapped, solvable_keys
+from .mesh import Rig, key_blocks, mapped, moved_by, raw_places, solvable_keys
+from .shape_groups import group_of
 from .skinning import skinned_to
-
-# Modifiers that leave the vertices of a face where its shape keys and bones put them, whatever they add or hide.
-KEEP_PLACES = (
-    "ARMATURE",
-    "SUBSURF",
-    "MULTIRES",
-    "MASK",
-    "SOLIDIFY",
-    "EDGE_SPLIT",
-    "WEIGHTED_NORMAL",
-    "NORMAL_EDIT",
-    "TRIANGULATE",
-    "UV_PROJECT",
-)
-_VISIBLE = 1e-3  # of the face's size: what a modifier moves less is not worth a word
 
 Move = Callable[[float], None]  # set a shape key, or the control that drives it, so that the key has this value
 
@@ -59,7 +47,13 @@ def turned_by_keys(face: bpy.types.Object) -> Dict[str, Set[str]]:
     return found
 
 
-def measured(head: Head, rig: Rig, followers: Sequence[bpy.types.Object], answers: Sequence[Answer]) -> Rig:
+def measured(
+    head: Head,
+    rig: Rig,
+    followers: Sequence[bpy.types.Object],
+    answers: Sequence[Answer],
+    reshaping: Sequence[str] = (),
+) -> Pieces[Rig]:
     """The rig whose keys do what Blender shows of them, bones and all, where they turn bones or are turned by a joint.
 
     The head and its followers stand as before afterwards.
@@ -69,26 +63,22 @@ def measured(head: Head, rig: Rig, followers: Sequence[bpy.types.Object], answer
         rig: of the face and its followers behind it.
         followers: their objects, in the rig's order.
         answers: what the controls do.
+        reshaping: the face's modifiers, by name, that the rig is already seen through.
 
     Raises:
         FaceSolveProblem: where key and bone move against each other.
     """
-    moves: Dict[str, Move] = {}
-    for name in sorted(set().union(*turned_by_keys(head.face).values())):
-        if name in rig.names and rig.solved[rig.names.index(name)]:
-            moves[name] = _key_mover(head.face, name)
-    for answer in answers:
-        if answer.joint:
-            moves.update({name: _control_mover(answer, name) for name in answer.keys})
+    solved = {name for name, free in zip(rig.names, rig.solved, strict=True) if free}
+    moves = _moves(head.face, solved, answers)
     if not moves:
         return rig
     parts = [head.face, *followers]
-    deltas = array("f", rig.arrays["deltas"].values)
-    size = 3 * rig.arrays["neutral"].shape[0]
+    deltas = list(rig.deltas)
     maximum = rig.arrays["maximum"].values
-    with _as_modelled(parts):
+    with _as_modelled(parts, reshaping):
         for name, move in moves.items():
             row = rig.names.index(name)
+            own = deltas[row]
             top = min(1.0, maximum[row]) or 1.0
             try:
                 move(0.0)
@@ -97,53 +87,102 @@ def measured(head: Head, rig: Rig, followers: Sequence[bpy.types.Object], answer
                 after = _shown(head, parts)
             finally:
                 move(0.0)
-            if len(before) == len(after) == size:
-                own = deltas[size * row : size * (row + 1)]
-                if sum(a * (c - b) for a, b, c in zip(own, before, after, strict=True)) < 0.0:
+            yield
+            if len(before) == len(after) == len(own):
+                if _closes(head.face, name, own, before, after):
                     raise FaceSolveProblem(
                         f"The shape key {name} and the bone that it moves with go against each other: "
-                        "the one opens what the other closes.",
-                        "Turn the sign of the driver between them, or remove it, and press Set Up: "
-                        "then each is solved on its own.",
+                        "together they close the jaw.",
+                        "Turn the sign of the driver between them.",
+                        "face_solve.turn_drivers",
                     )
-                deltas[size * row : size * (row + 1)] = array(
-                    "f", ((b - a) / top for a, b in zip(before, after, strict=True))
-                )
-    return replace(rig, arrays={**rig.arrays, "deltas": Array(deltas, rig.arrays["deltas"].shape)})
+                deltas[row] = array("f", ((b - a) / top for a, b in zip(before, after, strict=True)))
+            yield
+    return replace(rig, deltas=deltas)
 
 
-def reshaped(head: Head, rig: Rig) -> Optional[Rig]:
-    """The rig with the neutral face as the modifiers after its shape keys leave it.
+def turn_drivers(head: Head, answers: Sequence[Answer]) -> List[str]:
+    """Turn the sign of the drivers between jaw keys and bones that go against each other; answers with the keys' names.
 
-    None where they leave it as it is, or make other vertices. What they do to the keys' differences is not seen.
+    Args:
+        head: the face and what carries it.
+        answers: what the controls do.
     """
     face = head.face
-    modifiers = [one for one in face.modifiers if one.show_viewport and one.type not in KEEP_PLACES]
-    if not modifiers:
-        return None
+    neutral = face.data.shape_keys.reference_key
+    places = {neutral.name: raw_places(neutral, len(face.data.vertices))}
+    turned = []
+    for name, move in _moves(face, set(solvable_keys(face)), answers).items():
+        own = whole(moved_by(face, key_blocks(face)[name], places))
+        with _as_modelled([face], ()):
+            try:
+                move(0.0)
+                before = _shown(head, [face])
+                move(1.0)
+                after = _shown(head, [face])
+            finally:
+                move(0.0)
+        if _closes(face, name, own, before, after):
+            for curve in _between(face, name):
+                _turn(curve)
+            turned.append(name)
+    return turned
+
+
+def _moves(face: bpy.types.Object, solved: Set[str], answers: Sequence[Answer]) -> Dict[str, Move]:
+    """How the keys are moved that turn a bone along, or follow one."""
+    moves = {
+        name: _key_mover(face, name) for name in sorted(set().union(*turned_by_keys(face).values())) if name in solved
+    }
+    for answer in answers:
+        if answer.joint:
+            moves.update({name: _control_mover(answer, name) for name in answer.keys})
+    return moves
+
+
+def _closes(face: bpy.types.Object, name: str, own: array[float], before: array[float], after: array[float]) -> bool:
+    """Whether a key of the jaw and its bone together move the chin up, and the key alone does not.
+
+    A key that only mends what the bone does may well go against it: what counts is where both lead.
+    """
+    if group_of(name) != "jaw" or sum(a * (c - b) for a, b, c in zip(own, before, after, strict=False)) >= 0.0:
+        return False
+    up = max(range(3), key=lambda i: abs(face.matrix_world[2][i]))
+    raised = sum(map(operator.sub, after[up : len(own) : 3], before[up : len(own) : 3]))
+    return raised * face.matrix_world[2][up] > 0.0
+
+
+def _between(face: bpy.types.Object, name: str) -> List[bpy.types.FCurve]:
+    """The drivers by which a key moves bones, or else by which bones move it."""
     keys = face.data.shape_keys
-    values = {block.name: block.value for block in key_blocks(face)}
-    others = [one for one in face.modifiers if one.show_viewport and one.type in KEEP_PLACES and one.type != "ARMATURE"]
-    try:
-        for block in key_blocks(face):
-            block.value = 0.0
-        if keys is not None:
-            keys.update_tag()
-        for one in others:
-            one.show_viewport = False
-        shown = _shown(head, [face])
-    finally:
-        for one in others:
-            one.show_viewport = True
-        for name, value in values.items():
-            keys.key_blocks[name].value = value
-    neutral = rig.arrays["neutral"].values
-    if len(shown) != len(neutral):
-        return None
-    size = max(max(neutral[i::3]) - min(neutral[i::3]) for i in range(3))
-    if max(abs(a - b) for a, b in zip(shown, neutral, strict=True)) <= _VISIBLE * size:
-        return None
-    return replace(rig, arrays={**rig.arrays, "neutral": Array(shown, rig.arrays["neutral"].shape)})
+    path = keys.key_blocks[name].path_from_id("value")
+    found = [
+        curve
+        for armature in skinned_to(face)
+        for curve in (armature.animation_data.drivers if armature.animation_data else ())
+        if any(
+            target.id in (keys, face, face.data) and path in target.data_path
+            for variable in curve.driver.variables
+            for target in variable.targets
+        )
+    ]
+    own = key_drivers(face).get(name)
+    return found or ([own] if own is not None else [])
+
+
+def _turn(curve: bpy.types.FCurve) -> None:
+    driver = curve.driver
+    if curve.keyframe_points:
+        for point in curve.keyframe_points:
+            for part in (point.co, point.handle_left, point.handle_right):
+                part.y = -part.y
+        curve.update()
+        return
+    names = [one.name for one in driver.variables]
+    whole_of = {"SUM": " + ".join(names), "MIN": f"min({', '.join(names)})", "MAX": f"max({', '.join(names)})"}
+    whole_of["AVERAGE"] = f"({' + '.join(names)}) / {len(names)}"
+    expression = driver.expression if driver.type == "SCRIPTED" else whole_of[driver.type]
+    driver.type, driver.expression = "SCRIPTED", f"-({expression})"
 
 
 def _key_mover(face: bpy.types.Object, name: str) -> Move:
@@ -177,10 +216,13 @@ def _shown(head: Head, parts: Sequence[bpy.types.Object]) -> array[float]:
 
 
 @contextmanager
-def _as_modelled(parts: Sequence[bpy.types.Object]) -> Iterator[None]:
-    """Without the modifiers that add or take away vertices."""
+def _as_modelled(parts: Sequence[bpy.types.Object], reshaping: Sequence[str]) -> Iterator[None]:
+    """Without the modifiers that add or take away vertices, but for these of the first part."""
     hidden: List[bpy.types.Modifier] = [
-        one for part in parts for one in part.modifiers if one.show_viewport and one.type != "ARMATURE"
+        one
+        for part in parts
+        for one in part.modifiers
+        if one.show_viewport and one.type != "ARMATURE" and not (part == parts[0] and one.name in reshaping)
     ]
     for modifier in hidden:
         modifier.show_viewport = False

@@ -10,9 +10,10 @@ from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tupl
 
 import bpy
 
+from ...pieces import Pieces
 from ..keys.record import Channel, holder_of
 from .controls import Control, control_order, controls_of, is_joint, joints_of_file, key_drivers
-from .mesh import key_blocks
+from .mesh import key_blocks, raw_places
 
 _STEPS = 64  # between a control's ends, when its answer is read
 _REACHES = 24  # doublings that are tried to find where a control without limits has done all it does
@@ -76,12 +77,14 @@ class Controls:
         reach: for each key that is solved through them, the least and the most that they can give.
         tied: keys that a control moves together with another that is solved: for each its leader.
         unsolved: sentences about driven keys that are not solved.
+        named: these keys.
     """
 
     answers: List[Answer] = field(default_factory=list)
     reach: Dict[str, Tuple[float, float]] = field(default_factory=dict)
     tied: Dict[str, Dict[str, float]] = field(default_factory=dict)
     unsolved: List[str] = field(default_factory=list)
+    named: Set[str] = field(default_factory=set)
 
 
 def _limits(control: Control) -> Optional[Tuple[float, float]]:
@@ -101,7 +104,7 @@ def _limits(control: Control) -> Optional[Tuple[float, float]]:
     return (-math.pi, math.pi) if name == "rotation_euler" else (-1.0, 1.0) if name == "rotation_quaternion" else None
 
 
-def ask(face: bpy.types.Object, kept: Iterable[Channel], left_out: Set[str]) -> Controls:
+def ask(face: bpy.types.Object, kept: Iterable[Channel], left_out: Set[str]) -> Pieces[Controls]:
     """Ask Blender what the controls of a face do, at the scene's frame; they stand as before afterwards.
 
     Args:
@@ -120,8 +123,10 @@ def ask(face: bpy.types.Object, kept: Iterable[Channel], left_out: Set[str]) -> 
         return Controls()
     _ask_again()
     with _alone(face, reads) as look:
-        answers = _answers(look, reads, _ends(look, reads))
-    return _chosen(face, reads, answers)
+        ends = yield from _ends(look, reads)
+        answers = yield from _answers(look, reads, ends)
+    chosen = yield from _chosen(face, reads, answers)
+    return chosen
 
 
 def _ask_again() -> None:
@@ -219,7 +224,7 @@ def _rounds(reads: Dict[str, List[Control]]) -> List[List[Control]]:
     return rounds
 
 
-def _ends(look: _Look, reads: Dict[str, List[Control]]) -> Dict[Control, Tuple[float, float]]:
+def _ends(look: _Look, reads: Dict[str, List[Control]]) -> Pieces[Dict[Control, Tuple[float, float]]]:
     """Between which values each control does all that it does: the rig's limits, else where its keys change no more."""
     ends: Dict[Control, Tuple[float, float]] = {}
     before = look.read({})
@@ -233,6 +238,7 @@ def _ends(look: _Look, reads: Dict[str, List[Control]]) -> Dict[Control, Tuple[f
         for side in (0, 1) if free else ():
             last = before
             for doubling in range(_REACHES):
+                yield
                 away = (-1.0, 1.0)[side] * _FIRST * 2.0**doubling
                 seen = look.read({control: look.rest[control] + away for control in free})
                 for control in free:
@@ -243,7 +249,9 @@ def _ends(look: _Look, reads: Dict[str, List[Control]]) -> Dict[Control, Tuple[f
     return ends
 
 
-def _answers(look: _Look, reads: Dict[str, List[Control]], ends: Dict[Control, Tuple[float, float]]) -> List[Answer]:
+def _answers(
+    look: _Look, reads: Dict[str, List[Control]], ends: Dict[Control, Tuple[float, float]]
+) -> Pieces[List[Answer]]:
     found: List[Answer] = []
     for group in _rounds(reads):
         table: Dict[Control, List[float]] = {}
@@ -252,10 +260,10 @@ def _answers(look: _Look, reads: Dict[str, List[Control]], ends: Dict[Control, T
             even = [low + (high - low) * i / _STEPS for i in range(_STEPS + 1)]
             table[control] = sorted({*even, look.rest[control]}) if low < look.rest[control] < high else even
         length = max(len(values) for values in table.values())
-        rows = [
-            look.read({control: values[min(i, len(values) - 1)] for control, values in table.items()})
-            for i in range(length)
-        ]
+        rows = []
+        for i in range(length):
+            yield
+            rows.append(look.read({control: values[min(i, len(values) - 1)] for control, values in table.items()}))
         for control, values in table.items():
             keys = {
                 name: [rows[i][name] for i in range(len(values))] for name, read in reads.items() if control in read
@@ -266,7 +274,7 @@ def _answers(look: _Look, reads: Dict[str, List[Control]], ends: Dict[Control, T
     return found
 
 
-def _chosen(face: bpy.types.Object, reads: Dict[str, List[Control]], answers: List[Answer]) -> Controls:
+def _chosen(face: bpy.types.Object, reads: Dict[str, List[Control]], answers: List[Answer]) -> Pieces[Controls]:
     """One control for each key, and of keys that a control moves together one that is solved."""
     chosen, joints = Controls(), joints_of_file()
     strength = {(one.control, name): max(column) - min(column) for one in answers for name, column in one.keys.items()}
@@ -275,6 +283,7 @@ def _chosen(face: bpy.types.Object, reads: Dict[str, List[Control]], answers: Li
         able = [one.control for one in answers if name in one.keys]
         if not able:
             chosen.unsolved.append(f"no control moves {name}")
+            chosen.named.add(name)
             continue
         owner[name] = max(able, key=lambda control: (round(strength[control, name], 3), -able.index(control)))
     fighting = {
@@ -288,12 +297,16 @@ def _chosen(face: bpy.types.Object, reads: Dict[str, List[Control]], answers: Li
     }
     if fighting:
         chosen.unsolved.append(f"several controls move {', '.join(sorted(fighting)[:5])}")
+        chosen.named |= fighting
     for one in answers:
         keys = {name: column for name, column in one.keys.items() if owner.get(name) == one.control}
         keys = {name: column for name, column in keys.items() if name not in fighting}
         if not keys:
             continue
-        moved = {name: _moved(face, name) for name in keys}
+        moved: Dict[str, array[float]] = {}
+        for name in keys:
+            yield
+            moved[name] = _moved(face, name)
         size = {name: _dot(move, move) for name, move in moved.items()}
         leaders: List[str] = []
         for name in sorted(keys, key=lambda name: -size[name]):
@@ -336,9 +349,7 @@ def _moved(face: bpy.types.Object, name: str) -> array[float]:
     """What a key moves, at some of the vertices."""
     block = key_blocks(face)[name]
     count = len(face.data.vertices)
-    own, base = array("f", bytes(12 * count)), array("f", bytes(12 * count))
-    block.data.foreach_get("co", own)
-    block.relative_key.data.foreach_get("co", base)
+    own, base = raw_places(block, count), raw_places(block.relative_key, count)
     step = max(1, count // 4000)
     return array(
         "f",

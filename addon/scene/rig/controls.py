@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple, Union
 
 import bpy
 
@@ -22,7 +22,23 @@ _HOLDERS = {
     "World": "worlds",
 }
 _AXES = {"X": 0, "Y": 1, "Z": 2}
+_BOTH = ("location", "rotation")
+# What a bone takes over from the one that its constraint follows.
+_FOLLOWS = {
+    "COPY_LOCATION": ("location",),
+    "COPY_ROTATION": ("rotation",),
+    "COPY_TRANSFORMS": _BOTH,
+    "CHILD_OF": _BOTH,
+    "ARMATURE": _BOTH,
+    "TRANSFORM": _BOTH,
+    "ACTION": _BOTH,
+    "DAMPED_TRACK": ("location",),
+    "TRACK_TO": ("location",),
+    "LOCKED_TRACK": ("location",),
+    "STRETCH_TO": ("location",),
+}
 
+Moved = Union[bpy.types.Object, bpy.types.PoseBone]
 Place = Tuple[str, int]  # a property's path, and the component (-1: it has none)
 
 
@@ -137,13 +153,55 @@ def _read(curve: bpy.types.FCurve, joints: Set[Tuple[str, str]], depth: int = 0)
                 continue
             if (target.id.name, target.bone_target) in joints and not is_jaw_name(target.bone_target):
                 continue  # the key mends what the bone's pose does, and is no expression of its own
-            for path, index in _places(variable, target):
-                above = _driver_of(target.id, path, index)
+            places = [(target.id, path, index) for path, index in _places(variable, target)]
+            if variable.type != "SINGLE_PROP" and isinstance(target.id, bpy.types.Object):
+                places += _behind(_moved(target)[0], joints, depth)
+            for owner, path, index in places:
+                above = _driver_of(owner, path, index)
                 if above is not None:
                     found |= _read(above, joints, depth + 1)
-                elif target.id.library is None and _is_number(target.id, path, index):
-                    found.add(Control(kind, target.id.name, path, index))
+                elif owner.library is None and _is_number(owner, path, index):
+                    found.add(Control(owner.bl_rna.identifier, owner.name, path, index))
     return found
+
+
+def _behind(moved: Moved, joints: Set[Tuple[str, str]], depth: int) -> List[Tuple[bpy.types.Object, str, int]]:
+    """The channels of what a bone or object follows by its constraints."""
+    found = []
+    for one in moved.constraints if depth < _LINKS else ():
+        kinds = _FOLLOWS.get(one.type, ()) if not one.mute and one.influence > 0.0 else ()
+        followed = [(one.target, one.subtarget)] if hasattr(one, "subtarget") else []
+        followed += [(each.target, each.subtarget) for each in one.targets] if one.type == "ARMATURE" else []
+        for target, bone in followed if kinds else ():
+            if target is not None and ((target.name, bone) not in joints or is_jaw_name(bone)):
+                other, before = _bone_or_object(target, bone)
+                found += [(target, before + path, axis) for path, axis in _channels(other, kinds)]
+                found += _behind(other, joints, depth + 1)
+    return found
+
+
+def _channels(moved: Moved, kinds: Sequence[str]) -> List[Place]:
+    """The channels of a bone or object, of these kinds, below its own path."""
+    places: List[Place] = []
+    if "location" in kinds:
+        places += [("location", axis) for axis in range(3)]
+    if "rotation" in kinds and moved.rotation_mode == "QUATERNION":
+        places += [("rotation_quaternion", 1 + axis) for axis in range(3)]
+    elif "rotation" in kinds and moved.rotation_mode != "AXIS_ANGLE":
+        places += [("rotation_euler", axis) for axis in range(3)]
+    return places
+
+
+def _bone_or_object(owner: bpy.types.Object, bone: str) -> Tuple[Moved, str]:
+    """A bone, or the object where there is none of that name, and what its channels' paths begin with."""
+    if bone and owner.pose and bone in owner.pose.bones:
+        moved = owner.pose.bones[bone]
+        return moved, f"{moved.path_from_id()}."
+    return owner, ""
+
+
+def _moved(target: bpy.types.DriverTarget) -> Tuple[Moved, str]:
+    return _bone_or_object(target.id, target.bone_target)
 
 
 def is_joint(control: Control, joints: Set[Tuple[str, str]]) -> bool:
@@ -174,12 +232,10 @@ def _places(variable: bpy.types.DriverVariable, target: bpy.types.DriverTarget) 
         return [(indexed.group(1), int(indexed.group(2)))] if indexed else [(target.data_path, -1)]
     if variable.type == "CONTEXT_PROP" or not isinstance(target.id, bpy.types.Object):
         return []
-    before, moved = "", target.id
-    if target.bone_target and target.id.pose and target.bone_target in target.id.pose.bones:
-        moved = target.id.pose.bones[target.bone_target]
-        before = f"{moved.path_from_id()}."
-    if variable.type != "TRANSFORMS":  # distances and angles between two
-        return [(f"{before}location", axis) for axis in range(3)]
+    moved, before = _moved(target)
+    if variable.type != "TRANSFORMS":  # the distance between two, or the angle
+        kinds = ("rotation",) if variable.type == "ROTATION_DIFF" else ("location",)
+        return [(before + path, axis) for path, axis in _channels(moved, kinds)]
     kind, axis = target.transform_type.partition("_")[::2]
     straight = target.transform_space == "LOCAL_SPACE"
     if kind == "LOC":

@@ -6,6 +6,7 @@ Where a key's answer is linear, the solver sees through the driver.
 from __future__ import annotations
 
 import random
+import re
 from array import array
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,9 +14,10 @@ from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 import bpy
 
-from ..shot.npz import Array
+from ...pieces import Pieces
+from .controls import joints_of_file, key_drivers
 from .jaw import Jaw
-from .mesh import Rig
+from .mesh import Rig, key_blocks
 
 _SAME = 1e-5  # values of shape keys that differ by less are the same
 _MIXED = 6  # samples with all keys somewhere, to find products
@@ -37,7 +39,7 @@ class Driven:
 
 def find_driven(
     scene: bpy.types.Scene, face: bpy.types.Object, rig: Rig, frames: Sequence[int], jaw: Optional[Jaw] = None
-) -> Driven:
+) -> Pieces[Driven]:
     """Ask Blender how driven keys answer to solved ones. Leaves the scene at another frame."""
     solved = {name for name, free in zip(rig.names, rig.solved, strict=True) if free}
     reads = _reads(face, jaw) if rig.names else {}
@@ -53,7 +55,8 @@ def find_driven(
     with _probe(face) as (probe, keys):
         for frame in sorted({frames[0], frames[len(frames) // 2], frames[-1]}):
             scene.frame_set(frame)
-            answers.append(_slopes(face, probe, keys, asked, causes))
+            answer = yield from _slopes(face, probe, keys, asked, causes)
+            answers.append(answer)
     found = Driven()
     for name in sorted(following):
         slopes = [answer.get(name) for answer in answers]
@@ -67,7 +70,39 @@ def find_driven(
     return found
 
 
-def with_driven(rig: Rig, weights: List[List[float]], driven: Driven) -> Tuple[Rig, List[List[float]]]:
+def left_standing(face: bpy.types.Object, known: Set[str]) -> List[str]:
+    """Sentences about driven keys that nothing which is solved moves, with the reason: their drivers set them.
+
+    Args:
+        face: the head's object.
+        known: keys of which the artist knows: solved, followed, left out, or named already.
+    """
+    joints, reads = joints_of_file(), _reads(face, None) if face.data.shape_keys else {}
+    reasons: Dict[str, List[str]] = {}
+    for name, curve in key_drivers(face).items():
+        driver = curve.driver
+        targets = [target for variable in driver.variables for target in variable.targets]
+        if name in known or key_blocks(face)[name].mute:
+            continue
+        if any(target.id is not None and (target.id.name, target.bone_target) in joints for target in targets):
+            continue  # it mends what a bone's pose does
+        if not driver.is_valid:
+            reason = "their drivers have an error"
+        elif _reads_itself(reads, name):
+            reason = "they drive each other"
+        elif driver.type == "SCRIPTED" and re.search(r"\bframe\b", driver.expression):
+            reason = "they follow the frame number"
+        else:
+            reason = "nothing that is solved moves what they follow"
+        reasons.setdefault(reason, []).append(name)
+    return [
+        f"Driven shape keys are left as their drivers set them: {', '.join(names[:5])}{', ...' if names[5:] else ''} "
+        f"({reason})."
+        for reason, names in reasons.items()
+    ]
+
+
+def with_driven(rig: Rig, weights: List[List[float]], driven: Driven) -> Pieces[Tuple[Rig, List[List[float]]]]:
     """The rig whose solved keys bring along the keys that they drive.
 
     Args:
@@ -77,20 +112,16 @@ def with_driven(rig: Rig, weights: List[List[float]], driven: Driven) -> Tuple[R
     """
     if not driven.slopes:
         return rig, weights
-    size = 3 * rig.arrays["neutral"].shape[0]
     row = {name: k for k, name in enumerate(rig.names)}
-    deltas, rest = array("f", rig.arrays["deltas"].values), [list(frame) for frame in weights]
+    deltas, rest = list(rig.deltas), [list(frame) for frame in weights]
     for name, slopes in driven.slopes.items():
-        own = rig.arrays["deltas"].values[size * row[name] : size * (row[name] + 1)]
+        own = rig.deltas[row[name]]
         for cause, slope in slopes.items():
-            start = size * row[cause]
-            deltas[start : start + size] = array(
-                "f", (a + slope * b for a, b in zip(deltas[start : start + size], own, strict=True))
-            )
+            yield
+            deltas[row[cause]] = array("f", (a + slope * b for a, b in zip(deltas[row[cause]], own, strict=True)))
             for before, after in zip(weights, rest, strict=True):
                 after[row[name]] -= slope * before[row[cause]]
-    arrays = {**rig.arrays, "deltas": Array(deltas, rig.arrays["deltas"].shape)}
-    return replace(rig, arrays=arrays), rest
+    return replace(rig, deltas=deltas), rest
 
 
 def _reads(face: bpy.types.Object, jaw: Optional[Jaw]) -> Dict[str, Set[str]]:
@@ -126,6 +157,15 @@ def _reached(reads: Dict[str, Set[str]], start: Set[str]) -> Set[str]:
     return moving & set(reads)
 
 
+def _reads_itself(reads: Dict[str, Set[str]], name: str) -> bool:
+    seen: Set[str] = set()
+    ahead = set(reads.get(name, ()))
+    while ahead - seen:
+        seen |= ahead
+        ahead = set().union(*(reads.get(one, set()) for one in ahead))
+    return name in seen
+
+
 @contextmanager
 def _probe(face: bpy.types.Object) -> Iterator[Tuple[bpy.types.Object, bpy.types.Key]]:
     """A point with the face's shape keys and drivers and no animation, to turn the sliders of."""
@@ -156,7 +196,7 @@ def _probe(face: bpy.types.Object) -> Iterator[Tuple[bpy.types.Object, bpy.types
 
 def _slopes(
     face: bpy.types.Object, probe: bpy.types.Object, keys: bpy.types.Key, asked: List[str], causes: List[str]
-) -> Dict[str, Dict[str, float]]:
+) -> Pieces[Dict[str, Dict[str, float]]]:
     """At the scene's frame: for each asked key whose answer is linear, how much it gains for each cause's 1."""
     now = face.data.shape_keys.evaluated_get(bpy.context.evaluated_depsgraph_get()).key_blocks
     blocks = keys.key_blocks
@@ -178,6 +218,7 @@ def _slopes(
     base = answer({})
     slopes: Dict[str, Dict[str, float]] = {name: {} for name in asked}
     for cause, (low, high) in ends.items():
+        yield
         first, last = answer({cause: low}), answer({cause: high})
         for name in asked:
             slopes[name][cause] = (last[name] - first[name]) / (high - low)
@@ -187,6 +228,7 @@ def _slopes(
     samples += [{cause: end[side] for cause, end in ends.items()} for side in (0, 1)]
     linear = set(asked)
     for values in samples:
+        yield
         seen = answer(values)
         for name in asked:
             straight = base[name] + sum(slopes[name][c] * (value - middle[c]) for c, value in values.items())

@@ -5,7 +5,6 @@ They are part of what the solver sees, and keyed along where they share shape ke
 
 from __future__ import annotations
 
-import operator
 from array import array
 from dataclasses import replace
 from typing import Dict, List, Sequence
@@ -13,22 +12,25 @@ from typing import Dict, List, Sequence
 import bpy
 from mathutils import Matrix, Vector
 
+from ...pieces import Pieces
 from ..keys.channels import below
 from ..keys.record import Channel, weight_channels
 from ..shot.npz import Array
 from .controls import driven_alike
 from .head import Head
-from .jaw import Jaw, jaw_weights
+from .jaw import Jaw, jaw_weight_pieces
 from .jaw_motion import JAW_WEIGHT, read_motion, rest_in_head
 from .mesh import (
     Box,
     Rig,
     coordinates,
+    corners_of,
     driven_keys,
     expressive_box,
+    expressive_box_pieces,
     key_blocks,
     mapped,
-    masked,
+    moved_by,
     own_vertices,
     solvable_keys,
 )
@@ -36,18 +38,21 @@ from .skinning import below_bone, share_below, skinned_to
 
 _STILL = 1e-5  # how much a follower's place in the head's space may change over the shot
 _CARRIED = 0.9  # of a mesh's weights are the head's bones', where it moves with the head
+_OBJECTS = 500  # of a scene that are looked at before Blender may go on
 _SMALL = 0.62  # of the head's largest extent: a part without shape keys is smaller, hair and a body are larger
 
 
-def find_followers(scene: bpy.types.Scene, head: Head, frames: Sequence[int]) -> List[bpy.types.Object]:
+def find_followers(scene: bpy.types.Scene, head: Head, frames: Sequence[int]) -> Pieces[List[bpy.types.Object]]:
     """The meshes that move with the head and stand still in its space or on its jaw bone.
 
     They are those that share a shape key's name, and the head's parts. Leaves the scene at another frame.
     """
     face, names = head.face, set(solvable_keys(head.face))
-    box = expressive_box(face)
+    box = yield from expressive_box_pieces(face)
     found = []
-    for one in scene.objects:
+    for place, one in enumerate(list(scene.objects)):
+        if place % _OBJECTS == 0:
+            yield
         if (
             one.type != "MESH"
             or one == face
@@ -65,6 +70,7 @@ def find_followers(scene: bpy.types.Scene, head: Head, frames: Sequence[int]) ->
         graph = bpy.context.evaluated_depsgraph_get()
         for one in found:
             places[one.name].append(_place(one, head, graph))
+        yield
 
     def still(first: Matrix, *others: Matrix) -> bool:
         return all(
@@ -149,7 +155,7 @@ def shared_channels(face: bpy.types.Object, other: bpy.types.Object) -> Dict[str
     }
 
 
-def with_follower(head: Head, other: bpy.types.Object, rig: Rig) -> Rig:
+def with_follower(head: Head, other: bpy.types.Object, rig: Rig) -> Pieces[Rig]:
     """The rig with a follower's mesh behind it, in the head's own space.
 
     The follower's own keys stay as they stand now.
@@ -160,29 +166,28 @@ def with_follower(head: Head, other: bpy.types.Object, rig: Rig) -> Rig:
     place = _place(other, head, graph)
     neutral = coordinates(keys.reference_key, count, other.name) if keys else own_vertices(other)
     moving: Dict[str, array[float]] = {}
-    now = keys.evaluated_get(graph).key_blocks if keys else {}
-    values = face.data.shape_keys.evaluated_get(graph).key_blocks if keys else {}
+    now = {one.name: (one.value, one.mute) for one in keys.evaluated_get(graph).key_blocks} if keys else {}
+    values = {one.name: one.value for one in face.data.shape_keys.evaluated_get(graph).key_blocks} if keys else {}
     driven = driven_keys(other)
     for name in solvable_keys(other):
-        block = keys.key_blocks[name]
-        if now[name].mute:
+        yield
+        value, mute = now[name]
+        if mute:
             continue
-        own = coordinates(block, count, other.name)
-        delta = array("f", map(operator.sub, own, coordinates(block.relative_key, count, other.name)))
-        if block.vertex_group:
-            delta = masked(delta, other, block.vertex_group)
+        delta = yield from moved_by(other, keys.key_blocks[name], {})
         follows = name not in driven or (
             name in rig.names
             and (_reads(other, face, name) or driven_alike(other, face, name))
-            and abs(now[name].value - values[name].value) < _STILL
+            and abs(value - values[name]) < _STILL
         )
         if name in rig.names and follows:
             moving[name] = delta
-        else:
-            neutral = array("f", (a + now[name].value * b for a, b in zip(neutral, delta, strict=True)))
-    joined = _joined(rig, mesh, place, neutral, moving, _ranges(other, moving))
+        elif value:
+            neutral = array("f", (a + value * b for a, b in zip(neutral, delta, strict=True)))
+    joined = yield from _joined(rig, mesh, place, neutral, moving, _ranges(other, moving))
     if jaw is not None:
-        shares = array("f", [1.0] * count) if _on_bone(other, jaw) else jaw_weights(other, jaw)
+        whole_of = _on_bone(other, jaw)
+        shares = array("f", [1.0] * count) if whole_of else (yield from jaw_weight_pieces(other, jaw))
         shares = rig.arrays[JAW_WEIGHT].values + shares
         joined.arrays[JAW_WEIGHT] = Array(shares, (len(shares),))
     return joined
@@ -204,33 +209,31 @@ def _joined(
     neutral: array[float],
     moving: Dict[str, array[float]],
     ranges: Dict[str, List[float]],
-) -> Rig:
-    before, keys = rig.arrays, len(rig.names)
+) -> Pieces[Rig]:
+    before = rig.arrays
     first, count = before["neutral"].shape[0], len(mesh.vertices)
-    mesh.calc_loop_triangles()
-    corners = array("i", bytes(12 * len(mesh.loop_triangles)))
-    mesh.loop_triangles.foreach_get("vertices", corners)
+    corners = corners_of(mesh)
     if _mirrors(place, before["scale"].values):
         corners[0::3], corners[1::3] = corners[1::3], corners[0::3]
     triangles = before["triangles"].values + array("i", (corner + first for corner in corners))
     turn = place.to_3x3().to_4x4()
-    deltas, old = array("f"), before["deltas"].values
-    for k, name in enumerate(rig.names):
-        deltas += old[3 * first * k : 3 * first * (k + 1)]
-        deltas += mapped(moving[name], turn) if name in moving else array("f", bytes(12 * count))
+    deltas = []
+    for name, own in zip(rig.names, rig.deltas, strict=True):
+        yield
+        deltas.append(own + (mapped(moving[name], turn) if name in moving else array("f", bytes(12 * count))))
     minimum, maximum = (array("f", before[bound].values) for bound in ("minimum", "maximum"))
     for name, (low, high) in ranges.items():
         k = rig.names.index(name)
         minimum[k], maximum[k] = max(minimum[k], low), min(maximum[k], high)
     return replace(
         rig,
+        deltas=deltas,
         arrays={
             **before,
             "neutral": Array(before["neutral"].values + mapped(neutral, place), (first + count, 3)),
             "triangles": Array(triangles, (len(triangles) // 3, 3)),
-            "deltas": Array(deltas, (keys, first + count, 3)),
-            "minimum": Array(minimum, (keys,)),
-            "maximum": Array(maximum, (keys,)),
+            "minimum": Array(minimum, (len(minimum),)),
+            "maximum": Array(maximum, (len(maximum),)),
         },
     )
 

@@ -9,9 +9,11 @@ from typing import Dict, List, Optional, Tuple
 
 import bpy
 
+from ...pieces import Pieces, whole
 from ...problem import WARNING, FaceSolveProblem, Problem
 from ..keys.channels import below
 from ..keys.record import Channel, pose_channels
+from .mesh import PIECE
 
 _NAMED = re.compile(r"jaw|mandib", re.IGNORECASE)
 _ANOTHER = re.compile(r"upper|top", re.IGNORECASE)  # a bone of the upper jaw, which does not open
@@ -191,6 +193,11 @@ def carry(jaw: Jaw) -> None:
 
 
 def jaw_weights(mesh: bpy.types.Object, jaw: Jaw) -> array[float]:
+    """What `jaw_weight_pieces` finds, at once."""
+    return whole(jaw_weight_pieces(mesh, jaw))
+
+
+def jaw_weight_pieces(mesh: bpy.types.Object, jaw: Jaw) -> Pieces[array[float]]:
     """The bone's share of each vertex, as Blender's modifier has it.
 
     It is a share of all deforming bones' weights, times the modifier's own mask.
@@ -203,14 +210,17 @@ def jaw_weights(mesh: bpy.types.Object, jaw: Jaw) -> array[float]:
     bones = jaw.armature.data.bones
     deforming = {one.index for one in mesh.vertex_groups if one.name in bones and bones[one.name].use_deform}
     mask = mesh.vertex_groups.find(modifier.vertex_group) if modifier.vertex_group else -1
-    for vertex in mesh.data.vertices:
-        weights = {element.group: element.weight for element in vertex.groups}
-        total = sum(weight for index, weight in weights.items() if index in deforming)
-        if total > _NO_WEIGHT:
-            shares[vertex.index] = weights.get(group, 0.0) / total
-            if mask >= 0:
-                masked = weights.get(mask, 0.0)
-                shares[vertex.index] *= 1.0 - masked if modifier.invert_vertex_group else masked
+    inverted = modifier.invert_vertex_group
+    for first in range(0, len(mesh.data.vertices), PIECE):
+        yield
+        for vertex in mesh.data.vertices[first : first + PIECE]:
+            weights = {element.group: element.weight for element in vertex.groups}
+            total = sum(weight for index, weight in weights.items() if index in deforming)
+            if total > _NO_WEIGHT:
+                shares[vertex.index] = weights.get(group, 0.0) / total
+                if mask >= 0:
+                    masked = weights.get(mask, 0.0)
+                    shares[vertex.index] *= 1.0 - masked if inverted else masked
     return shares
 
 

@@ -9,9 +9,11 @@ import bpy
 from mathutils import Matrix, Vector
 
 from ... import protocol
+from ...pieces import Pieces
 from ...problem import FaceSolveProblem
 from ..shot.npz import Array
-from .jaw import OTHERWISE, Jaw, jaw_weights
+from .jaw import OTHERWISE, Jaw, jaw_weight_pieces
+from .mesh import PIECE
 
 # its arrays in rig.npz
 JAW_WEIGHT, JAW_REST, JAW_SOLVED = (f"joints/{protocol.JAW}/{what}" for what in ("weight", "rest", "solved"))
@@ -81,9 +83,9 @@ def own_motion(jaw: Jaw, rotation: Sequence[float], translation: Sequence[float]
     return basis.translation, basis.to_quaternion().to_matrix()
 
 
-def jaw_arrays(jaw: Jaw, rest: Matrix) -> Dict[str, Array]:
+def jaw_arrays(jaw: Jaw, rest: Matrix) -> Pieces[Dict[str, Array]]:
     """What rig.npz says of the bone (docs/shot_format.md)."""
-    weights = jaw_weights(jaw.face, jaw)
+    weights = yield from jaw_weight_pieces(jaw.face, jaw)
     return {
         JAW_WEIGHT: Array(weights, (len(weights),)),
         JAW_REST: Array(array("d", (value for row in rest for value in row)), (4, 4)),
@@ -91,12 +93,14 @@ def jaw_arrays(jaw: Jaw, rest: Matrix) -> Dict[str, Array]:
     }
 
 
-def skin(vertices: array[float], arrays: Dict[str, Array], motion: Matrix, above: Matrix) -> None:
+def skin(vertices: array[float], arrays: Dict[str, Array], motion: Matrix, above: Matrix) -> Pieces[None]:
     """Move vertices (3 numbers each, in the face's own space) in place, as the bone and then the bones above it do."""
     rest = Matrix([arrays[JAW_REST].values[4 * i : 4 * i + 4] for i in range(4)])
     whole = rest @ motion @ rest.inverted_safe()
     everywhere = not near(above, Matrix.Identity(4), 1e-9)
     for i, share in enumerate(arrays[JAW_WEIGHT].values):
+        if i % PIECE == 0:
+            yield
         if not (share or everywhere):
             continue
         place = Vector(vertices[3 * i : 3 * i + 3])

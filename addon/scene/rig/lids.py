@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from array import array
 from dataclasses import replace
 
 import bpy
 
+from ...pieces import Pieces
 from ..shot.npz import Array
-from .mesh import Box, Rig, expressive_box, key_blocks
+from .mesh import Box, Rig, expressive_box_pieces, key_blocks, raw_places
 
 # The solver's own pattern: keys that it knows by their names.
 NAMED = re.compile(r"blink|(eye|lid)s?[ _.-]*clos|clos[a-z]*[ _.-]*(eye|lid)|au[ _.-]*45(?!\d)", re.IGNORECASE)
@@ -24,7 +24,7 @@ _KEYS = 200  # keys that are looked at: of more without a telling name few can b
 _STRONG = 0.5  # of the largest move: vertices that move at least this much are the lid's edge
 
 
-def with_lids(face: bpy.types.Object, rig: Rig) -> Rig:
+def with_lids(face: bpy.types.Object, rig: Rig) -> Pieces[Rig]:
     """The rig with the keys that close an eye in the group that the solver knows, where their names tell neither."""
     groups = list(rig.arrays["groups"].values) if rig.names else []
     unknown = [
@@ -32,8 +32,9 @@ def with_lids(face: bpy.types.Object, rig: Rig) -> Rig:
     ]
     if not unknown or len(unknown) > _KEYS:
         return rig
-    box = expressive_box(face)
+    box = yield from expressive_box_pieces(face)
     for k in unknown:
+        yield
         if closes_eye(face, rig.names[k], box):
             groups[k] = GROUP
     return replace(rig, arrays={**rig.arrays, "groups": Array(groups, (len(groups),))})
@@ -48,9 +49,7 @@ def closes_eye(face: bpy.types.Object, name: str, box: Box) -> bool:
         box: of all that the face's keys move.
     """
     block, count = key_blocks(face)[name], len(face.data.vertices)
-    own, base = array("f", bytes(12 * count)), array("f", bytes(12 * count))
-    block.data.foreach_get("co", own)
-    block.relative_key.data.foreach_get("co", base)
+    own, base = raw_places(block, count), raw_places(block.relative_key, count)
     if own == base:
         return False
     step = max(1, count // _SAMPLED)

@@ -11,23 +11,39 @@ from typing import Dict, List, Optional, Sequence, Set, Tuple
 import bpy
 from mathutils import Matrix
 
+from ... import compat
+from ...pieces import Pieces, whole
 from ...problem import FaceSolveProblem
-from ..shot.npz import Array
+from ..shot.npz import Array, Block, Rows
 from .shape_groups import IDENTITY, group_of
 
 
 @dataclass(frozen=True)
 class Rig:
-    """The head's arrays (docs/shot_format.md) and the names in their order."""
+    """The head's arrays (docs/shot_format.md), what each shape key moves, and the keys' names in their order.
+
+    Args:
+        names: of the keys.
+        solved: whether a key is.
+        arrays: of rig.npz, without `deltas`.
+        deltas: for each key how far it moves every vertex, 3 numbers each.
+    """
 
     names: List[str]
     solved: List[bool]
     arrays: Dict[str, Array]
+    deltas: List[array[float]]
+
+    @property
+    def blocks(self) -> Dict[str, Block]:
+        """All of rig.npz."""
+        return {**self.arrays, "deltas": Rows(self.deltas, (len(self.deltas), *self.arrays["neutral"].shape))}
 
 
 _SET_UP = "face_solve.setup_from_scene"
 _SAMPLED_KEYS, _SAMPLED_VERTICES = 40, 1500  # that are looked at to tell what a mesh is: all of a small one
 _MOVES = 1e-4  # of a mesh's size: what moves less does not move
+PIECE = 10_000  # vertices, triangles or polygons that are looked at one by one before Blender may go on
 
 Box = Tuple[List[float], List[float]]  # two opposite corners
 
@@ -66,7 +82,7 @@ def sampled_keys(names: Sequence[str]) -> Sequence[str]:
     return names[:: max(1, len(names) // _SAMPLED_KEYS)]
 
 
-def moved_boxes(mesh: bpy.types.Object, names: Sequence[str]) -> Dict[str, Box]:
+def moved_boxes(mesh: bpy.types.Object, names: Sequence[str]) -> Pieces[Dict[str, Box]]:
     """For each of these shape keys that moves anything, the two corners of what it moves.
 
     Only a sample of the keys and vertices is looked at.
@@ -79,13 +95,13 @@ def moved_boxes(mesh: bpy.types.Object, names: Sequence[str]) -> Dict[str, Box]:
     if not blocks:
         return {}
     count = len(mesh.data.vertices)
-    base, own = array("f", bytes(12 * count)), array("f", bytes(12 * count))
-    mesh.data.shape_keys.reference_key.data.foreach_get("co", base)
+    base = raw_places(mesh.data.shape_keys.reference_key, count)
     least = _MOVES * max((max(base[i::3]) - min(base[i::3]) for i in range(3)), default=0.0)
     step = max(1, count // _SAMPLED_VERTICES)
     found: Dict[str, Box] = {}
     for name in sampled_keys(names):
-        blocks[name].data.foreach_get("co", own)
+        yield
+        own = raw_places(blocks[name], count)
         if own == base:
             continue
         moved = [
@@ -102,10 +118,16 @@ def moved_boxes(mesh: bpy.types.Object, names: Sequence[str]) -> Dict[str, Box]:
 
 
 def expressive_box(face: bpy.types.Object) -> Box:
+    """What `expressive_box_pieces` finds, at once."""
+    return whole(expressive_box_pieces(face))
+
+
+def expressive_box_pieces(face: bpy.types.Object) -> Pieces[Box]:
     """The two corners of what a face's expressions move, in its own space; of the whole mesh where it has none."""
     names = solvable_keys(face)
     facial = [name for name in names if group_of(name) not in ("other", IDENTITY)]
-    boxes = list(moved_boxes(face, facial or names).values())
+    moved = yield from moved_boxes(face, facial or names)
+    boxes = list(moved.values())
     if not boxes:
         corners = [list(corner) for corner in face.bound_box]
         boxes = [
@@ -162,7 +184,7 @@ def read_rig(
     settings: bpy.types.PropertyGroup,
     scale: Sequence[float],
     controlled: Optional[Dict[str, Tuple[float, float]]] = None,
-) -> Rig:
+) -> Pieces[Rig]:
     """Read the head's mesh and shape keys.
 
     Args:
@@ -179,29 +201,25 @@ def read_rig(
     if face.mode == "EDIT":
         face.update_from_editmode()
     count = len(mesh.vertices)
-    if hasattr(mesh, "calc_loop_triangles"):
-        mesh.calc_loop_triangles()
-    if not mesh.loop_triangles:
+    triangles = corners_of(mesh)
+    if not triangles:
         raise FaceSolveProblem(f"{face.name} has no faces.", "Choose a mesh with a surface.")
-    triangles = array("i", bytes(12 * len(mesh.loop_triangles)))
-    mesh.loop_triangles.foreach_get("vertices", triangles)
     if scale[0] * scale[1] * scale[2] < 0.0:  # mirrored: seen from outside the corners run the other way
         triangles[0::3], triangles[1::3] = triangles[1::3], triangles[0::3]
-
-    places = {block.name: coordinates(block, count, face.name) for block in key_blocks(face)}
-    neutral = places[mesh.shape_keys.reference_key.name] if places else own_vertices(face)
+    yield
+    keys = mesh.shape_keys
+    neutral = coordinates(keys.reference_key, count, face.name) if keys else own_vertices(face)
     group_names, excluded, strengths = _group_settings(settings)
     controlled = controlled or {}
     driven = driven_keys(face) - set(controlled)
     names = solvable_keys(face)
-    deltas = array("f")
+    deltas: List[array[float]] = []
     minimum, maximum, strength, solved, identity, groups = array("f"), array("f"), array("f"), [], [], []
     for name in names:
-        block = mesh.shape_keys.key_blocks[name]
-        delta = array("f", map(operator.sub, places[name], places[block.relative_key.name]))
-        if block.vertex_group:
-            delta = masked(delta, face, block.vertex_group)
-        deltas.extend(delta)
+        yield
+        block = keys.key_blocks[name]
+        delta = yield from moved_by(face, block, {keys.reference_key.name: neutral})
+        deltas.append(delta)
         low, high = controlled.get(name, (block.slider_min, block.slider_max))
         minimum.append(max(low, block.slider_min))
         maximum.append(min(high, block.slider_max))
@@ -215,7 +233,6 @@ def read_rig(
         "neutral": Array(neutral, (count, 3)),
         "triangles": Array(triangles, (len(triangles) // 3, 3)),
         "names": Array(names, (size,)),
-        "deltas": Array(deltas, (size, count, 3)),
         "minimum": Array(minimum, (size,)),
         "maximum": Array(maximum, (size,)),
         "groups": Array(groups, (size,)),
@@ -224,22 +241,57 @@ def read_rig(
         "strength": Array(strength, (size,)),
         "scale": Array(array("f", scale), (3,)),
     }
-    return Rig(names, solved, arrays)
+    return Rig(names, solved, arrays, deltas)
+
+
+def corners_of(mesh: bpy.types.Mesh) -> array[int]:
+    """The vertices of a mesh's triangles, 3 numbers each."""
+    if hasattr(mesh, "calc_loop_triangles"):
+        mesh.calc_loop_triangles()
+    triangles = array("i", bytes(12 * len(mesh.loop_triangles)))
+    mesh.loop_triangles.foreach_get("vertices", triangles)
+    return triangles
+
+
+def moved_by(mesh: bpy.types.Object, block: bpy.types.ShapeKey, known: Dict[str, array[float]]) -> Pieces[array[float]]:
+    """How far a key at 1 moves every vertex, 3 numbers each.
+
+    Args:
+        mesh: the mesh's object.
+        block: the key.
+        known: the vertices of some keys, by name.
+    """
+    count, base = len(mesh.data.vertices), block.relative_key
+    own = coordinates(block, count, mesh.name)
+    relative = known[base.name] if base.name in known else coordinates(base, count, mesh.name)
+    yield
+    delta = array("f", map(operator.sub, own, relative))
+    if block.vertex_group:
+        yield
+        delta = yield from masked(delta, mesh, block.vertex_group)
+    return delta
 
 
 def own_vertices(face: bpy.types.Object) -> array[float]:
     """The vertices of a mesh without shape keys, 3 numbers each, in its own space."""
-    return _finite(face.data.vertices, len(face.data.vertices), f"The mesh {face.name}")
+    values = array("f", bytes(12 * len(face.data.vertices)))
+    face.data.vertices.foreach_get("co", values)
+    return _finite(values, f"The mesh {face.name}")
+
+
+def raw_places(block: bpy.types.ShapeKey, count: int) -> array[float]:
+    """The key's vertices, 3 numbers each, whatever they are."""
+    values = array("f", bytes(12 * count))
+    compat.key_points(block).foreach_get("co", values)
+    return values
 
 
 def coordinates(block: bpy.types.ShapeKey, count: int, face_name: str) -> array[float]:
     """The key's vertices, 3 numbers each, in the mesh's own space."""
-    return _finite(block.data, count, f"The shape key {block.name!r} of {face_name}")
+    return _finite(raw_places(block, count), f"The shape key {block.name!r} of {face_name}")
 
 
-def _finite(vertices: bpy.types.bpy_prop_collection, count: int, what: str) -> array[float]:
-    values = array("f", bytes(12 * count))
-    vertices.foreach_get("co", values)
+def _finite(values: array[float], what: str) -> array[float]:
     # A sum of finite single-precision numbers is finite in double precision: one pass finds any that is not.
     if not math.isfinite(sum(values)):
         vertex = next(i for i, value in enumerate(values) if not math.isfinite(value)) // 3
@@ -250,7 +302,7 @@ def _finite(vertices: bpy.types.bpy_prop_collection, count: int, what: str) -> a
     return values
 
 
-def hidden_triangles(face: bpy.types.Object) -> Set[int]:
+def hidden_triangles(face: bpy.types.Object) -> Pieces[Set[int]]:
     """The triangles, by their place in the mesh's list, that a Mask modifier hides; none where it would hide all."""
     masks = [
         (face.vertex_groups.find(one.vertex_group), one.invert_vertex_group, one.threshold)
@@ -263,17 +315,19 @@ def hidden_triangles(face: bpy.types.Object) -> Set[int]:
     if not masks:
         return set()
     gone = set()
-    for vertex in face.data.vertices:
-        weights = {element.group: element.weight for element in vertex.groups}
-        if any((weights.get(group, 0.0) > threshold) == inverted for group, inverted, threshold in masks):
-            gone.add(vertex.index)
-    face.data.calc_loop_triangles()
-    triangles = face.data.loop_triangles
-    hidden = {index for index, one in enumerate(triangles) if not gone.isdisjoint(one.vertices)}
-    return hidden if len(hidden) < len(triangles) else set()
+    for first in range(0, len(face.data.vertices), PIECE):
+        yield
+        for vertex in face.data.vertices[first : first + PIECE]:
+            weights = {element.group: element.weight for element in vertex.groups}
+            if any((weights.get(group, 0.0) > threshold) == inverted for group, inverted, threshold in masks):
+                gone.add(vertex.index)
+    corners = corners_of(face.data)
+    yield
+    hidden = {i // 3 for i, vertex in enumerate(corners) if vertex in gone}
+    return hidden if len(hidden) < len(corners) // 3 else set()
 
 
-def without_triangles(arrays: Dict[str, Array], hidden: Set[int]) -> Dict[str, Array]:
+def without_triangles(arrays: Dict[str, Array], hidden: Set[int]) -> Pieces[Dict[str, Array]]:
     """The arrays of rig.npz without some triangles and what is laid on them.
 
     Vertices stay, so that all else keeps its place.
@@ -287,7 +341,9 @@ def without_triangles(arrays: Dict[str, Array], hidden: Set[int]) -> Dict[str, A
             one = arrays[name]
             width = len(one.values) // one.shape[0]
             values = array(one.values.typecode)
-            for index in kept:
+            for place, index in enumerate(kept):
+                if place % PIECE == 0:
+                    yield
                 values.extend(one.values[width * index : width * (index + 1)])
             found[name] = Array(values, (len(kept), *one.shape[1:]))
     return found
@@ -326,15 +382,17 @@ def mapped(values: array[float], matrix: Matrix) -> array[float]:
     return out
 
 
-def masked(delta: array[float], face: bpy.types.Object, group_name: str) -> array[float]:
+def masked(delta: array[float], face: bpy.types.Object, group_name: str) -> Pieces[array[float]]:
     """A key's differences times its vertex group's weights."""
     group = face.vertex_groups.get(group_name)
     if group is None:  # Blender applies no mask where the group is missing
         return delta
-    masked = array("f", bytes(len(delta) * 4))
-    for vertex in face.data.vertices:
-        for element in vertex.groups:
-            if element.group == group.index:
-                for i in range(3 * vertex.index, 3 * vertex.index + 3):
-                    masked[i] = delta[i] * element.weight
+    index, masked = group.index, array("f", bytes(len(delta) * 4))
+    for first in range(0, len(face.data.vertices), PIECE):
+        yield
+        for vertex in face.data.vertices[first : first + PIECE]:
+            for element in vertex.groups:
+                if element.group == index:
+                    for i in range(3 * vertex.index, 3 * vertex.index + 3):
+                        masked[i] = delta[i] * element.weight
     return masked

@@ -11,6 +11,7 @@ from typing import Iterator, List
 
 import bpy
 
+from ...pieces import Pieces
 from .head import Head
 from .jaw_motion import by_bones, read_motion, skin
 from .mesh import Rig, mapped
@@ -44,7 +45,7 @@ _VISIBLE = 1e-3  # of the face's size: a modifier that moves it less is not wort
 
 def unseen(
     scene: bpy.types.Scene, head: Head, rig: Rig, frames: List[int], following: List[str], *, reshaped: bool = False
-) -> List[str]:
+) -> Pieces[List[str]]:
     """Sentences for the artist; empty where the solver sees everything. Leaves the scene at another frame.
 
     Args:
@@ -61,7 +62,7 @@ def unseen(
             f"Drivers move {', '.join(following[:5])} along with shape keys that are solved: "
             "they are solved as if they stood still."
         )
-    moved = _moved_by_modifiers(scene, head, rig, sorted({frames[0], frames[len(frames) // 2], frames[-1]}))
+    moved = yield from _moved_by_modifiers(scene, head, rig, sorted({frames[0], frames[len(frames) // 2], frames[-1]}))
     if moved > _VISIBLE and not reshaped:
         names = ", ".join(modifier.name for modifier in _deforming(face))
         said.append(
@@ -77,12 +78,12 @@ def _deforming(face: bpy.types.Object) -> List[bpy.types.Modifier]:
     return [modifier for modifier in face.modifiers if modifier.show_viewport and modifier.type in _DEFORMS]
 
 
-def _moved_by_modifiers(scene: bpy.types.Scene, head: Head, rig: Rig, frames: List[int]) -> float:
+def _moved_by_modifiers(scene: bpy.types.Scene, head: Head, rig: Rig, frames: List[int]) -> Pieces[float]:
     """How far deforming modifiers move a vertex, as a share of the face's size."""
     face, jaw = head.face, head.jaw
     if not _deforming(face):
         return 0.0
-    neutral, deltas = rig.arrays["neutral"].values, rig.arrays["deltas"].values
+    neutral = rig.arrays["neutral"].values
     size = max(max(neutral[i::3]) - min(neutral[i::3]) for i in range(3))
     worst = 0.0
     with _others_hidden(face):
@@ -90,24 +91,27 @@ def _moved_by_modifiers(scene: bpy.types.Scene, head: Head, rig: Rig, frames: Li
             scene.frame_set(frame)
             graph = bpy.context.evaluated_depsgraph_get()
             blocks = face.data.shape_keys.evaluated_get(graph).key_blocks if rig.names else {}
-            expected = array("f", neutral)
-            for k, name in enumerate(rig.names):
-                weight = 0.0 if blocks[name].mute else blocks[name].value
-                if weight:
-                    start = k * len(neutral)
-                    for i, delta in enumerate(deltas[start : start + len(neutral)]):
-                        if delta:
-                            expected[i] += weight * delta
-            if jaw is not None:
-                skin(expected, rig.arrays, read_motion(jaw, graph), by_bones(jaw, graph))
-            elif head.skin:
-                world = face.evaluated_get(graph).matrix_world
-                expected = mapped(expected, world.inverted_safe() @ head.matrix(graph))
+            weights = {name: 0.0 if blocks[name].mute else blocks[name].value for name in rig.names}
             mesh = face.evaluated_get(graph).data
             shown = array("f", bytes(12 * len(mesh.vertices)))
             mesh.vertices.foreach_get("co", shown)
-            if len(shown) == len(expected):
-                worst = max(worst, *(abs(a - b) for a, b in zip(shown, expected, strict=True)))
+            motion = (read_motion(jaw, graph), by_bones(jaw, graph)) if jaw is not None else None
+            place = face.evaluated_get(graph).matrix_world.inverted_safe() @ head.matrix(graph)
+            yield
+            if len(shown) != len(neutral):
+                continue
+            expected = array("f", neutral)
+            for name, delta in zip(rig.names, rig.deltas, strict=True):
+                weight = weights[name]
+                if weight:
+                    expected = array("f", (a + weight * b for a, b in zip(expected, delta, strict=True)))
+                    yield
+            if motion is not None:
+                yield from skin(expected, rig.arrays, *motion)
+            elif head.skin:
+                expected = mapped(expected, place)
+            worst = max(worst, *(abs(a - b) for a, b in zip(shown, expected, strict=True)))
+            yield
     return worst / size if size else 0.0
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import List, Sequence
 
 import bpy
 from mathutils import Vector
 
+from ...pieces import whole
 from ..rig.mesh import Box, face_candidates, moved_boxes, sampled_keys, solvable_keys
 from ..rig.shape_groups import IDENTITY, group_of
 
@@ -53,11 +54,14 @@ def faces_by_look(scene: bpy.types.Scene) -> List[FaceLook]:
     and teeth lie in the head, not the other way round.
     """
     candidates = face_candidates(scene)
+    looks = [_look(one) for one in candidates]
+    best = max((look.score for look in looks), default=0.0)
     boxes = {one.name: _world_box(one) for one in candidates}
-    looks = [
-        _look(one, [_holds(boxes[one.name], boxes[other.name]) for other in candidates if other != one])
-        for one in candidates
-    ]
+    for place, look in enumerate(looks):
+        if look.score + _PARTS >= best:  # the others cannot be it, whatever lies in them
+            own = boxes[look.mesh.name]
+            parts = sum(_holds(own, box) for name, box in boxes.items() if name != look.mesh.name)
+            looks[place] = replace(look, parts=parts, score=look.score + (_PARTS if parts and look.moving else 0.0))
     return sorted(looks, key=lambda look: -look.score)
 
 
@@ -66,9 +70,9 @@ def is_part_of(one: bpy.types.Object, other: bpy.types.Object) -> bool:
     return _holds(_world_box(other), _world_box(one))
 
 
-def _look(mesh: bpy.types.Object, inside: List[bool]) -> FaceLook:
+def _look(mesh: bpy.types.Object) -> FaceLook:
     names = solvable_keys(mesh)
-    moved = moved_boxes(mesh, names)
+    moved = whole(moved_boxes(mesh, names))
     share = len(moved) / max(1, len(sampled_keys(names)))
     extent = max(b - a for a, b in zip(*_box(mesh.bound_box), strict=True)) or 1.0
     places: List[List[float]] = []
@@ -81,15 +85,9 @@ def _look(mesh: bpy.types.Object, inside: List[bool]) -> FaceLook:
         middle = [0.5 * (a + b) for a, b in zip(first, last, strict=True)]
         if all(max(abs(a - b) for a, b in zip(middle, other, strict=True)) > _APART * extent for other in places):
             places.append(middle)
-    parts = sum(inside)
     moving = round(share * len(names))
-    score = (
-        min(_PLACES, len(places))
-        + (_PARTS if parts else 0.0)
-        + 6.0 * facial / max(1, len(moved))
-        + min(1.0, moving / 50.0)
-    )
-    return FaceLook(mesh, score if moved else 0.01 * min(1.0, len(names) / 50.0), moving, len(places), parts)
+    score = min(_PLACES, len(places)) + 6.0 * facial / max(1, len(moved)) + min(1.0, moving / 50.0)
+    return FaceLook(mesh, score if moved else 0.01 * min(1.0, len(names) / 50.0), moving, len(places), 0)
 
 
 def _world_box(mesh: bpy.types.Object) -> Box:

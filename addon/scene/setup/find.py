@@ -94,6 +94,8 @@ def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active
     names = ", ".join(look.mesh.name for look in others[:4])
     also = f" Others that could be: {names}." if others else ""
     why = why if others or best is None or best.mesh != face else best.why
+    settings.found_face, settings.found_why = face, why
+    settings.found_others = "\n".join(look.mesh.name for look in others[:4])
     return f"Face: {face.name} ({why}).{also}"
 
 

@@ -61,7 +61,6 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
         remedy = "Load the footage behind the matchmoved camera."
         problems.append(Problem(ERROR, message, remedy, "face_solve.load_footage"))
     if is_mesh(settings.face):
-        problems += halves(settings.face)
         problems += _nothing_moves(settings)
     if settings.frame_end < settings.frame_start:
         problems.append(
@@ -112,26 +111,6 @@ def _nothing_moves(settings: bpy.types.PropertyGroup) -> List[Problem]:
         return []
     message = f"No expression is solved: all shape keys of {settings.face.name} are muted or switched off."
     return [Problem(WARNING, message, "Switch on those that the actor uses, in Setup > Shape Keys.")]
-
-
-def halves(face: bpy.types.Object) -> List[Problem]:
-    """A face of which a modifier makes a part: the solver would see the rest alone."""
-    making = [
-        one.name
-        for one in face.modifiers
-        if one.show_viewport and one.type in ("MIRROR", "ARRAY", "SKIN", "REMESH", "SCREW")
-    ]
-    if not making:
-        return []
-    return [
-        Problem(
-            ERROR,
-            f"The modifier {making[0]} makes a part of {face.name}: the solver would see the mesh without it.",
-            "Apply it (Blender cannot with shape keys: the add-on Apply Modifiers with Shape Keys can), "
-            "or hide it in the viewport "
-            "where the mesh alone is the whole face.",
-        )
-    ]
 
 
 def dropped_frames(settings: bpy.types.PropertyGroup, frames: List[int]) -> List[int]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import bpy
 
 from ... import compat, protocol
+from ...pieces import Pieces, whole
 from ...problem import ERROR, FaceSolveProblem, Problem
 from ..camera.distortion import read_distortion
 from ..camera.plate import Plate, colorspace_of, plate_size, read_plate
@@ -19,18 +20,19 @@ from ..keys.channels import Space
 from ..keys.fixes import artists_frames, judge_keys, solved_channels
 from ..keys.playing import try_keys
 from ..rig.albedo import Albedo, joined, read_albedo
-from ..rig.carried import KEEP_PLACES, measured, reshaped
+from ..rig.carried import measured
 from ..rig.control_answers import Answer, ask
-from ..rig.driven import find_driven, with_driven
+from ..rig.driven import find_driven, left_standing, with_driven
 from ..rig.followers import find_followers, mirrored, with_follower
 from ..rig.head import Head, head_of
 from ..rig.jaw_motion import jaw_arrays, motion_values
 from ..rig.lids import with_lids
 from ..rig.mesh import Rig, excluded_keys, hidden_triangles, read_rig, without_triangles
+from ..rig.shown import StandIn, stand_in
 from ..rig.unseen import unseen
 from ..setup.prechecks import dropped_frames, enabled_cameras, plate_problems, prechecks, ranges
 from .frame_list import reference_frames
-from .npz import write_npz
+from .npz import npz_pieces
 from .sampling import Samples, evaluated, sample_scene
 
 
@@ -73,6 +75,7 @@ class Plan:
 # How many frames beside a part the solver sees: for the light, for the way there and back, and so that the ends meet.
 AROUND_RANGE = 4
 AROUND_INFILL = 12
+_WORDS = 20_000  # of shot.json that are written before Blender may go on
 
 
 def posed_neighbours(
@@ -108,7 +111,12 @@ def solve_frames(settings: bpy.types.PropertyGroup, first: Optional[int], last: 
     return list(range(start, end + 1))
 
 
-def write_shot(
+def write_shot(scene: bpy.types.Scene, folder: Path, **part: Any) -> Plan:
+    """Write the shot folder at once; see `shot_pieces`."""
+    return whole(shot_pieces(scene, folder, **part))
+
+
+def shot_pieces(
     scene: bpy.types.Scene,
     folder: Path,
     *,
@@ -117,8 +125,8 @@ def write_shot(
     last: Optional[int] = None,
     infill: Optional[List[Span]] = None,
     device: str = "cpu",
-) -> Plan:
-    """Write the shot folder.
+) -> Pieces[Plan]:
+    """Write the shot folder. What forbids it is found in the first piece, as far as it can be told without reading.
 
     Args:
         scene: the scene, set up.
@@ -167,35 +175,38 @@ def write_shot(
     warnings = [str(problem) for problem in found]
     if dropped:
         warnings.append(f"The plate has no file at {ranges(dropped)}: left out, and bridged by the keys on both sides.")
-    with evaluated(scene, [face, head.carrier.owner, *cameras]):
-        read = _read_scene(scene, head, cameras, plates, sizes, frames)
-    rig, samples, followers, scale = read.rig, read.samples, read.followers, list(read.samples.poses[0].scale)
-    warnings += read.warnings
-    if partly:
-        warnings.append(
-            f"Some channels carry your keys at {ranges(sorted(partly))}: those are kept. "
-            "Lock the frame to keep it whole."
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        albedo = _albedo(head, followers, scale, folder)
-        arrays = without_triangles({**rig.arrays, **albedo.arrays}, hidden_triangles(face))
-        _write_atomically(folder / "rig.npz", lambda path: write_npz(path, arrays))
-        document = _document(scene, frames, cameras, plates, sizes, samples, locked, stages, device)
-        document["neighbours"] = sorted(neighbours)
-        document["earlier"] = [
-            {"frame": item.frame, "status": item.status, "reason": item.reason}
-            for item in sorted(settings.results, key=lambda item: item.frame)
-            if item.frame in frames and item.status in protocol.FRAME_STATUSES
-        ]
-        document["infill_ranges"] = [
-            {"frame_start": start, "frame_end": end} for start, end in spans_of(within(wanted, spans))
-        ]
-        document["textures"] = albedo.textures
-        text = json.dumps(document, allow_nan=False)
-        _write_atomically(folder / "shot.json", lambda path: path.write_text(text, encoding="utf-8"))
-    except OSError as error:
-        raise unwritable(folder, error) from error
+    yield
+    with evaluated(scene, [face, head.carrier.owner, *cameras]), stand_in(face) as looked_at:
+        read = yield from _read_scene(scene, head, looked_at, cameras, plates, sizes, frames)
+        rig, samples, followers, scale = read.rig, read.samples, read.followers, list(read.samples.poses[0].scale)
+        warnings += read.warnings
+        if partly:
+            warnings.append(
+                f"Some channels carry your keys at {ranges(sorted(partly))}: those are kept. "
+                "Lock the frame to keep it whole."
+            )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            albedo = yield from _albedo(head, read.mesh, followers, scale, folder)
+            hidden = yield from hidden_triangles(read.mesh)
+            arrays = yield from without_triangles({**rig.arrays, **albedo.arrays}, hidden)
+            blocks = {**rig.blocks, **arrays}
+            yield from _write_atomically(folder / "rig.npz", lambda path: npz_pieces(path, blocks))
+            document = _document(scene, frames, cameras, plates, sizes, samples, locked, stages, device)
+            document["neighbours"] = sorted(neighbours)
+            document["earlier"] = [
+                {"frame": item.frame, "status": item.status, "reason": item.reason}
+                for item in sorted(settings.results, key=lambda item: item.frame)
+                if item.frame in frames and item.status in protocol.FRAME_STATUSES
+            ]
+            document["infill_ranges"] = [
+                {"frame_start": start, "frame_end": end} for start, end in spans_of(within(wanted, spans))
+            ]
+            document["textures"] = albedo.textures
+            yield
+            yield from _write_atomically(folder / "shot.json", lambda path: _json_pieces(path, document))
+        except OSError as error:
+            raise unwritable(folder, error) from error
     warnings += albedo.warnings
     return Plan(
         scene.name,
@@ -227,6 +238,7 @@ class _Read:
 
     samples: Samples
     rig: Rig
+    mesh: bpy.types.Object  # that has the face's vertices as the solver sees them
     followers: List[bpy.types.Object]
     answers: List[Answer]
     warnings: List[str]
@@ -236,45 +248,48 @@ class _Read:
 def _read_scene(
     scene: bpy.types.Scene,
     head: Head,
+    looked_at: StandIn,
     cameras: List[bpy.types.Object],
     plates: Dict[str, Plate],
     sizes: Dict[str, Tuple[int, int]],
     frames: List[int],
-) -> _Read:
+) -> Pieces[_Read]:
     settings, face, jaw = scene.face_solve, head.face, head.jaw
-    samples = sample_scene(scene, head, cameras, plates, sizes, frames)
+    samples = yield from sample_scene(scene, head, cameras, plates, sizes, frames)
     warnings = try_keys(scene, solved_channels(settings, face), frames[len(frames) // 2])
+    yield
     scene.frame_set(frames[0])
-    controls = ask(face, head.channels, excluded_keys(settings))
-    scene.frame_set(frames[0])
-    rig = with_lids(face, read_rig(face, settings, list(samples.poses[0].scale), controls.reach))
+    controls = yield from ask(face, head.channels, excluded_keys(settings))
+    rig = yield from read_rig(face, settings, list(samples.poses[0].scale), controls.reach)
+    yield
+    rig = yield from with_lids(face, rig)
+    shown = yield from looked_at.see(rig, frames)
+    rig, mesh = (shown.rig, shown.stand_in or face) if shown is not None else (rig, face)
     if jaw is not None:
-        rig.arrays.update(jaw_arrays(jaw, samples.jaw_rest))
-    driven = find_driven(scene, face, rig, frames, jaw)
+        arrays = yield from jaw_arrays(replace(jaw, face=mesh), samples.jaw_rest)
+        rig.arrays.update(arrays)
+    driven = yield from find_driven(scene, face, rig, frames, jaw)
     driven.slopes.update(controls.tied)
-    scene.frame_set(frames[0])
-    seen_through = reshaped(head, rig)
-    scene.frame_set(frames[0])
-    if seen_through is not None:
-        rig = seen_through
-        names = ", ".join(one.name for one in face.modifiers if one.show_viewport and one.type not in KEEP_PLACES)
+    yield
+    said = yield from unseen(scene, head, rig, frames, driven.held, reshaped=shown is not None)
+    warnings += said
+    if shown is not None:
+        many = len(shown.modifiers) > 1
         warnings.append(
-            f"The modifier {names} reshapes {face.name} after its shape keys: "
-            "the solver sees the neutral face as it leaves it, "
-            "and the keys as they are without it. Hide it where that is not what it is for."
+            f"The modifier{'s' if many else ''} {', '.join(shown.modifiers)} reshape{'' if many else 's'} {face.name} "
+            "after its shape keys: the solver sees it so."
         )
-        warnings += unseen(scene, head, rig, frames, driven.held, reshaped=True)
-    else:
-        warnings += unseen(scene, head, rig, frames, driven.held)
     warnings += [f"Some driven shape keys are not solved: {one}." for one in controls.unsolved]
-    followers = find_followers(scene, head, frames)
-    scene.frame_set(frames[0])
+    known = {*controls.reach, *controls.named, *driven.slopes, *driven.held, *excluded_keys(settings)}
+    warnings += left_standing(face, known)
+    followers = yield from find_followers(scene, head, frames)
     for other in followers:
-        rig = with_follower(head, other, rig)
-    rig = measured(head, rig, followers, controls.answers)
+        scene.frame_set(frames[0])
+        rig = yield from with_follower(head, other, rig)
     scene.frame_set(frames[0])
-    rig, samples.weights = with_driven(rig, samples.weights, driven)
-    return _Read(samples, rig, followers, controls.answers, warnings, seen_through is not None)
+    rig = yield from measured(head, rig, followers, controls.answers, shown.modifiers if shown is not None else ())
+    rig, samples.weights = yield from with_driven(rig, samples.weights, driven)
+    return _Read(samples, rig, mesh, followers, controls.answers, warnings, shown is not None)
 
 
 def stage_file(settings: bpy.types.PropertyGroup) -> Optional[str]:
@@ -291,16 +306,18 @@ def stage_file(settings: bpy.types.PropertyGroup) -> Optional[str]:
     return str(path)
 
 
-def _albedo(head: Head, followers: List[bpy.types.Object], scale: List[float], folder: Path) -> Albedo:
-    """The albedo of the head and of its followers behind it."""
-    face = head.face
-    albedo = read_albedo(face, folder, mirrored=scale[0] * scale[1] * scale[2] < 0.0)
-    vertices, triangles = len(face.data.vertices), len(face.data.loop_triangles)
+def _albedo(
+    head: Head, mesh: bpy.types.Object, followers: List[bpy.types.Object], scale: List[float], folder: Path
+) -> Pieces[Albedo]:
+    """The albedo of the head, as it is shown, and of its followers behind it."""
+    albedo = yield from read_albedo(mesh, folder, mirrored=scale[0] * scale[1] * scale[2] < 0.0)
+    vertices, triangles = len(mesh.data.vertices), len(mesh.data.loop_triangles)
     for other in followers:
         more, more_triangles = len(other.data.vertices), len(other.data.loop_triangles)
-        own = read_albedo(other, folder, mirrored=mirrored(head, other, scale))
+        own = yield from read_albedo(other, folder, mirrored=mirrored(head, other, scale))
         albedo = joined(albedo, vertices, triangles, own, more, more_triangles)
         vertices, triangles = vertices + more, triangles + more_triangles
+        yield
     return albedo
 
 
@@ -392,11 +409,19 @@ def _plate(camera: bpy.types.Object, plate: Plate, frames: List[int]) -> Dict[st
     return {**said, "rotate": compat.TURNS_MOVIES} if plate.kind == "movie" else said
 
 
-def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def _json_pieces(path: Path, document: Dict[str, object]) -> Pieces[None]:
+    with path.open("w", encoding="utf-8") as stream:
+        for place, text in enumerate(json.JSONEncoder(allow_nan=False).iterencode(document)):
+            stream.write(text)
+            if place % _WORDS == 0:
+                yield
+
+
+def _write_atomically(path: Path, write: Callable[[Path], Pieces[None]]) -> Pieces[None]:
     """Write beside the place and move there: no reader sees half a file."""
     partial = path.with_name(path.name + ".part")
     try:
-        write(partial)
+        yield from write(partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

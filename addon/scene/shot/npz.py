@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 import sys
@@ -9,8 +10,9 @@ import zipfile
 import zlib
 from array import array
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple, Union
+from typing import Dict, Iterator, List, Mapping, Sequence, Tuple, Union
 
+from ...pieces import Pieces, whole
 from ...problem import FaceSolveProblem
 
 _MAGIC = b"\x93NUMPY"
@@ -31,6 +33,7 @@ BROKEN = (
 )
 LARGEST = 1 << 28  # bytes of all arrays of a file; ten thousand frames of a thousand shape keys have 80 million
 _MANY_TEXTS = 100_000
+_PIECE = 1 << 20  # values that are written at once
 # A header as every version of NumPy writes it; nothing of it is evaluated.
 _HEADER = re.compile(
     r"\{'descr': '(?P<code>[^'\\]{1,20})', 'fortran_order': (?P<columns>True|False), "
@@ -57,22 +60,52 @@ class Array:
             raise ValueError(f"{len(values)} values do not fill the shape {self.shape}")
         self.boolean = boolean
 
-    def encode(self) -> Tuple[str, bytes]:
-        """NumPy's type description and the bytes."""
+    def encode(self) -> Tuple[str, Iterator[bytes]]:
+        """NumPy's type description and the bytes, in pieces."""
         if isinstance(self.values, list):
             width = max([1, *map(len, self.values)])
             data = b"".join(text.ljust(width, "\0").encode("utf-32-le") for text in self.values)
-            return f"<U{width}", data
-        values = self.values
-        if sys.byteorder == "big":
-            values = array(values.typecode, values)
-            values.byteswap()
+            return f"<U{width}", iter([data])
         signed = "|b1" if self.boolean else "|i1"
-        code = {"f": "<f4", "d": "<f8", "i": "<i4", "q": "<i8", "b": signed, "B": "|u1"}[values.typecode]
-        return code, values.tobytes()
+        code = {"f": "<f4", "d": "<f8", "i": "<i4", "q": "<i8", "b": signed, "B": "|u1"}[self.values.typecode]
+        return code, _bytes_of(self.values)
 
 
-def write_npz(path: Path, arrays: Dict[str, Array]) -> None:
+class Rows:
+    """A block of floats that is held row by row: the whole of it never lies in one piece.
+
+    Args:
+        rows: of equal length.
+        shape: of the block; its first number is how many rows there are.
+    """
+
+    def __init__(self, rows: Sequence[array[float]], shape: Sequence[int]) -> None:
+        self.rows, self.shape = rows, tuple(shape)
+        if self.shape[0] != len(rows) or any(len(row) != math.prod(self.shape[1:]) for row in rows):
+            raise ValueError(f"{len(rows)} rows do not fill the shape {self.shape}")
+
+    def encode(self) -> Tuple[str, Iterator[bytes]]:
+        """NumPy's type description and the bytes, in pieces."""
+        return "<f4", (piece for row in self.rows for piece in _bytes_of(row))
+
+
+Block = Union[Array, Rows]
+
+
+def _bytes_of(values: Union[array[float], array[int]]) -> Iterator[bytes]:
+    for start in range(0, len(values), _PIECE):
+        piece = values[start : start + _PIECE]
+        if sys.byteorder == "big":
+            piece.byteswap()
+        yield piece.tobytes()
+
+
+def write_npz(path: Path, arrays: Mapping[str, Block]) -> None:
+    """Write the arrays at once; see `npz_pieces`."""
+    whole(npz_pieces(path, arrays))
+
+
+def npz_pieces(path: Path, arrays: Mapping[str, Block]) -> Pieces[None]:
     """Write the arrays, stored without compression (speed matters here, the file is short-lived).
 
     Raises:
@@ -80,13 +113,14 @@ def write_npz(path: Path, arrays: Dict[str, Array]) -> None:
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, block in arrays.items():
-            code, data = block.encode()
+            code, pieces = block.encode()
             header = f"{{'descr': '{code}', 'fortran_order': False, 'shape': {block.shape!r}, }}"
             header = header.ljust((-(len(_MAGIC) + 5 + len(header))) % 64 + len(header)) + "\n"
-            archive.writestr(
-                zipfile.ZipInfo(f"{name}.npy"),
-                _MAGIC + b"\x01\x00" + struct.pack("<H", len(header)) + header.encode("latin1") + data,
-            )
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                member.write(_MAGIC + b"\x01\x00" + struct.pack("<H", len(header)) + header.encode("latin1"))
+                for piece in pieces:
+                    member.write(piece)
+                    yield
 
 
 def read_npz(path: Path) -> Dict[str, Array]:

@@ -10,6 +10,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 import bpy
 from mathutils import Matrix
 
+from ...pieces import Pieces
 from ...problem import FaceSolveProblem
 from ..camera.camera_model import FrameFormat, Lens, intrinsics, world_to_camera
 from ..camera.plate import Plate, backdrop
@@ -84,7 +85,7 @@ def sample_scene(
     plates: Dict[str, Plate],
     sizes: Dict[str, Tuple[int, int]],
     frames: List[int],
-) -> Samples:
+) -> Pieces[Samples]:
     """Play the frames.
 
     Args:
@@ -125,6 +126,7 @@ def sample_scene(
             samples.weights.append([0.0 if muted[i] else values[i] for i in order])
             for camera in cameras:
                 _sample_camera(scene, camera.evaluated_get(graph), camera, sizes[plates[camera.name].camera], samples)
+            yield
     return samples
 
 
