@@ -9,22 +9,24 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from solver_core.camera.crop import MARGIN
-from solver_core.common.arrays import Floats, Ints
+from solver_core.common.arrays import Ints
 from solver_core.common.errors import FaceSolveError
 from solver_core.documents.overlay import Overlay
 from solver_core.face.landmark_embedding import LandmarkEmbedding, embed_landmarks
 from solver_core.footage.views import View
 from solver_core.networks.landmarks import LandmarkNetwork
-from solver_core.networks.regions import FACEMESH
 from solver_core.networks.registry import face_detector
 from solver_core.observe.landmarks import LandmarkObserver
 from solver_core.observe.observer import Observation
 from solver_core.observe.registry import default_weights
-from solver_core.observe.witness import NETWORK, REGIONS, Testimony, testify
+from solver_core.observe.witness import NETWORK, REGIONS, Testimony, testify, with_lips
 from solver_core.stages.context import Context
 from solver_core.stages.kinds.step import Step
 from solver_core.stages.shared.anatomy import Anatomy
 from solver_core.stages.shared.observing import ask, rendered
+
+# Regions that make up a frame's error. Hair, beards and collars hide the outline, and the network guesses it there.
+COUNTED = ("mouth", "eyes", "brows")
 
 
 def observers_of(steps: Iterable[Step]) -> tuple[str, ...]:
@@ -92,25 +94,25 @@ def judge_of(context: Context, network: LandmarkNetwork) -> Judge | None:
         context: the solve.
         network: of `witness.NETWORK`.
     """
-    if context.network.name == NETWORK:
-        return Judge(context, network, context.embedding)
-    shot = context.shot
-    actor = shot.rig.as_actor(shot.initial.weights[0])
+    shot, embedding = context.shot, context.embedding
+    actor, detector = shot.rig.as_actor(shot.initial.weights[0]), face_detector(shot.settings.detector)
     try:
-        return Judge(context, network, embed_landmarks(actor, network, face_detector(shot.settings.detector)))
+        if context.network.name != NETWORK:
+            embedding = embed_landmarks(actor, network, detector)
     except FaceSolveError:
-        # FaceMesh has the same landmarks
-        return Judge(context, context.network, context.embedding) if context.layout is FACEMESH else None
+        return None
+    return Judge(context, network, with_lips(actor, embedding, network, detector))
 
 
 def error_of(heard: list[Testimony]) -> Verdict:
-    """A frame's error over the cameras that see the face: of each region, and the root mean square of the regions."""
+    """A frame's error over the cameras that see the face: of each region, and the mean of those that are counted."""
     if not heard:
         return Verdict(math.nan, math.nan, {})
     each = [said.errors() for said in heard]
     regions = {region: rms([one[region] for one in each]) for region in REGIONS}
-    pixels = [rms(list(one.values())) * said.size / 1e3 for one, said in zip(each, heard, strict=True)]
-    return Verdict(rms(pixels), rms(list(regions.values())), regions)
+    whole = [float(np.mean([one[region] for region in COUNTED])) for one in each]
+    pixels = [share * said.size / 1e3 for share, said in zip(whole, heard, strict=True)]
+    return Verdict(rms(pixels), rms(whole), regions)
 
 
 def in_faces(context: Context, i: int, error_px: float) -> float:
@@ -119,7 +121,7 @@ def in_faces(context: Context, i: int, error_px: float) -> float:
     return 1e3 * error_px / max(sides) if sides else math.nan
 
 
-def rms(values: list[float] | Floats) -> float:
+def rms(values: list[float]) -> float:
     """Root mean square."""
     return float(np.sqrt(np.mean(np.square(values))))
 

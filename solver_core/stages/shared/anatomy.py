@@ -13,9 +13,11 @@ from solver_core.face.pose import Pose
 from solver_core.face.rig import IDENTITY, Rig, unmoved
 from solver_core.observe.witness import LIDS, Testimony
 
-UPPER_LIP, LOWER_LIP = [82, 13, 312], [87, 14, 317]  # landmarks of the inner lips, above each other
+UPPER_LIP, LOWER_LIP = [38, 12, 268], [86, 15, 316]  # landmarks on the lips beside their inner edges, in pairs
+INNER = 13, 14  # the inner edges
 CORNERS = [61, 291]  # of the mouth
-CROSSED = 0.06  # of the mouth's width: lips that pass each other by more are no press of the lips
+CROSSED = 0.05  # of the mouth's width: lips that pass each other by more are no press of the lips
+GAPES = 0.08  # the same: landmarks of closed lips are less apart in the picture of a head
 BOTH_ON = 0.2  # of a slider's range: above, a key is on
 OPPOSITE = -0.75  # cosine of the movements of two keys below which one undoes the other
 # words for movements that are opposites although other parts of the face move by them as well
@@ -36,13 +38,16 @@ class Anatomy:
     def __init__(self, rig: Rig, embedding: LandmarkEmbedding, weights: Floats) -> None:
         self._rig, self._embedding = rig, embedding
         self._opposites = list(opposites(rig))
+        # where lips meet, which may be not where they are at rest
         rest = self._lips(unmoved(np.where(rig.in_group(IDENTITY), weights, 0.0)[None]))
-        self._apart = min(rest, 0.0)  # landmarks of closed lips may lie on the wrong sides of the line between them
+        gape = np.linalg.norm(np.subtract(*embedding.points[list(INNER)]))
+        gape /= np.linalg.norm(np.subtract(*embedding.points[CORNERS]))
+        self._meet = rest - (float(gape) if gape > GAPES else 0.0)
 
     def contradictions(self, pose: Pose) -> list[str]:
         """What of one frame's pose no face can do, in words."""
         found = []
-        crossed = self._apart - self._lips(pose)
+        crossed = self._meet - self._lips(pose)
         if crossed > CROSSED:
             found.append(f"the lips cross by {crossed:.0%} of the mouth's width")
         weights, rig = pose.weights[0], self._rig
@@ -64,7 +69,7 @@ class Anatomy:
         return found
 
     def _lips(self, pose: Pose) -> float:
-        """How far the inner lips are apart, as a share of the mouth's width; below zero they have crossed."""
+        """How far the points on the lips are apart, as a share of the mouth's width."""
         still = unmoved(pose.weights)
         still.joints = pose.joints
         upper, lower, corners = (self._points(still, on) for on in (UPPER_LIP, LOWER_LIP, CORNERS))
