@@ -28,6 +28,7 @@ from ..rig.jaw_motion import jaw_arrays, motion_values
 from ..rig.lids import with_lids
 from ..rig.mesh import Rig, excluded_keys, hidden_triangles, read_rig, without_triangles
 from ..rig.unseen import unseen
+from ..setup.people import people_of
 from ..setup.prechecks import dropped_frames, enabled_cameras, plate_problems, prechecks, ranges
 from .frame_list import reference_frames
 from .npz import write_npz
@@ -377,6 +378,7 @@ def _document(
             "reference_frames": reference_frames(settings),
             "device": device,
         },
+        "people": people_of(settings, cameras, sizes),
         "stages": stages,
         "stage_file": stage_file(settings),
     }
