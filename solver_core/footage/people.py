@@ -201,7 +201,15 @@ def _nearest(
         near = min((apart(track.places[i], told[i]) for i in told.keys() & track.places.keys()), default=math.inf)
         return near, distance(track), -len(track.faces)
 
+    def first(track: _Track) -> float:
+        """How near the head the face was when it was first seen: a head that stands still was put there early."""
+        head = heads[min(track.faces)]
+        return math.inf if head is None else apart(track.places[min(track.faces)], head)
+
     order = sorted(tracks, key=rank)
+    if not told:
+        alike = [track for track in order if distance(track) <= distance(order[0]) + ALIKE]
+        order.sort(key=lambda track: track is not min(alike, key=first))
     chosen, others = [order[0]], []
     for track in order[1:]:
         if any(track.overlaps(one) for one in chosen):

@@ -23,7 +23,7 @@ PRESENCE = 0.5  # the least probability that a window shows a face
 CANDIDATES = 3  # detections that are shown to the landmark network before giving up
 MOST_FACES = 8  # in one picture: of a crowd, those that the detector is surest of, and those that are known already
 PASSES = 6  # windows that are tried for one face: the detector's may be twice too large for a small one
-SETTLED = 0.1  # change of a window's side and place, as a share of its side, below which it has settled
+SETTLED = 0.12  # change of a window's side and place, as a share of its side, below which it has settled
 SAME = 0.3  # overlap of two faces' windows above which they are one face
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from solver_core.networks import weights
-from solver_core.networks.detector import Detection, as_float, merge, tiles
+from solver_core.networks.detector import Detection, as_float, merge, overlap, tiles
 
 INPUT = 128  # pixels
 GRIDS = ((16, 2), (8, 6))  # cells along a side, anchors in each cell
@@ -49,13 +49,15 @@ class ShortRangeDetector:
         picture = as_float(image)
         height, width = picture.shape[:2]
         side = max(width, height)
-        found = self._in_squares(picture, side, [((width - side) // 2, (height - side) // 2)])
+        found = merge(self._in_squares(picture, side, [((width - side) // 2, (height - side) // 2)]), OVERLAP)
         for fraction in TILE_SIDES:
             side = round(fraction * min(width, height))
             if (found and not everywhere) or side < SMALLEST_TILE:
                 break
-            found += self._in_squares(picture, side, list(tiles(width, height, side)))
-        return merge(found, OVERLAP)
+            more = merge(self._in_squares(picture, side, list(tiles(width, height, side))), OVERLAP)
+            # a face stays as it was seen in the larger square, which shows all of it
+            found += [face for face in more if all(overlap(face.box, other.box) <= OVERLAP for other in found)]
+        return sorted(found, key=lambda face: -face.score)
 
     def _in_squares(
         self, picture: npt.NDArray[np.float32], side: int, corners: list[tuple[int, int]]

@@ -66,17 +66,19 @@ class Testimony:
         found = {}
         for region, landmarks in REGIONS.items():
             on = list(landmarks)
-            seen = [self.render, self.rig] if region in ON_RIG else [self.render]
+            placed = region in ON_RIG and bool(np.isfinite(self.rig[on]).all())  # else behind the camera
+            seen = [self.render, self.rig] if placed else [self.render]
             apart = [float(np.linalg.norm(one[on] - self.plate[on], axis=1).mean()) for one in seen]
             found[region] = sum(apart) / len(apart) * 1e3 / self.size
         return found
 
     def opening(self, eye: str) -> tuple[float, float]:
         """How far an eye is open in the plate, and on the rig: the lids' distance over that of the corners."""
-        return _aperture(self.plate[list(LIDS[eye])]), _aperture(self.rig[list(LIDS[eye])])
+        return aperture(self.plate[list(LIDS[eye])]), aperture(self.rig[list(LIDS[eye])])
 
 
-def _aperture(lids: Floats) -> float:  # [6,2]
+def aperture(lids: Floats) -> float:  # [6,2 or 3], in the order of LIDS
+    """The distance of an eye's lids over that of its corners."""
     height = (np.linalg.norm(lids[1] - lids[5]) + np.linalg.norm(lids[2] - lids[4])) / 2
     return float(height) / max(float(np.linalg.norm(lids[0] - lids[3])), 1e-9)
 

@@ -84,7 +84,7 @@ class Judge:
         """Why the face of a frame cannot be so, or who it is may be another, in words; empty where nothing is wrong."""
         pose = self.context.pose[np.array([i])]
         guessed = [view.doubts[i] for view in self.context.views if view.doubts[i]]
-        return "; ".join([*guessed, *self.anatomy.contradictions(pose), *self.anatomy.shut_eyes(heard)])
+        return "; ".join([*guessed, *self.anatomy.contradictions(pose), *self.anatomy.shut_eyes(pose, heard)])
 
 
 def judge_of(context: Context, network: LandmarkNetwork) -> Judge | None:

@@ -11,7 +11,7 @@ from solver_core.common.arrays import Floats, Ints
 from solver_core.face.landmark_embedding import LandmarkEmbedding
 from solver_core.face.pose import Pose
 from solver_core.face.rig import IDENTITY, Rig, unmoved
-from solver_core.observe.witness import LIDS, Testimony
+from solver_core.observe.witness import LIDS, Testimony, aperture
 
 UPPER_LIP, LOWER_LIP = [38, 12, 268], [86, 15, 316]  # landmarks on the lips beside their inner edges, in pairs
 INNER = 13, 14  # the inner edges
@@ -19,11 +19,16 @@ CORNERS = [61, 291]  # of the mouth
 CROSSED = 0.05  # of the mouth's width: lips that pass each other by more are no press of the lips
 GAPES = 0.08  # the same: landmarks of closed lips are less apart in the picture of a head
 BOTH_ON = 0.2  # of a slider's range: above, a key is on
-OPPOSITE = -0.75  # cosine of the movements of two keys below which one undoes the other
-# words for movements that are opposites although other parts of the face move by them as well
-OPPOSITES = (("smile", "frown"), ("brow.?down", "brow.?(outer.?)?up"), ("eye.?blink", "eye.?wide"))
+OPPOSITE = -0.9  # cosine of the movements of two keys below which one undoes the other
+# Words for movements that are opposites although other parts of the face move by them as well, each with that cosine.
+# A brow that is lowered while its inner end is raised is none: grief does that.
+OPPOSITES = (
+    *(("smile", "frown", 0.0), ("brow.?down", "brow.?(outer.?)?up", 0.0), ("blink", "wide", 0.0)),
+    ("left", "right", -0.5),
+)
 SAMPLED, PART = 4000, 32  # vertices that keys are compared at; keys whose shapes are made together
-SHUT, OPEN = 0.4, 0.16  # lids on the rig, against those in the plate; lids over corners of an eye that is seen open
+SHUT = 0.55  # of the lids' distance at rest: closer, and an eye is shut; landmarks on lids slip as these close
+OPEN, WIDER = 0.16, 1.6  # lids over corners of an eye that is seen open, and how much wider it is than on the rig
 
 
 class Anatomy:
@@ -39,9 +44,11 @@ class Anatomy:
         self._rig, self._embedding = rig, embedding
         self._opposites = list(opposites(rig))
         # where lips meet, which may be not where they are at rest
-        rest = self._lips(unmoved(np.where(rig.in_group(IDENTITY), weights, 0.0)[None]))
+        actor = np.where(rig.in_group(IDENTITY), weights, 0.0)[None]
+        rest = self._lips(unmoved(actor))
         gape = np.linalg.norm(np.subtract(*embedding.points[list(INNER)]))
         gape /= np.linalg.norm(np.subtract(*embedding.points[CORNERS]))
+        self._rest = self._openings(unmoved(actor))
         self._meet = rest - (float(gape) if gape > GAPES else 0.0)
 
     def contradictions(self, pose: Pose) -> list[str]:
@@ -59,14 +66,20 @@ class Anatomy:
             found.append(f"{rig.names[one]} and {rig.names[other]} are both on{more}")
         return found
 
-    def shut_eyes(self, heard: Sequence[Testimony]) -> list[str]:
-        """The eyes that all cameras which see them see open, and that were solved shut, in words."""
+    def shut_eyes(self, pose: Pose, heard: Sequence[Testimony]) -> list[str]:
+        """The eyes that one frame's pose has shut, and that all cameras see open, in words."""
         found = []
-        for eye in LIDS:
-            openings = [said.opening(eye) for said in heard]
-            if openings and all(plate > OPEN and rig < SHUT * plate for plate, rig in openings):
+        for eye, opening in self._openings(pose).items():
+            seen = [said.opening(eye) for said in heard]
+            if seen and opening < SHUT * self._rest[eye] and all(p > max(OPEN, WIDER * rig) for p, rig in seen):
                 found.append(f"the {eye} eye is shut, and open in the plate")
         return found
+
+    def _openings(self, pose: Pose) -> dict[str, float]:
+        """By eye, the lids' distance over that of the corners."""
+        still = unmoved(pose.weights)
+        still.joints = pose.joints
+        return {eye: aperture(self._points(still, list(lids))) for eye, lids in LIDS.items()}
 
     def _lips(self, pose: Pose) -> float:
         """How far the points on the lips are apart, as a share of the mouth's width."""
@@ -93,15 +106,16 @@ def opposites(rig: Rig) -> Iterator[tuple[int, int]]:
     length = np.linalg.norm(flat, axis=1)
     cosine = flat @ flat.T / np.maximum(np.outer(length, length), 1e-30)
     for a, b in zip(*np.nonzero(np.triu(np.ones_like(cosine), 1)), strict=True):
-        if cosine[a, b] < OPPOSITE or (cosine[a, b] < 0 and _named(rig, keys[[a, b]])):
+        if cosine[a, b] < max(OPPOSITE, _named(rig, keys[[a, b]])):
             yield int(keys[a]), int(keys[b])
 
 
-def _named(rig: Rig, keys: Ints) -> bool:
-    one, other = (rig.names[k] for k in keys)
-    for first, second in OPPOSITES:
-        for a, b in ((one, other), (other, one)):
-            rest = tuple(re.sub(word, "", name, flags=re.IGNORECASE) for word, name in ((first, a), (second, b)))
-            if rest[0] != a and rest[1] != b and rest[0] == rest[1]:  # of one side of the face
-                return True
-    return False
+def _named(rig: Rig, keys: Ints) -> float:
+    """The cosine below which two keys are opposites because their names say so; -1 where they do not."""
+    names = [rig.names[k] for k in keys]
+    for first, second, cosine in OPPOSITES:
+        for one, other in (names, names[::-1]):
+            rest = re.sub(first, "", one, flags=re.IGNORECASE), re.sub(second, "", other, flags=re.IGNORECASE)
+            if rest[0] != one and rest[1] != other and rest[0] == rest[1]:  # of one side of the face
+                return cosine
+    return -1.0
