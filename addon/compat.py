@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import List, Optional
 
 import blf
@@ -15,6 +16,17 @@ _PROGRESS_BAR = bpy.app.version >= (4, 0, 0)
 # may get.
 _BESIDE_TEXT, _LEAST_ROOM, _ICON = 102.0, 80.0, 28.0
 TURNS_MOVIES = bpy.app.version >= (4, 4, 0)  # whether a movie's rotation flag is obeyed
+
+
+def stored(group: bpy.types.PropertyGroup, name: str) -> object:
+    """What a file holds under the name of a property that is no longer there; None where it holds nothing."""
+    found = None
+    with contextlib.suppress(TypeError, AttributeError):  # since 5.0 a group of properties need not be a dictionary
+        found = group.get(name)
+    if found is None and hasattr(group, "bl_system_properties_get"):
+        held = group.bl_system_properties_get()
+        found = None if held is None else held.get(name)
+    return found
 
 
 def find_curve(owner: bpy.types.ID, data_path: str, index: int) -> Optional[bpy.types.FCurve]:

@@ -8,6 +8,7 @@ from bpy.props import (
     CollectionProperty,
     EnumProperty,
     FloatProperty,
+    FloatVectorProperty,
     IntProperty,
     IntVectorProperty,
     PointerProperty,
@@ -16,6 +17,7 @@ from bpy.props import (
 from bpy.types import Object, PropertyGroup
 
 from .overlay_settings import FaceSolveOverlays
+from .scene.results.bounds import USUAL_BOUND
 from .scene.setup.actors import change_actor
 from .scene.takes.takes import rename_take, replay
 
@@ -85,6 +87,14 @@ class FaceSolveLockedFrame(PropertyGroup):
     frame: IntProperty()
 
 
+class FaceSolvePerson(PropertyGroup):
+    """Where the person to solve is in a frame of a camera's plate."""
+
+    camera: PointerProperty(type=Object)
+    frame: IntProperty()
+    place: FloatVectorProperty(size=2, description="Plate pixels over its width and height, from the top left")
+
+
 class FaceSolveFrameResult(PropertyGroup):
     """What became of a frame in the last solve."""
 
@@ -92,8 +102,17 @@ class FaceSolveFrameResult(PropertyGroup):
     status: StringProperty()
     error_px: FloatProperty(
         default=-1.0,
-        description="Distance between the plate's and the render's landmarks in plate pixels; below zero where unknown",
+        description="How far the face is from the plate, in plate pixels; below zero where unknown",
     )
+    error: FloatProperty(
+        default=-1.0,
+        description="The same in thousandths of the face's size in the plate; below zero where unknown",
+    )
+    error_mouth: FloatProperty(default=-1.0, description="The mouth's own error, in thousandths of the face's size")
+    error_eyes: FloatProperty(default=-1.0, description="The eyes' own error, in thousandths of the face's size")
+    error_brows: FloatProperty(default=-1.0, description="The brows' own error, in thousandths of the face's size")
+    error_outline: FloatProperty(default=-1.0, description="The outline's own error, in thousandths of the face's size")
+    doubt: StringProperty(description="Why the face cannot be so although it was solved")
     reason: StringProperty()
     off_mm: FloatProperty(
         description="How far what plays stands from what was solved, in millimetres of the head; 0 where it is the same"
@@ -170,6 +189,7 @@ class FaceSolveActor(PropertyGroup):
     shape_groups: CollectionProperty(type=FaceSolveShapeGroup)
     infill_ranges: CollectionProperty(type=FaceSolveRange)
     locked_frames: CollectionProperty(type=FaceSolveLockedFrame)
+    people: CollectionProperty(type=FaceSolvePerson)
     results: CollectionProperty(type=FaceSolveFrameResult)
     last_result: StringProperty()
     runs: CollectionProperty(type=FaceSolveRun)
@@ -288,13 +308,28 @@ class FaceSolveSettings(PropertyGroup):
         subtype="FACTOR",
         description="Amount of temporal refinement; 0 leaves it out",
     )
-    bad_error_px: FloatProperty(
+    bad_above: FloatProperty(
         name="Bad Above",
-        default=3.0,
+        default=USUAL_BOUND,
         min=0.0,
-        soft_max=20.0,
-        description="Frames with a larger error (plate pixels) are bad frames to step through",
+        soft_max=60.0,
+        precision=1,
+        description="Frames with a larger error are bad frames to step through. "
+        "It is counted in thousandths of the face's size in the plate, so it means the same in any resolution",
     )
+    judged: EnumProperty(
+        name="Error Of",
+        items=(
+            ("FACE", "Whole Face", "The mean of mouth, eyes and brows"),
+            ("MOUTH", "Mouth", "The lips"),
+            ("EYES", "Eyes", "The lids"),
+            ("BROWS", "Brows", "The brows"),
+            ("OUTLINE", "Outline", "The jaw line and the cheeks"),
+        ),
+        default="FACE",
+        description="Whose error the curve shows, and a frame is bad by",
+    )
+    people: CollectionProperty(type=FaceSolvePerson)
     reference_frames: StringProperty(
         name="Reference Frames",
         description="Frames that the light is taken from, such as 1001, 1010-1012: "
@@ -326,7 +361,6 @@ class FaceSolveSettings(PropertyGroup):
     found_jaw: StringProperty(options={"HIDDEN"})
     found_owner: PointerProperty(type=Object)
     found_bone: StringProperty(options={"HIDDEN"})
-    found_bound: FloatProperty(options={"HIDDEN"})
     # The keys that the solver wrote, with their values: a key that differs is the artist's (scene/record.py).
     written: StringProperty(options={"HIDDEN"})
     # Every solve that is kept, the one that plays, and the one that played before it.
@@ -345,6 +379,7 @@ CLASSES = (
     FaceSolveShapeGroup,
     FaceSolveRange,
     FaceSolveLockedFrame,
+    FaceSolvePerson,
     FaceSolveFrameResult,
     FaceSolveRun,
     FaceSolveStrength,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from . import keymap, preferences, properties
-from .operators import exchange, fit, install, lists, presets, review, setup, shapes, solve, solver, takes, wipe
+from .operators import exchange, fit, install, lists, people, presets, review, setup, shapes, solve, solver, takes, wipe
 from .overlay import error_curve, plate_overlay, timeline_strip
 from .panels import main, overlays, stages
 from .panels import review as review_panel
@@ -15,12 +15,14 @@ from .panels import takes as takes_panel
 from .runs import current as current_run
 from .runs import install as install_run
 from .scene.keys import fixes
+from .scene.results import old_files
 
 CLASSES = (
     *properties.CLASSES,
     *preferences.CLASSES,
     *install.CLASSES,
     *setup.CLASSES,
+    *people.CLASSES,
     *solver.CLASSES,
     *lists.CLASSES,
     *shapes.CLASSES,
@@ -51,6 +53,7 @@ def register() -> None:
     bpy.types.STATUSBAR_HT_header.append(main.draw_status_bar)
     current_run.register_handlers()
     fixes.register()
+    old_files.register()
     install_run.register()
     plate_overlay.register()  # the curve is drawn over it
     error_curve.register()
@@ -65,6 +68,7 @@ def unregister() -> None:
     error_curve.unregister()
     plate_overlay.unregister()
     install_run.unregister()
+    old_files.unregister()
     fixes.unregister()
     current_run.unregister_handlers()
     bpy.types.STATUSBAR_HT_header.remove(main.draw_status_bar)

@@ -22,7 +22,7 @@ bars_of = st.lists(
         Bar,
         frame=st.integers(-500, 5000),
         status=st.sampled_from(tuple(COLORS)),
-        error_px=st.one_of(st.just(-1.0), st.floats(0.0, 500.0)),
+        error=st.one_of(st.just(-1.0), st.floats(0.0, 500.0)),
         bad=st.booleans(),
     ),
     min_size=1,

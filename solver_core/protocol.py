@@ -30,8 +30,8 @@ QUIT = "quit"
 HELLO = "hello"  # protocol, version, python, device, pid
 HEARTBEAT = "heartbeat"
 PROGRESS = "progress"  # stage, done, total, fraction, seconds_left
-# frame, status, error_px, rotation (9), translation (3), weights (K), stage,
-# joints (name -> rotation (9), translation (3))
+# frame, status, error_px, error, regions (name of REGIONS -> error), doubt, rotation (9), translation (3), weights (K),
+# stage, joints (name -> rotation (9), translation (3))
 FRAME = "frame"
 WARNING = "warning"  # message
 FINISHED = "finished"  # solution, frames, seconds
@@ -49,6 +49,9 @@ INTERPOLATED = "interpolated"
 LOCKED = "locked"
 FRAME_FAILED = "failed"
 FRAME_STATUSES = (SOLVED, INFILLED, INTERPOLATED, LOCKED, FRAME_FAILED)
+
+# The face's regions whose errors are told one by one, as the frame's is in thousandths of the face's size in the plate.
+REGIONS = ("mouth", "eyes", "brows", "outline")
 
 # What a frame's numbers may be, over the pipe and in files: beyond it is a mistake, not a performance.
 FARTHEST_FRAME = 1_048_574  # Blender's frames go so far, to both sides

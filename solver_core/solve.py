@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from solver_core import protocol
+from solver_core.camera.camera import Camera
 from solver_core.common.arrays import Bools, Ints
 from solver_core.common.errors import FaceSolveError
 from solver_core.documents.journal import Asked, Journal
@@ -19,20 +20,23 @@ from solver_core.documents.resume import digest, give_back, take_up
 from solver_core.documents.shot import Shot, load_shot
 from solver_core.documents.solution import Solution, empty_solution
 from solver_core.face.head_parts import head_parts
-from solver_core.face.landmark_embedding import embed_landmarks
+from solver_core.face.landmark_embedding import LandmarkEmbedding, embed_landmarks
 from solver_core.flow.networks.registry import flow_network
+from solver_core.footage.people import Place, Sought, place_of
 from solver_core.footage.views import NOT_LOOKED_AT, View, find_faces
 from solver_core.look.albedo import albedo_of
 from solver_core.look.look import Look
+from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.networks.registry import face_detector, landmark_layout, landmark_network
 from solver_core.observe.observer import Networks
 from solver_core.observe.registry import load_observers
+from solver_core.observe.witness import NETWORK
 from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import shadow_transfer
 from solver_core.service.listener import FrameResult, Listener, Progress
 from solver_core.stages.catalogue import SOLVE_SHOT, chosen
 from solver_core.stages.context import CHUNK, Context
-from solver_core.stages.judging import landmark_error, observers_of
+from solver_core.stages.judging import Verdict, in_faces, judge_of, observers_of
 from solver_core.stages.kinds.step import Step
 from solver_core.stages.shared.joins import join
 from solver_core.stages.shared.light import estimate_lights
@@ -163,12 +167,13 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
 
     if listener.cancelled():
         return solution
+    witness = landmark_network(NETWORK, shot.settings.device)
     asked = observers_of(step for steps in stages.values() for step in steps)
     with contextlib.closing(prepare_context(shot, seeing, asked)) as context:
         if not listener.cancelled():  # else while faces were looked for: nothing is known of any frame
             for sentence in _notes(context):
                 listener.warning(sentence)
-            _Run(context, solution, listener, progress).run(stages, overlay)
+            _Run(context, solution, listener, progress, witness).run(stages, overlay)
     return solution
 
 
@@ -244,7 +249,8 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
             going = going and step(before + done, count * len(shot.cameras))
             return going
 
-        views.append(find_faces(camera, count, network, detector, looked, shot.fps))
+        sought = sought_in(shot, camera, embedding)
+        views.append(find_faces(camera, shot.frames, (network, detector), sought, looked, shot.fps))
     plain = shot.rig.colors is None
     parts = head_parts(actor, embedding, network.layout) if plain else None
     shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles) if going else None
@@ -268,6 +274,21 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
     return context
 
 
+def sought_in(shot: Shot, camera: Camera, embedding: LandmarkEmbedding) -> Sought:
+    """Who is looked for in a camera's plate: the face where the artist's head stands, and the one that they chose."""
+    count = len(shot.frames)
+    points = shot.rig.sample(
+        np.broadcast_to(embedding.triangle, (count, len(embedding.triangle))),
+        np.broadcast_to(embedding.barycentric, (count, *embedding.barycentric.shape)),
+    )
+    pixels, _ = camera.project(points.world(shot.start()))
+    heads = [place_of(one) for one in pixels]
+    told = {int(i): place for i in np.flatnonzero(shot.locked_mask) if (place := heads[i]) is not None}
+    at = {int(frame): i for i, frame in enumerate(shot.frames)}
+    told.update({at[p.frame]: Place(p.point) for p in shot.people if p.camera == camera.name and p.frame in at})
+    return Sought(heads, told)
+
+
 def no_face(views: list[View]) -> FaceSolveError:
     """That no camera sees the face in any frame, with the reasons."""
     reasons = sorted({reason for view in views for reason in view.reasons if reason})
@@ -285,6 +306,7 @@ class _Run:
     solution: Solution
     listener: Listener
     progress: Progress
+    witness: LandmarkNetwork  # which judges what is solved
     solving: bool = True  # whether frames are solved one by one; else what is known stays as it is
     joined: bool = False
     reported: set[int] = field(default_factory=set)  # indices of the frames that the listener knows of
@@ -375,7 +397,7 @@ class _Run:
             self.joined = True
 
     def judge(self, overlay: Overlay | None, observers: tuple[str, ...]) -> None:
-        """Measure every frame's landmark error on a last render, and keep what it shows to the observers.
+        """Measure every frame's error on a last render, and keep what it shows to the observers.
 
         Stopped, it leaves the other frames with the error that their last stage reported.
         """
@@ -388,37 +410,47 @@ class _Run:
             [i for i in sorted(self.reported) if context.seen[i] and self.solution.status[i] != protocol.FRAME_FAILED],
             int,
         )
+        judge = judge_of(context, self.witness)
         for start in range(0, len(wanted), CHUNK):
+            if judge is None:  # the errors of the last fit stay
+                return
             index = wanted[start : start + CHUNK]
-            errors = landmark_error(context, index, overlay, observers)
-            for i, error in zip(index, errors, strict=True):
-                self.report_frame(int(i), self.solution.status[i], float(error), "judging", self.solution.reason[i])
+            for i, verdict in zip(index, judge.verdicts(index, overlay, observers), strict=True):
+                status, reason = self.solution.status[i], self.solution.reason[i]
+                self.report_frame(int(i), status, verdict.error_px, "judging", reason, verdict)
             self.progress.step("judging", min(start + CHUNK, len(wanted)), len(wanted))
             if self.listener.cancelled():
                 return
 
-    def report_frame(self, i: int, status: str, error: float, stage: str, reason: str = "") -> None:
-        """Put a frame's latest result into the solution, and let the listener know."""
+    def report_frame(
+        self, i: int, status: str, error: float, stage: str, reason: str = "", verdict: Verdict | None = None
+    ) -> None:
+        """Put a frame's latest result into the solution, and let the listener know.
+
+        Until it is judged its error is the last fit's, and nothing is known of its regions.
+        """
         if status not in {protocol.FRAME_FAILED, protocol.LOCKED}:
             problem = impossible(self.context, i, seen=status == protocol.SOLVED)
             if problem:
-                status, error, reason = protocol.FRAME_FAILED, math.nan, problem
+                status, error, reason, verdict = protocol.FRAME_FAILED, math.nan, problem, None
                 if not sound(self.context.pose[np.array([i])]):
                     self.context.pose.assign(np.array([i]), self.context.shot.start()[np.array([i])])
         self.reported.add(i)
         solution, pose = self.solution, self.context.pose[np.array([i])]
-        solution.status[i], solution.error_px[i], solution.reason[i] = status, error, reason
-        solution.pose.assign(np.array([i]), pose)
-        self.listener.frame(
-            FrameResult(
-                int(solution.frames[i]),
-                status,
-                error,
-                pose.rotation[0],
-                pose.translation[0],
-                pose.weights[0],
-                stage,
-                reason,
-                pose.joints,
-            )
+        result = FrameResult(
+            int(solution.frames[i]),
+            status,
+            error,
+            pose.rotation[0],
+            pose.translation[0],
+            pose.weights[0],
+            stage,
+            reason,
+            pose.joints,
+            verdict.error if verdict else in_faces(self.context, i, error),
+            verdict.regions if verdict else {},
+            verdict.doubt if verdict else "",
         )
+        solution.take(i, result)
+        solution.pose.assign(np.array([i]), pose)
+        self.listener.frame(result)

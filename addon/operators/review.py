@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, EnumProperty
 from ..overlay import error_curve
 from ..problem import FaceSolveProblem
 from ..scene.keys.lock import give_back, lock, unlock
-from ..scene.results.verdicts import bad_frames, step
+from ..scene.results.verdicts import bad_frames, judged_error, step
 from ..scene.setup.prechecks import ranges
 from .base import reports_problems
 
@@ -89,9 +89,10 @@ def _step(operator: bpy.types.Operator, context: bpy.types.Context, forward: boo
         return {"CANCELLED"}
     row, item = next((row, one) for row, one in enumerate(scene.face_solve.results) if one.frame == target)
     scene.face_solve.result_index = row  # the list's active row, which goes to its frame
-    error = f"error {item.error_px:.1f} px; " if item.error_px >= 0.0 else ""
+    judged = judged_error(scene.face_solve, item)
+    error = f"error {judged:.1f}; " if judged >= 0.0 else ""
     counted = f"{len(frames)} bad frame{'' if len(frames) == 1 else 's'}"
-    operator.report({"INFO"}, f"Frame {target}: {item.reason or item.status}, {error}{counted}.")
+    operator.report({"INFO"}, f"Frame {target}: {item.reason or item.doubt or item.status}, {error}{counted}.")
     return {"FINISHED"}
 
 

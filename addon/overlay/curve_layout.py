@@ -30,11 +30,11 @@ MARGIN = 12.0
 
 @dataclass(frozen=True)
 class Bar:
-    """One solved frame; `error_px` is in plate pixels, below zero where unknown."""
+    """One solved frame; `error` is in thousandths of the face's size, below zero where unknown."""
 
     frame: int
     status: str
-    error_px: float
+    error: float
     bad: bool
 
 
@@ -61,7 +61,7 @@ class Layout:
         x, y: its lower left corner in region pixels.
         width, height: its size.
         first, last: the frames at its ends, inclusive.
-        top_px: the error at its upper edge, plate pixels.
+        top: the error at its upper edge.
     """
 
     x: float
@@ -70,7 +70,7 @@ class Layout:
     height: float
     first: int
     last: int
-    top_px: float
+    top: float
 
     @property
     def pitch(self) -> float:
@@ -83,10 +83,10 @@ class Layout:
             return None
         return min(self.last, self.first + int((x - self.x) / self.pitch))
 
-    def height_of(self, error_px: float) -> float:
+    def height_of(self, error: float) -> float:
         """How high above the status row an error is drawn."""
         room = self.height - STATUS_HEIGHT
-        return room * min(1.0, max(0.0, error_px) / self.top_px)
+        return room * min(1.0, max(0.0, error) / self.top)
 
     def column(self, frame: int) -> Tuple[float, float]:
         """Left edge and width of a frame's column; neighbours are apart where there is room."""
@@ -94,19 +94,19 @@ class Layout:
         return self.x + (frame - self.first) * self.pitch, max(1.0, self.pitch - gap)
 
 
-def layout(bars: Sequence[Bar], limit_px: float, left: float, right: float, bottom: float, scale: float) -> Layout:
+def layout(bars: Sequence[Bar], limit: float, left: float, right: float, bottom: float, scale: float) -> Layout:
     """The strip between two edges of the region, along its bottom.
 
     Args:
         bars: at least one.
-        limit_px: errors above it are bad; always inside the strip.
+        limit: errors above it are bad; always inside the strip.
         left: where the free part of the region begins, in its pixels.
         right: where it ends.
         bottom: its lower edge.
         scale: the interface's scale.
     """
     margin = MARGIN * scale
-    errors = sorted(bar.error_px for bar in bars if bar.status != protocol.FRAME_FAILED)
+    errors = sorted(bar.error for bar in bars if bar.status != protocol.FRAME_FAILED)
     # One wild frame must not flatten all the others: higher than three limits and the typical is cut at the top.
     typical = errors[math.ceil(0.95 * (len(errors) - 1))] if errors else 0.0
     frames = [bar.frame for bar in bars]
@@ -117,7 +117,7 @@ def layout(bars: Sequence[Bar], limit_px: float, left: float, right: float, bott
         HEIGHT * scale,
         min(frames),
         max(frames),
-        max(1.5 * limit_px, 1.1 * min(typical, 10.0 * limit_px), 1e-6),
+        max(1.5 * limit, 1.1 * min(typical, 10.0 * limit), 1e-6),
     )
 
 
@@ -129,7 +129,7 @@ def rectangles(bars: Sequence[Bar], strip: Layout) -> List[Tuple[Rect, Color]]:
         color = COLORS[bar.status]
         filled.append(((x, strip.y, width, STATUS_HEIGHT), color))
         failed = bar.status == protocol.FRAME_FAILED
-        error = strip.top_px if failed else bar.error_px  # a failed frame has no error: its bar is full
+        error = strip.top if failed else bar.error  # a failed frame has no error: its bar is full
         if error > 0.0:
             shown = BAD if bar.bad and not failed else color
             filled.append(((x, strip.y + STATUS_HEIGHT, width, max(1.0, strip.height_of(error))), shown))

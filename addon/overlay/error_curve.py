@@ -8,7 +8,7 @@ from typing import List, Optional, Tuple
 import bpy
 import gpu
 
-from ..scene.results.verdicts import bad_frames, shown_status
+from ..scene.results.verdicts import bad_frames, judged_error, shown_status
 from .curve_layout import Bar, Layout, Range, layout, range_rectangles, rectangles
 from .drawing import fill, interface_scale, rectangles_batch, text_width, write
 
@@ -72,7 +72,9 @@ def hover(context: bpy.types.Context, x: int, y: int) -> None:
 def read_bars(settings: bpy.types.PropertyGroup) -> List[Bar]:
     """One bar a solved frame, in their order."""
     bad, shown = set(bad_frames(settings)), shown_status(settings)
-    bars = [Bar(item.frame, shown[item.frame], item.error_px, item.frame in bad) for item in settings.results]
+    bars = [
+        Bar(item.frame, shown[item.frame], judged_error(settings, item), item.frame in bad) for item in settings.results
+    ]
     return sorted(bars, key=lambda bar: bar.frame)
 
 
@@ -90,7 +92,7 @@ def strip(context: bpy.types.Context, bars: List[Bar]) -> Layout:
             left = max(left, float(other.x + other.width - region.x))
         if other.type == "UI" and other.width > 1:
             right = min(right, float(other.x - region.x))
-    return layout(bars, context.scene.face_solve.bad_error_px, left, right, 0.0, interface_scale())
+    return layout(bars, context.scene.face_solve.bad_above, left, right, 0.0, interface_scale())
 
 
 def draw() -> None:
@@ -109,7 +111,7 @@ def draw() -> None:
     gpu.state.blend_set("ALPHA")
     fill((place.x, place.y, place.width, place.height), _BACKGROUND)
     _drawn.batch.draw(gpu.shader.from_builtin("FLAT_COLOR"))
-    limit = place.y + 5.0 + place.height_of(settings.bad_error_px)
+    limit = place.y + 5.0 + place.height_of(settings.bad_above)
     fill((place.x, limit, place.width, 1.0), _LINE)
     frame = context.scene.frame_current
     if place.first <= frame <= place.last:
@@ -129,7 +131,7 @@ def describe(bars: List[Bar], frame: int) -> str:
     bar = next((one for one in bars if one.frame == frame), None)
     if bar is None:
         return f"frame {frame}: not solved"
-    error = f"error {bar.error_px:.2f} px" if bar.error_px >= 0.0 else "no error known"
+    error = f"error {bar.error:.1f}" if bar.error >= 0.0 else "no error known"
     return f"frame {frame}: {bar.status}, {error}"
 
 

@@ -7,8 +7,8 @@ from typing import List, Tuple
 import bpy
 
 from .. import compat, protocol
-from ..scene.results.verdicts import bad_frames, shown_status, worst_first
-from .base import Step
+from ..scene.results.verdicts import bad_frames, judged_error, region_errors, shown_status, worst_first
+from .base import Step, below_its_name
 
 
 class FACE_SOLVE_UL_worst(bpy.types.UIList):
@@ -18,7 +18,7 @@ class FACE_SOLVE_UL_worst(bpy.types.UIList):
         self,
         _context: bpy.types.Context,
         layout: bpy.types.UILayout,
-        _settings: bpy.types.PropertyGroup,
+        settings: bpy.types.PropertyGroup,
         item: bpy.types.PropertyGroup,
         _icon: int,
         _active: bpy.types.PropertyGroup,
@@ -29,7 +29,10 @@ class FACE_SOLVE_UL_worst(bpy.types.UIList):
         split = layout.split(factor=0.4)
         split.label(text=f"{item.frame}", icon="CANCEL" if failed else "ERROR")
         row = split.row()
-        row.label(text=(item.reason or "failed") if failed else f"{item.error_px:.2f} px")
+        if failed or item.doubt:
+            row.label(text=item.reason or item.doubt or "failed")
+        else:
+            row.label(text=f"{judged_error(settings, item):.1f}")
         if item.mark == "BAD":
             row.label(text="marked")
 
@@ -63,7 +66,8 @@ class FACE_SOLVE_PT_review(Step, bpy.types.Panel):
             layout.label(text="Nothing has been solved yet", icon="INFO")
         else:
             layout.prop(settings, "review", toggle=True, icon="GRAPH")
-            layout.prop(settings, "bad_error_px")
+            below_its_name(layout, settings, "judged").prop(settings, "judged", text="")
+            layout.prop(settings, "bad_above")
             row = layout.row(align=True)
             row.operator("face_solve.previous_bad_frame", text="", icon="TRIA_LEFT")
             bad = len(bad_frames(settings))
@@ -77,8 +81,15 @@ class FACE_SOLVE_PT_review(Step, bpy.types.Panel):
         frame = context.scene.frame_current
         result = next((item for item in settings.results if item.frame == frame), None)
         if result is not None:
-            error = f", {result.error_px:.2f} px" if result.error_px >= 0.0 else ""
+            error = f", {result.error:.1f}" if result.error >= 0.0 else ""
             layout.label(text=f"Frame {frame}: {shown_status(settings)[frame]}{error}")
+            if result.doubt:
+                compat.draw_wrapped(layout, context, f"{result.doubt[0].upper()}{result.doubt[1:]}", "ERROR")
+            known = {region: error for region, error in region_errors(result).items() if error >= 0.0}
+            if known:
+                grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
+                for region, error in known.items():
+                    grid.label(text=f"{region.title()} {error:.1f}")
             if result.reason:
                 compat.draw_wrapped(layout, context, result.reason, "INFO")
             row = layout.row(align=True)

@@ -80,6 +80,12 @@ class FACE_SOLVE_PT_setup(Step, bpy.types.Panel):
         layout.operator_context = "INVOKE_DEFAULT"
         layout.operator("face_solve.load_footage", icon="FILE_MOVIE")
         layout.operator("face_solve.fit_range", icon="PREVIEW_RANGE")
+        row = layout.row(align=True)
+        row.operator_context = "INVOKE_DEFAULT"
+        chosen = f" ({len(settings.people)})" if len(settings.people) else ""
+        row.operator("face_solve.choose_person", text=f"Choose Person{chosen}", icon="EYEDROPPER")
+        if chosen:
+            row.operator("face_solve.forget_person", text="", icon="X")
         below_its_name(layout, settings, "landmarks").prop(settings, "landmarks", text="")
         column = below_its_name(layout, settings, "head_owner")
         column.prop(settings, "head_owner", text="")

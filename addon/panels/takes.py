@@ -70,7 +70,7 @@ class FACE_SOLVE_PT_takes(Step, bpy.types.Panel):
 
 def _error(take: bpy.types.PropertyGroup) -> str:
     error = median_error(take)
-    return f"{error:.2f} px" if error >= 0.0 else "not measured"
+    return f"error {error:.1f}" if error >= 0.0 else "not measured"
 
 
 CLASSES = (FACE_SOLVE_UL_takes, FACE_SOLVE_PT_takes)

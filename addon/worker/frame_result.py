@@ -34,12 +34,16 @@ class FrameResult:
     weights: List[float]
     reason: str = ""
     joints: Dict[str, JointMotion] = field(default_factory=dict)
+    error: Optional[float] = None  # thousandths of the face's size in the plate
+    regions: Dict[str, float] = field(default_factory=dict)  # the same of protocol.REGIONS, those that are known
+    doubt: str = ""  # why the face cannot be so although it was solved
 
 
 def read_frame(fields: Mapping[str, object], keys: int) -> FrameResult:
     """Check a frame's fields.
 
-    They are `frame`, `status`, `error_px`, `rotation`, `translation`, `weights`, and `reason`, `joints` if any.
+    They are `frame`, `status`, `error_px`, `rotation`, `translation`, `weights`, and `reason`, `joints`, `error`,
+    `regions` and `doubt` if any.
 
     Args:
         fields: as a message has them.
@@ -54,19 +58,37 @@ def read_frame(fields: Mapping[str, object], keys: int) -> FrameResult:
     status = text(fields, "status")
     if status not in protocol.FRAME_STATUSES:
         raise ValueError(f"unknown status {status[:40]!r}{at}")
-    error = fields.get("error_px")
-    if error is not None and number(fields, "error_px", at) < 0.0:
-        raise ValueError(f"error_px is below 0{at}")
     return FrameResult(
         frame,
         status,
-        None if error is None else number(fields, "error_px", at),
+        _error(fields, "error_px", at),
         _rotation(fields, "rotation", at),
         numbers(fields, "translation", 3, protocol.FARTHEST, at),
         numbers(fields, "weights", keys, protocol.LARGEST_WEIGHT, at),
         text(fields, "reason", ""),
         _joints(fields, at),
+        _error(fields, "error", at),
+        _regions(fields, at),
+        text(fields, "doubt", ""),
     )
+
+
+def _error(fields: Mapping[str, object], name: str, at: str) -> Optional[float]:
+    """An error; None where it is not known."""
+    if fields.get(name) is None:
+        return None
+    if number(fields, name, at) < 0.0:
+        raise ValueError(f"{name} is below 0{at}")
+    return number(fields, name, at)
+
+
+def _regions(fields: Mapping[str, object], at: str) -> Dict[str, float]:
+    """By name, the errors of the regions that this version knows."""
+    regions = fields.get("regions", {})
+    if not isinstance(regions, dict):
+        raise TypeError(f"regions are not names with their errors{at}")
+    found = {name: _error(regions, name, f" of a region{at}") for name in protocol.REGIONS}
+    return {name: error for name, error in found.items() if error is not None}
 
 
 def _joints(fields: Mapping[str, object], at: str) -> Dict[str, JointMotion]:

@@ -122,7 +122,7 @@ def check_a_preset_carries_the_way_to_solve_to_another_face():
         settings.shape_groups["brows"].enabled = False
         settings.shape_groups["eyes"].keys["eyeBlinkRight"].enabled = False
         settings.landmarks, settings.detector = "FAN", "DLIB_CNN"
-        settings.refinement, settings.bad_error_px = 0.7, 4.5
+        settings.refinement, settings.bad_above = 0.7, 4.5
         settings.overlays.wireframe, settings.overlays.opacity = True, 0.3
         settings.overlays.show = True  # of the moment: not in the preset
         bpy.ops.face_solve.save_preset(filepath=str(path))
@@ -152,7 +152,7 @@ def check_a_preset_carries_the_way_to_solve_to_another_face():
     }
     harness.close(settings.shape_groups["jaw"].strength, 0.3, 1e-6)
     assert (settings.landmarks, settings.detector) == ("FAN", "DLIB_CNN")
-    harness.close((settings.refinement, settings.bad_error_px), (0.7, 4.5), 1e-6)
+    harness.close((settings.refinement, settings.bad_above), (0.7, 4.5), 1e-6)
     assert settings.overlays.wireframe
     harness.close(settings.overlays.opacity, 0.3, 1e-6)
     assert not settings.overlays.show
@@ -163,6 +163,14 @@ def check_a_preset_carries_the_way_to_solve_to_another_face():
     bpy.ops.face_solve.load_preset(filepath=str(path.with_name("mine.json")))
     bpy.ops.face_solve.save_preset(filepath=str(path.with_name("again.json")))
     assert path.with_name("again.json").read_bytes() == before
+
+
+def check_a_preset_of_before_holds_its_bound_in_pixels():
+    settings = _arkit_scene()
+    old = harness.FOLDER / "old.json"
+    old.write_text(json.dumps({"face_solve_preset": 1, "groups": [], "settings": {"bad_error_px": 6.0}}))
+    bpy.ops.face_solve.load_preset(filepath=str(old))
+    harness.close(settings.bad_above, 2.0 * settings.bl_rna.properties["bad_above"].default, 1e-5)
 
 
 def check_wrong_presets_change_nothing():

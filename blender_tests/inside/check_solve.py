@@ -244,12 +244,69 @@ def check_bad_frames_are_stepped_through():
     assert seen == [*bad, 2], seen
     bpy.ops.face_solve.previous_bad_frame()
     assert scene.frame_current == 11
-    scene.face_solve.bad_error_px = 100.0
+    scene.face_solve.bad_above = 1000.0
     bpy.ops.face_solve.previous_bad_frame()
     assert scene.frame_current == 10
     bpy.ops.face_solve.lock_frame()
     bpy.ops.face_solve.previous_bad_frame()
     assert scene.frame_current == 6
+
+
+def check_a_region_and_a_face_that_cannot_be_make_a_frame_bad():
+    scene, _face, _camera = ready_scene()
+    settings = scene.face_solve
+    bpy.ops.face_solve.solve_shot()
+    bad = harness.module("scene.results.verdicts").bad_frames
+    assert bad(settings) == []
+    results = {item.frame: item for item in settings.results}
+    results[4].error_mouth, results[5].error_eyes = 40.0, 40.0
+    results[8].doubt = "the lips cross by 9% of the mouth's width"
+    assert bad(settings) == [8]
+    settings.judged = "MOUTH"
+    assert bad(settings) == [4, 8]
+    settings.judged = "EYES"
+    assert bad(settings) == [5, 8]
+    settings.bad_above = 50.0
+    assert bad(settings) == [8]
+    results[8].mark = "GOOD"
+    assert bad(settings) == []
+
+
+def check_the_errors_of_an_old_file_are_carried_over():
+    """Its bound was twice the usual one of its large plate; which frames are bad does not change."""
+    scene, _face, _camera = ready_scene()
+    settings = scene.face_solve
+    with environment(FACE_SOLVE_FAULT="bad_frames"):
+        bpy.ops.face_solve.solve_shot()
+    for item in settings.results:
+        item.property_unset("error")
+    settings["bad_error_px"], settings["found_bound"] = 9.0, 4.5
+    harness.module("scene.results.old_files").carry_over(settings)
+    usual = settings.bl_rna.properties["bad_above"].default
+    harness.close(settings.bad_above, 2.0 * usual, 1e-5)
+    for item in settings.results:
+        assert (item.error_px > 9.0) == (item.error > settings.bad_above), (item.frame, item.error_px, item.error)
+
+
+def check_the_person_who_was_chosen_is_in_the_shot():
+    scene, _face, camera = ready_scene()
+    settings = scene.face_solve
+    choose = bpy.ops.face_solve.choose_person
+    refused(choose, "no camera that is solved", camera="Nobody", frame=3, place=(0.5, 0.5))
+    refused(choose, "outside the plate", camera=camera.name, frame=3, place=(1.5, 0.5))
+    choose(camera=camera.name, frame=5, place=(0.25, 0.75))
+    choose(camera=camera.name, frame=5, place=(0.5, 0.25))
+    choose(camera=camera.name, frame=3, place=(0.5, 0.5))
+    folder = harness.FOLDER / "people"
+    bpy.ops.face_solve.export_shot(filepath=str(folder))
+    document = json.loads((folder / "shot.json").read_text())
+    (seen,) = document["cameras"]
+    width, height = seen["width"], seen["height"]
+    assert [(one["camera"], one["frame"]) for one in document["people"]] == [(camera.name, 3), (camera.name, 5)]
+    harness.close(document["people"][1]["point"], (0.5 * width, 0.25 * height), 1e-3)
+    bpy.ops.face_solve.forget_person()
+    assert not len(settings.people)
+    refused(bpy.ops.face_solve.forget_person, "No person was chosen")
 
 
 def check_rig_arrays_are_the_mesh():

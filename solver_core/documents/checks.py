@@ -82,14 +82,14 @@ def frames_of_results(value: object, name: str) -> Ints:
 
 
 def errors(value: object, count: int, name: str) -> Floats:
-    """[count] errors in pixels; not a number where there is none.
+    """[count] errors; not a number where there is none.
 
     Raises:
         ValueError: another count, or an error that is infinite or below 0.
     """
     array = np.asarray(value)
     if array.shape != (count,) or array.dtype.kind not in "iuf" or (array < 0).any() or np.isinf(array).any():
-        raise ValueError(f"{name} is not {count} errors in pixels")
+        raise ValueError(f"{name} is not {count} errors of 0 or more")
     return array.astype(np.float64)
 
 

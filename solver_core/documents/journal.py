@@ -24,7 +24,7 @@ from solver_core.documents.checks import errors, frame_number, joint_motion, joi
 from solver_core.documents.solution import Solution
 from solver_core.face.blocks import RigidMotion, at_rest
 from solver_core.face.pose import Pose
-from solver_core.protocol import FRAME_FAILED, SOLVED
+from solver_core.protocol import FRAME_FAILED, REGIONS, SOLVED
 from solver_core.service.listener import FrameResult, Listener
 
 _LONGEST_LINE = 2**24  # bytes; a frame of a thousand shape keys has twenty thousand
@@ -32,11 +32,14 @@ JUDGING, DETECTION = "judging", "detection"  # what frames are told in that is n
 
 
 def frame_fields(result: FrameResult) -> dict[str, Any]:
-    """A frame as JSON fields; an error that is no number becomes null."""
+    """A frame as JSON fields; an error that is no number becomes null, a region without one is left out."""
     return {
         "frame": result.frame,
         "status": result.status,
-        "error_px": result.error_px if math.isfinite(result.error_px) else None,
+        "error_px": _number(result.error_px),
+        "error": _number(result.error),
+        "regions": {name: error for name, error in result.regions.items() if math.isfinite(error)},
+        "doubt": result.doubt,
         "rotation": result.rotation.ravel().tolist(),
         "translation": result.translation.tolist(),
         "weights": result.weights.tolist(),
@@ -47,6 +50,10 @@ def frame_fields(result: FrameResult) -> dict[str, Any]:
             for name, motion in result.joints.items()
         },
     }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 @dataclass(frozen=True)
@@ -206,6 +213,9 @@ def recover(out: Path) -> Solution | None:
         error_px=np.array([one.error_px for one in results]),
         reason=[one.reason for one in results],
         settings={"recovered": True},
+        error=np.array([one.error for one in results]),
+        regions={name: np.array([one.regions.get(name, math.nan) for one in results]) for name in REGIONS},
+        doubt=[one.doubt for one in results],
     )
 
 
@@ -267,7 +277,8 @@ def _result(record: dict[str, Any], keys: int) -> FrameResult:
     """A line of a frame, checked as every other file is."""
     rotation, translation, weights = poses(record, 1, keys, "frame")
     joints = {name: joint_motion(motion, 1, f"joints.{name}") for name, motion in joints_given(record).items()}
-    error = math.nan if record["error_px"] is None else record["error_px"]
+    error, share = (math.nan if record.get(name) is None else record[name] for name in ("error_px", "error"))
+    regions = {name: float(errors([value], 1, name)[0]) for name, value in dict(record.get("regions", {})).items()}
     return FrameResult(
         frame_number(record["frame"], "frame"),
         statuses([record["status"]], 1, "status")[0],
@@ -278,6 +289,9 @@ def _result(record: dict[str, Any], keys: int) -> FrameResult:
         str(record["stage"]),
         str(record["reason"]),
         joints,
+        float(errors([share], 1, "error")[0]),
+        {name: value for name, value in regions.items() if name in REGIONS},
+        str(record.get("doubt", "")),
     )
 
 

@@ -60,4 +60,4 @@ def give_back(solution: Solution, done: dict[int, FrameResult]) -> None:
     """Say of the frames that were taken up what had been said of them."""
     for frame, result in done.items():
         i = int(np.searchsorted(solution.frames, frame))
-        solution.status[i], solution.error_px[i], solution.reason[i] = result.status, result.error_px, result.reason
+        solution.take(i, result)

@@ -53,6 +53,15 @@ class Earlier:
 
 
 @dataclass(frozen=True)
+class Person:
+    """Where the artist clicked on the person to solve."""
+
+    camera: str
+    frame: int  # of the scene
+    point: Floats  # [2] plate pixels
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the artist chose; every choice has a default that works."""
 
@@ -82,6 +91,7 @@ class Shot:
     earlier: Mapping[int, Earlier] = field(default_factory=dict)  # scene frame -> what the last solve made of it
     stages: tuple[str, ...] | None = None
     stage_file: Path | None = None  # a studio's own stages
+    people: tuple[Person, ...] = ()  # who is to be solved, where the artist said so
     notes: tuple[str, ...] = ()  # what the artist should know of what was read
 
     @property
@@ -200,7 +210,16 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         earlier={frame_number(item["frame"], "earlier.frame"): _earlier(item) for item in document.get("earlier", [])},
         stages=None if stages is None else tuple(stages),
         stage_file=folder / str(document["stage_file"]) if document.get("stage_file") else None,
+        people=tuple(_person(item, cameras) for item in document.get("people", [])),
         notes=tuple(notes),
+    )
+
+
+def _person(item: dict[str, Any], cameras: tuple[Camera, ...]) -> Person:
+    if item["camera"] not in {camera.name for camera in cameras}:
+        raise ValueError(f"people.camera is {item['camera']!r:.80}, which is no camera of the shot")
+    return Person(
+        str(item["camera"]), frame_number(item["frame"], "people.frame"), finite(item["point"], (2,), "people.point")
     )
 
 

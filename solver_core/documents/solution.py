@@ -20,7 +20,8 @@ from solver_core.documents.checks import errors, frames_of_results, joint_motion
 from solver_core.face.blocks import RigidMotion
 from solver_core.face.joints import JAW
 from solver_core.face.pose import Pose
-from solver_core.protocol import FRAME_FAILED
+from solver_core.protocol import FRAME_FAILED, REGIONS
+from solver_core.service.listener import FrameResult
 
 
 @dataclass
@@ -34,6 +35,24 @@ class Solution:
     error_px: Floats  # [N] plate pixels, NaN where failed or where no camera sees the face
     reason: list[str]  # N, why a frame failed
     settings: dict[str, Any] = field(default_factory=dict)
+    # What older files do not say is not known.
+    error: Floats = field(default_factory=lambda: np.zeros(0))  # [N] the same in thousandths of the face's size
+    regions: dict[str, Floats] = field(default_factory=dict)  # [N] of each of protocol.REGIONS, thousandths too
+    doubt: list[str] = field(default_factory=list)  # N, why a face cannot be so although it was solved
+
+    def __post_init__(self) -> None:
+        """Fill in what is not known."""
+        count = len(self.frames)
+        self.error = self.error if len(self.error) else np.full(count, np.nan)
+        self.regions = {name: self.regions.get(name, np.full(count, np.nan)) for name in REGIONS}
+        self.doubt = self.doubt or [""] * count
+
+    def take(self, i: int, result: FrameResult) -> None:
+        """Put what is said of a frame at index i; its pose stays."""
+        self.status[i], self.reason[i], self.doubt[i] = result.status, result.reason, result.doubt
+        self.error_px[i], self.error[i] = result.error_px, result.error
+        for name, errors_of in self.regions.items():
+            errors_of[i] = result.regions.get(name, np.nan)
 
     def save(self, path: Path) -> None:
         """Write beside the place and move there: a reader sees the old file or the new one.
@@ -60,6 +79,10 @@ class Solution:
                     names=np.array(self.names, np.str_),
                     status=np.array(self.status, np.str_),
                     error_px=self.error_px,
+                    error=self.error,
+                    regions=np.array(REGIONS, np.str_),
+                    error_regions=np.stack([self.regions[name] for name in REGIONS], 1),
+                    doubt=np.array(self.doubt, np.str_),
                     reason=np.array(self.reason, np.str_),
                     settings=np.array(json.dumps(self.settings)),
                     versions=np.array(json.dumps(versions)),
@@ -95,6 +118,7 @@ def _solution(data: dict[str, np.ndarray]) -> Solution:
     reason = _texts(data["reason"], "reason")
     if len(reason) != count:
         raise ValueError(f"reason has {len(reason)} entries for {count} frames")
+    nothing = np.full(count, np.nan)
     return Solution(
         frames=frames,
         pose=pose,
@@ -103,7 +127,29 @@ def _solution(data: dict[str, np.ndarray]) -> Solution:
         error_px=errors(data["error_px"], count, "error_px"),
         reason=reason,
         settings=_settings(data["settings"]),
+        error=errors(data.get("error", nothing), count, "error"),
+        regions=_regions(data, count),
+        doubt=_doubt(data, count),
     )
+
+
+def _regions(data: dict[str, np.ndarray], count: int) -> dict[str, Floats]:
+    """By region [N] errors, of the regions that this version knows."""
+    if "regions" not in data:
+        return {}
+    names, values = _texts(data["regions"], "regions"), data["error_regions"]
+    if values.shape != (count, len(names)):
+        raise ValueError(f"error_regions has the shape {values.shape}, not {(count, len(names))}")
+    return {
+        name: errors(values[:, column], count, "error_regions") for column, name in enumerate(names) if name in REGIONS
+    }
+
+
+def _doubt(data: dict[str, np.ndarray], count: int) -> list[str]:
+    doubt = _texts(data["doubt"], "doubt") if "doubt" in data else [""] * count
+    if len(doubt) != count:
+        raise ValueError(f"doubt has {len(doubt)} entries for {count} frames")
+    return doubt
 
 
 def _texts(values: np.ndarray, name: str) -> list[str]:

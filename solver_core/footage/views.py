@@ -15,9 +15,10 @@ from solver_core.camera.crop import Crop
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.footage.cache import remembered
 from solver_core.footage.cuts import HEIGHT, WIDTH, find_cuts, thumbnail
+from solver_core.footage.people import REACH, Place, Sought, apart, choose_person, place_of
 from solver_core.footage.plates import Plate, PlateFrameError, open_plate
 from solver_core.networks.detector import FaceDetector
-from solver_core.networks.landmarks import Found, LandmarkNetwork, locate
+from solver_core.networks.landmarks import Found, LandmarkNetwork, NotFound, faces_in
 
 # Residuals are counted in pixels of a face crop of this size, so that no weight depends on the plate's resolution.
 REFERENCE_CROP = 256.0
@@ -39,8 +40,13 @@ class View:
     cuts: Bools  # [N-1] true where a cut in the plate lies between a frame and the next
     pictured: Bools | None = None  # [N] true where the plate has a picture; None: everywhere, if there is a plate
     notes: list[str] = field(default_factory=list)  # what the artist should know of what was found, each sentence once
+    doubts: list[str] = field(default_factory=list)  # N; why the face may be another person's, empty where it is not
     _kept: dict[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
     _derived: dict[str, dict[int, npt.NDArray[Any]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Without a word nothing is in doubt."""
+        self.doubts = self.doubts or [""] * len(self.crops)
 
     @property
     def seen(self) -> Bools:
@@ -73,6 +79,7 @@ class View:
             crops=[self.crops[i] for i in index],
             points=self.points[index],
             reasons=[self.reasons[i] for i in index],
+            doubts=[self.doubts[i] for i in index],
             cuts=cuts,
             pictured=None if self.pictured is None else self.pictured[index],
             _kept={},
@@ -157,51 +164,91 @@ class View:
 
 def find_faces(
     camera: Camera,
-    count: int,
-    network: LandmarkNetwork,
-    detector: FaceDetector,
+    frames: Ints,  # [N] of the scene
+    networks: tuple[LandmarkNetwork, FaceDetector],
+    sought: Sought,
     step: Callable[[int], bool],  # told how many frames are done, before each and after the last; false stops
     fps: float,
 ) -> View:
     """Find the face in every plate of a camera (Section 5: detector, crop, network).
 
-    A frame where it is not found, or whose plate cannot be read, carries the reason; nothing is guessed.
+    A frame where it is not found, or whose plate cannot be read, carries the reason; nothing is guessed. Where the
+    plate shows several people, `people` says whose face it is.
     """
-    filmed = any(number is not None for number in camera.plate["frames"]) and step(0)
+    count, plates = len(frames), camera.plate["frames"]
+    filmed = any(number is not None for number in plates) and step(0)
     plate = open_plate(camera.plate, size=(camera.width, camera.height)) if filmed else None
-    crops: list[Crop | None] = [None] * count
-    points = np.full((count, network.count, 2), np.nan)
+    faces: list[list[Found]] = [[] for _ in range(count)]
     reasons = [NOT_LOOKED_AT] * count
-    notes: list[str] = []
     thumbnails = np.full((count, HEIGHT, WIDTH), np.nan, np.float32)
-    for i, number in enumerate(camera.plate["frames"]):
+    expected: Place | None = None
+    for i, number in enumerate(plates):
         if not step(i):
             break
         reasons[i] = ""
         if number is None or plate is None:
             reasons[i] = f"the plate of camera {camera.name} has no picture here"
-        else:
-            try:
-                image = plate.read_display(int(number))
-                thumbnails[i] = thumbnail(image)
-                found = locate(image, network, detector)
-            except PlateFrameError as error:
-                reasons[i] = error.message
+            continue
+        try:
+            image = plate.read_display(int(number))
+            thumbnails[i] = thumbnail(image)
+            before = faces[i - 1] if i else []
+            found = _look(image, networks, before, expected or sought.heads[i])
+            if isinstance(found, NotFound):
+                reasons[i] = f"camera {camera.name}: {found.reason.rstrip('.')}"
             else:
-                if isinstance(found, Found):
-                    outside = _outside(found.points, camera)
-                    if outside > OUT_OF_PICTURE:
-                        reasons[i] = f"the head leaves the picture of camera {camera.name}"
-                    else:
-                        crops[i], points[i] = found.crop, found.points
-                        if found.note and found.note not in notes:
-                            notes.append(found.note)
-                else:
-                    reasons[i] = f"camera {camera.name}: {found.reason.rstrip('.')}"
+                faces[i], expected = found, _nearest(found, expected or sought.heads[i])
+        except PlateFrameError as error:
+            reasons[i] = error.message
     else:
         step(count)
     pictured = np.asarray(np.isfinite(thumbnails).all((1, 2)))
-    return View(camera, plate, crops, points, reasons, find_cuts(thumbnails, fps), pictured, notes)
+    cuts = find_cuts(thumbnails, fps)
+    view = View(camera, plate, [None] * count, np.full((count, networks[0].count, 2), np.nan), reasons, cuts, pictured)
+    _take_person(view, faces, sought, frames)
+    return view
+
+
+def _look(
+    image: Floats,
+    networks: tuple[LandmarkNetwork, FaceDetector],
+    before: list[Found],
+    near: Place | None,
+) -> list[Found] | NotFound:
+    """The faces in a picture.
+
+    Small faces are looked for beside large ones only where no face is found near the place that one should be at.
+    """
+    found = faces_in(image, *networks, before)
+    if isinstance(found, list) and near is not None:
+        nearest = _nearest(found, near)
+        if nearest is None or apart(nearest, near) > REACH:
+            return faces_in(image, *networks, before, everywhere=True)
+    return found
+
+
+def _nearest(found: list[Found], near: Place | None) -> Place | None:
+    places = [place for face in found if (place := place_of(face.points))]
+    return min(places, key=lambda place: apart(place, near) if near else 0.0, default=None)
+
+
+def _take_person(view: View, faces: list[list[Found]], sought: Sought, frames: Ints) -> None:
+    """Put the face of the person who is solved into a view, and what is to be said of the choice."""
+    name, camera = view.camera.name, view.camera
+    places = [[place for face in here if (place := place_of(face.points))] for here in faces]
+    choice = choose_person(places, sought, view.cuts)
+    for i, chosen in enumerate(choice.person):
+        if chosen is not None:
+            found = faces[i][chosen]
+            if _outside(found.points, camera) > OUT_OF_PICTURE:
+                view.reasons[i] = f"the head leaves the picture of camera {name}"
+                continue
+            view.crops[i], view.points[i] = found.crop, found.points
+            if choice.unsure[i]:
+                view.doubts[i] = f"another face is so near in camera {name} that this may be the wrong person"
+        elif faces[i]:
+            view.reasons[i] = f"camera {name} shows another face here, not the one that is solved"
+    view.notes += choice.notes(frames)
 
 
 def _outside(points: Floats, camera: Camera) -> float:

@@ -37,11 +37,12 @@ class FaceDetector(Protocol):
 
     name: str
 
-    def detect(self, image: npt.NDArray[Any]) -> list[Detection]:
+    def detect(self, image: npt.NDArray[Any], *, everywhere: bool = False) -> list[Detection]:
         """The faces in a picture, the surest first.
 
         Args:
             image: [H, W, 3] RGB for the display (sRGB-encoded), float 0 to 1 or uint8.
+            everywhere: look for small faces too although large ones are seen.
 
         Raises:
             FaceSolveError: where the picture holds pixels that are not numbers.

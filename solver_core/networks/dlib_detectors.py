@@ -41,11 +41,11 @@ class DlibDetector(ABC):
             ) from error
         self._dlib: ModuleType = dlib
 
-    def detect(self, image: npt.NDArray[Any]) -> list[Detection]:
+    def detect(self, image: npt.NDArray[Any], *, everywhere: bool = False) -> list[Detection]:
         """The faces in a picture, without key points: see `detector.FaceDetector.detect`."""
         picture = np.round(np.clip(as_float(image), 0, 1) * 255).astype(np.uint8)
         longer = max(picture.shape[:2])
-        for look in LOOKS:
+        for look in LOOKS[-1:] if everywhere else LOOKS:
             scale = look / longer
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             sized = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=method)

@@ -13,12 +13,12 @@ import numpy.typing as npt
 import torch
 
 from solver_core.networks import weights
-from solver_core.networks.detector import Detection, as_float, merge, tiles
+from solver_core.networks.detector import Detection, as_float, merge, overlap, tiles
 
 INPUT = 128  # pixels
 GRIDS = ((16, 2), (8, 6))  # cells along a side, anchors in each cell
 OVERLAP = 0.3  # above which two detections are the same face
-TILE_SIDES = (0.6, 0.3)  # of the picture's shorter side; tried in turn while nothing is found
+TILE_SIDES = (0.6, 0.3)  # of the picture's shorter side, in the order in which they are tried
 SMALLEST_TILE = 96  # pixels
 BATCH = 32
 
@@ -40,21 +40,24 @@ class ShortRangeDetector:
         self._graph = weights.load(self.name)
         self._anchors = _anchors()
 
-    def detect(self, image: npt.NDArray[Any]) -> list[Detection]:
+    def detect(self, image: npt.NDArray[Any], *, everywhere: bool = False) -> list[Detection]:
         """The faces in a picture: see `detector.FaceDetector.detect`.
 
-        The whole picture is looked at first. Only where it shows no face are smaller and smaller squares of it tried.
+        The whole picture is looked at first. Smaller and smaller squares of it are tried where it shows no face, and
+        where faces are looked for everywhere.
         """
         picture = as_float(image)
         height, width = picture.shape[:2]
         side = max(width, height)
-        found = self._in_squares(picture, side, [((width - side) // 2, (height - side) // 2)])
+        found = merge(self._in_squares(picture, side, [((width - side) // 2, (height - side) // 2)]), OVERLAP)
         for fraction in TILE_SIDES:
             side = round(fraction * min(width, height))
-            if found or side < SMALLEST_TILE:
+            if (found and not everywhere) or side < SMALLEST_TILE:
                 break
-            found = self._in_squares(picture, side, list(tiles(width, height, side)))
-        return merge(found, OVERLAP)
+            more = merge(self._in_squares(picture, side, list(tiles(width, height, side))), OVERLAP)
+            # a face stays as it was seen in the larger square, which shows all of it
+            found += [face for face in more if all(overlap(face.box, other.box) <= OVERLAP for other in found)]
+        return sorted(found, key=lambda face: -face.score)
 
     def _in_squares(
         self, picture: npt.NDArray[np.float32], side: int, corners: list[tuple[int, int]]

@@ -42,13 +42,16 @@ def euler_degrees(rotation: Floats) -> Floats:  # [N,3,3]
 
 
 def error_curve(solution: Solution) -> Figure:
-    """The landmark error of every frame.
+    """The error of every frame, and below it of its regions, in thousandths of the face's size in the plate.
 
-    Frames that are not simply solved have the colour of their status behind them.
+    Frames that are not simply solved have the colour of their status behind them. A solution of before 0.2 has the
+    landmark error in plate pixels alone.
     """
-    figure = Figure((11, 3.4), layout="constrained")
-    axis = figure.add_subplot()
-    error = solution.error_px
+    told = bool(np.isfinite(solution.error).any()) or not np.isfinite(solution.error_px).any()
+    figure = Figure((11, 6.4 if told else 3.4), layout="constrained")
+    axes = figure.subplots(2 if told else 1, 1, sharex=True, squeeze=False)[:, 0]
+    axis = axes[0]
+    error = solution.error if told else solution.error_px
     axis.plot(solution.frames, error, ".-", color=SOLVED, linewidth=1.2, markersize=5)
     if np.isfinite(error).any():
         median = float(np.nanmedian(error))
@@ -59,11 +62,18 @@ def error_curve(solution: Solution) -> Figure:
             axis.axvspan(
                 frame - 0.5, frame + 0.5, color=colour, alpha=0.25, linewidth=0, label=None if number else status
             )
-    _dress(axis, solution.frames, "landmark error, plate pixels")
-    axis.set_ylim(bottom=0)
-    axis.set_xlabel("frame")
-    if axis.get_legend_handles_labels()[0]:
-        axis.legend(loc="upper right", fontsize=8)
+    doubted = np.array([bool(doubt) for doubt in solution.doubt], bool)
+    axis.plot(solution.frames[doubted], error[doubted], "x", color=SHADES[protocol.FRAME_FAILED], markersize=7)
+    _dress(axis, solution.frames, "error, thousandths of the face" if told else "landmark error, plate pixels")
+    for name, values in solution.regions.items() if told else ():
+        axes[1].plot(solution.frames, values, ".-", linewidth=1, markersize=3, label=name)
+    if told:
+        _dress(axes[1], solution.frames, "the same of each region")
+    for one in axes:
+        one.set_ylim(bottom=0)
+        if one.get_legend_handles_labels()[0]:
+            one.legend(loc="upper right", fontsize=8)
+    axes[-1].set_xlabel("frame")
     return figure
 
 

@@ -14,7 +14,7 @@ from solver_core.common.errors import FaceSolveError
 from solver_core.documents.shot import Shot, load_shot
 from solver_core.documents.solution import Solution, load_solution
 from solver_core.face.pose import Pose
-from solver_core.protocol import FRAME_FAILED, FRAME_STATUSES
+from solver_core.protocol import FRAME_FAILED, FRAME_STATUSES, REGIONS
 from solver_core.report import compare, curves, pictures
 from solver_core.report.page import Page
 from solver_core.solve import prepare_context
@@ -133,17 +133,32 @@ def _error(page: Page, out: Path, solution: Solution) -> None:
     curves.save(curves.error_curve(solution), out / "error.png")
     page.image(
         "error.png",
-        "RMS distance between the landmarks of plate and render, plate pixels; "
-        "coloured: frames that failed or were not simply solved",
+        "Above, the error of every frame in thousandths of the face's size in the plate; coloured: frames that failed "
+        "or were not simply solved; crosses: faces that cannot be so. Below, the same of each region.",
     )
     worst = pictures.worst_frames(solution)
     if len(worst):
         page.table(
             [
-                ["worst frame", "error, pixels"],
-                *([str(solution.frames[i]), f"{solution.error_px[i]:.2f}"] for i in worst),
+                ["worst frame", "error", *REGIONS, "pixels", "what cannot be"],
+                *(
+                    [
+                        str(solution.frames[i]),
+                        *(_one(values[i]) for values in (solution.error, *solution.regions.values())),
+                        f"{solution.error_px[i]:.2f}",
+                        solution.doubt[i],
+                    ]
+                    for i in worst
+                ),
             ]
         )
+    doubted = [[str(frame), doubt] for frame, doubt in zip(solution.frames, solution.doubt, strict=True) if doubt]
+    if doubted:
+        page.table([["doubtful frame", "what cannot be"], *doubted])
+
+
+def _one(value: float) -> str:
+    return f"{value:.1f}" if np.isfinite(value) else "-"
 
 
 def _pictures(page: Page, out: Path, context: Context, solution: Solution) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ class FrameResult:
     stage: str
     reason: str = ""
     joints: Mapping[str, RigidMotion] = field(default_factory=dict)  # 1 frame each
+    error: float = math.nan  # thousandths of the face's size in the plate
+    regions: Mapping[str, float] = field(default_factory=dict)  # the same of protocol.REGIONS, those that are known
+    doubt: str = ""  # why the face cannot be so although it was solved
 
 
 class Listener(Protocol):

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from solver_core.common.arrays import Floats, Ints
+from solver_core.camera.crop import MARGIN
+from solver_core.common.arrays import Ints
+from solver_core.common.errors import FaceSolveError
 from solver_core.documents.overlay import Overlay
+from solver_core.face.landmark_embedding import LandmarkEmbedding, embed_landmarks
 from solver_core.footage.views import View
+from solver_core.networks.landmarks import LandmarkNetwork
+from solver_core.networks.registry import face_detector
 from solver_core.observe.landmarks import LandmarkObserver
 from solver_core.observe.observer import Observation
 from solver_core.observe.registry import default_weights
+from solver_core.observe.witness import NETWORK, REGIONS, Testimony, testify, with_lips
 from solver_core.stages.context import Context
 from solver_core.stages.kinds.step import Step
-from solver_core.stages.shared.observing import observe
+from solver_core.stages.shared.anatomy import Anatomy
+from solver_core.stages.shared.observing import ask, rendered
 
-YARDSTICK = LandmarkObserver.name  # whose error a frame's error is
+# Regions that make up a frame's error. Hair, beards and collars hide the outline, and the network guesses it there.
+COUNTED = ("mouth", "eyes", "brows")
 
 
 def observers_of(steps: Iterable[Step]) -> tuple[str, ...]:
@@ -24,31 +34,96 @@ def observers_of(steps: Iterable[Step]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for step in steps for name in step.observers))
 
 
-def landmark_error(
-    context: Context, index: Ints, overlay: Overlay | None = None, drawn: tuple[str, ...] = ()
-) -> Floats:
-    """[b] RMS distance between the plate's and the render's landmarks, plate pixels (Section 9.1's E1).
+@dataclass(frozen=True)
+class Verdict:
+    """What is said of one frame."""
 
-    It is taken over the cameras that see the face.
+    error_px: float  # plate pixels; NaN where no camera sees the face
+    error: float  # the same in thousandths of the face's size in the plate
+    regions: dict[str, float]  # of each region of protocol.REGIONS, in thousandths too; empty where not known
+    doubt: str = ""  # why the face cannot be so, in words; empty where nothing speaks against it
+
+
+@dataclass
+class Judge:
+    """Judges the frames of a solve by a landmark network that did not solve them (observe/witness.py)."""
+
+    context: Context
+    network: LandmarkNetwork
+    embedding: LandmarkEmbedding
+    anatomy: Anatomy = field(init=False)
+
+    def __post_init__(self) -> None:
+        shot = self.context.shot
+        self.anatomy = Anatomy(shot.rig, self.embedding, shot.initial.weights[0])
+
+    def verdicts(self, index: Ints, overlay: Overlay | None = None, drawn: tuple[str, ...] = ()) -> list[Verdict]:
+        """What is said of the frames [b], all of them seen by a camera at least.
+
+        Args:
+            index: [b] frames of the solve, whose lights are estimated.
+            overlay: what is to be drawn is added to it.
+            drawn: names of the observers that are asked for it beside the landmarks.
+        """
+        context = self.context
+        observers = default_weights(LandmarkObserver.name, *drawn)
+        heard: dict[int, list[Testimony]] = {int(i): [] for i in index}
+        for view, light in zip(context.views, context.look.lights, strict=True):
+            seen = index[view.seen[index]]
+            if not len(seen):
+                continue
+            frames = rendered(context, view, light, seen)
+            for i, said in zip(seen, testify(self.network, self.embedding, frames), strict=True):
+                heard[int(i)].append(said)
+            if overlay is not None:
+                for i, observations in zip(seen, ask(context, frames, observers), strict=True):
+                    _draw(context, view, int(i), observations, overlay)
+        return [replace(error_of(heard[int(i)]), doubt=self.doubt(int(i), heard[int(i)])) for i in index]
+
+    def doubt(self, i: int, heard: list[Testimony]) -> str:
+        """Why the face of a frame cannot be so, or who it is may be another, in words; empty where nothing is wrong."""
+        pose = self.context.pose[np.array([i])]
+        guessed = [view.doubts[i] for view in self.context.views if view.doubts[i]]
+        return "; ".join([*guessed, *self.anatomy.contradictions(pose), *self.anatomy.shut_eyes(pose, heard)])
+
+
+def judge_of(context: Context, network: LandmarkNetwork) -> Judge | None:
+    """The judge of a solve; None where its network sees no face in the rig.
 
     Args:
-        context: the solve, its lights estimated.
-        index: [b] frames.
-        overlay: what is to be drawn is added to it.
-        drawn: names of the observers that are asked for it beside the landmarks.
+        context: the solve.
+        network: of `witness.NETWORK`.
     """
-    observers = default_weights(YARDSTICK, *(drawn if overlay is not None else ()))
-    total, count = np.zeros(len(index)), np.zeros(len(index))
-    for view, light in zip(context.views, context.look.lights, strict=True):
-        seen = np.flatnonzero(view.seen[index])
-        if not len(seen):
-            continue
-        for b, observations in zip(seen, observe(context, view, light, index[seen], observers), strict=True):
-            if overlay is not None:
-                _draw(context, view, int(index[b]), observations, overlay)
-            total[b] += observations[YARDSTICK].error_px ** 2
-            count[b] += 1
-    return np.sqrt(total / np.maximum(count, 1))
+    shot, embedding = context.shot, context.embedding
+    actor, detector = shot.rig.as_actor(shot.initial.weights[0]), face_detector(shot.settings.detector)
+    try:
+        if context.network.name != NETWORK:
+            embedding = embed_landmarks(actor, network, detector)
+    except FaceSolveError:
+        return None
+    return Judge(context, network, with_lips(actor, embedding, network, detector))
+
+
+def error_of(heard: list[Testimony]) -> Verdict:
+    """A frame's error over the cameras that see the face: of each region, and the mean of those that are counted."""
+    if not heard:
+        return Verdict(math.nan, math.nan, {})
+    each = [said.errors() for said in heard]
+    regions = {region: rms([one[region] for one in each]) for region in REGIONS}
+    whole = [float(np.mean([one[region] for region in COUNTED])) for one in each]
+    pixels = [share * said.size / 1e3 for share, said in zip(whole, heard, strict=True)]
+    return Verdict(rms(pixels), rms(whole), regions)
+
+
+def in_faces(context: Context, i: int, error_px: float) -> float:
+    """An error in plate pixels as thousandths of the face's size, by the windows that the face was seen in."""
+    sides = [crop.side / MARGIN for view in context.views if (crop := view.crops[i]) is not None]
+    return 1e3 * error_px / max(sides) if sides else math.nan
+
+
+def rms(values: list[float]) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def _draw(context: Context, view: View, index: int, observations: dict[str, Observation], overlay: Overlay) -> None:

@@ -164,6 +164,10 @@ def _jaw_bone(rig: Arrays) -> Arrays:
     return {"jaw_weight": (forward / forward.max()).astype(np.float32), "jaw_rest": rest}
 
 
+# What says nothing of the answer, and what says of its error what error_px says already, in another unit or in words.
+LEFT_OUT = {"settings", "versions", "error", "regions", "error_regions", "doubt"}
+
+
 def solve(folder: Path) -> Arrays:
     """What a solve of the folder writes, solved in a process with one thread."""
     out = folder / "SOLUTION.npz"
@@ -178,7 +182,7 @@ def solve(folder: Path) -> Arrays:
     if done.returncode:
         raise RuntimeError(f"{folder.name}: {(done.stdout + done.stderr)[-2000:]}")
     with np.load(out, allow_pickle=False) as data:
-        return {key: data[key] for key in data.files if key not in {"settings", "versions"}}
+        return {key: data[key] for key in data.files if key not in LEFT_OUT}
 
 
 def solve_all(folders: dict[str, Path]) -> dict[str, Arrays]:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from solver_core.documents.overlay import Overlay
+from solver_core.networks.attention import AttentionMesh
 from solver_core.stages.catalogue import LANDMARKS_AND_FLOW
-from solver_core.stages.judging import landmark_error
+from solver_core.stages.judging import judge_of
 from solver_core.stages.key_names import ALL
 from solver_core.stages.kinds.deep import Deep
 from solver_core.stages.shared.light import estimate_lights
@@ -35,4 +36,5 @@ def test_a_head_out_of_its_crop_has_no_flow_and_the_others_are_solved(context, a
     assert observed["landmarks"].correspondences is not None
     assert observed["flow"].correspondences is None
     assert observed["flow"].layers() == {}
-    assert np.isfinite(landmark_error(astray, index, Overlay(), ("flow",))).all()
+    (verdict,) = judge_of(astray, AttentionMesh()).verdicts(index, Overlay(), ("flow",))
+    assert np.isfinite([verdict.error_px, verdict.error, *verdict.regions.values()]).all()

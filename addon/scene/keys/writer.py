@@ -10,6 +10,7 @@ from mathutils import Matrix, Vector
 from ... import protocol
 from ...problem import FaceSolveProblem
 from ...worker.frame_result import FrameResult
+from ..results.bounds import from_pixels
 from ..rig.control_answers import Answer
 from ..rig.followers import shared_channels
 from ..rig.head import Carrier
@@ -191,4 +192,8 @@ def store_results(settings: bpy.types.PropertyGroup, results: Iterable) -> None:
         result = latest.get(item.frame)
         if result is not None:
             item.status, item.reason, item.mark, item.off_mm = result.status, result.reason, "NONE", 0.0
+            item.doubt = result.doubt
             item.error_px = -1.0 if result.error_px is None else result.error_px
+            item.error = from_pixels(item.error_px) if result.error is None else result.error
+            for region in protocol.REGIONS:
+                setattr(item, f"error_{region}", result.regions.get(region, -1.0))

@@ -45,12 +45,16 @@ def _checked(arrays: Dict[str, Array]) -> Tuple[List[str], Dict[int, FrameResult
         "status": (count,),
         "error_px": (count,),
     }
-    optional = {"reason": (count,)} if "reason" in arrays else {}
+    optional = {name: (count,) for name in ("reason", "doubt") if name in arrays}
+    more: Dict[str, Tuple[int, ...]] = {"error": (count,)} if "error" in arrays else {}
+    regions = list(arrays["regions"].values) if "regions" in arrays else []
+    if regions:
+        more["error_regions"] = (count, len(regions))
     joints = _joints(arrays)
     moved: Dict[str, Tuple[int, ...]] = {}
     for place in joints.values():
         moved[f"{place}rotation"], moved[f"{place}translation"] = (count, 3, 3), (count, 3)
-    for name, shape in {**shapes, **optional, **moved}.items():
+    for name, shape in {**shapes, **optional, **more, **moved}.items():
         if name not in arrays or arrays[name].shape != shape:
             found = f"has the shape {arrays[name].shape}, not {shape}" if name in arrays else "is missing"
             raise ValueError(f"{name!r} {found}")
@@ -68,13 +72,18 @@ def _checked(arrays: Dict[str, Array]) -> Tuple[List[str], Dict[int, FrameResult
             }
             for name, place in joints.items()
         }
-        error = arrays["error_px"].values[i]
-        nowhere = isinstance(error, float) and math.isnan(error)
-        result = read_frame({**fields, "frame": frame, "error_px": None if nowhere else error}, keys)
+        fields.update({name: _known(arrays[name].values[i]) for name in ("error_px", "error") if name in arrays})
+        each = arrays["error_regions"].values[len(regions) * i : len(regions) * (i + 1)] if regions else []
+        fields["regions"] = {str(name): _known(error) for name, error in zip(regions, each, strict=True)}
+        result = read_frame({**fields, "frame": frame}, keys)
         if result.frame in results:
             raise ValueError(f"frame {result.frame} is in it twice")
         results[result.frame] = result
     return names, results
+
+
+def _known(error: object) -> object:
+    return None if isinstance(error, float) and math.isnan(error) else error
 
 
 def _joints(arrays: Dict[str, Array]) -> Dict[str, str]:

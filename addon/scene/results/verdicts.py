@@ -25,26 +25,39 @@ def shown_status(settings: bpy.types.PropertyGroup) -> Dict[int, str]:
 
 
 def bad_frames(settings: bpy.types.PropertyGroup) -> List[int]:
-    """Frames that failed or whose error is above the artist's limit, ascending.
+    """Frames that failed, show a face that cannot be, or whose error is above the artist's limit, ascending.
 
     Frames that the artist locked or fixed are never bad.
     """
     own = artists_frames(settings)
-    return sorted(
-        item.frame for item in settings.results if item.frame not in own and is_bad(item, settings.bad_error_px)
-    )
+    return sorted(item.frame for item in settings.results if item.frame not in own and is_bad(settings, item))
 
 
-def is_bad(item: bpy.types.PropertyGroup, limit_px: float) -> bool:
+def judged_error(settings: bpy.types.PropertyGroup, item: bpy.types.PropertyGroup) -> float:
+    """A frame's error, or that of the region that the artist looks at, in thousandths of the face's size.
+
+    It is below zero where it is not known.
+    """
+    return item.error if settings.judged == "FACE" else region_errors(item)[settings.judged.lower()]
+
+
+def region_errors(item: bpy.types.PropertyGroup) -> Dict[str, float]:
+    """By region, a frame's errors; below zero where they are not known."""
+    return {region: getattr(item, f"error_{region}") for region in protocol.REGIONS}
+
+
+def is_bad(settings: bpy.types.PropertyGroup, item: bpy.types.PropertyGroup) -> bool:
     """Whether a frame is bad, as the artist marked it or else as the solve has it.
 
-    Without a mark its status, its error in plate pixels, and whether it plays as solved decide.
+    Without a mark its status, its error, a face that cannot be, and whether it plays as solved decide.
     """
     if item.mark != "NONE":
         return item.mark == "BAD"
     if item.status == protocol.LOCKED:
         return False
-    return item.status == protocol.FRAME_FAILED or item.error_px > limit_px or item.off_mm > 0.0
+    if item.status == protocol.FRAME_FAILED or item.doubt:
+        return True
+    return judged_error(settings, item) > settings.bad_above or item.off_mm > 0.0
 
 
 def worst_first(settings: bpy.types.PropertyGroup) -> List[int]:
@@ -53,7 +66,8 @@ def worst_first(settings: bpy.types.PropertyGroup) -> List[int]:
     rows = [row for row, item in enumerate(settings.results) if item.frame in bad]
 
     def badness(row: int) -> Tuple[bool, float]:
-        return settings.results[row].status != protocol.FRAME_FAILED, -settings.results[row].error_px
+        item = settings.results[row]
+        return item.status != protocol.FRAME_FAILED, -judged_error(settings, item)
 
     return sorted(rows, key=badness)
 

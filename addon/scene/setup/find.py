@@ -7,7 +7,7 @@ from typing import List, Optional
 import bpy
 
 from ...problem import FaceSolveProblem
-from ..camera.plate import cameras_with_plate, plate_size, read_plate
+from ..camera.plate import cameras_with_plate, read_plate
 from ..rig.carried import turned_by_keys
 from ..rig.controls import controls_of
 from ..rig.head import Carrier, chosen_carrier
@@ -20,7 +20,6 @@ from .local import instanced_heads
 from .mover import find_mover
 from .prechecks import enabled_cameras
 
-_USUAL_PLATE = 1920  # pixels of the longer side, up to which the usual bound of a bad frame holds
 _CUBE = 8  # vertices of Blender's own cube, which stands selected in a new file and is nobody's head
 _QUALIFIES = 0.7  # of the best score: a mesh that could be the face as well
 
@@ -46,8 +45,6 @@ def set_up(scene: bpy.types.Scene, active: Optional[bpy.types.Object]) -> List[s
     said += [sentence] if sentence else []
     said.append(_find_cameras(scene, settings))
     said.append(find_range(scene, settings, keep=True))
-    sentence = _find_bound(settings)
-    said += [sentence] if sentence else []
     fill_groups(settings, afresh=False)
     held = next((group for group in settings.shape_groups if group.name == HELD and not group.enabled), None)
     if held is not None:
@@ -145,25 +142,6 @@ def _find_cameras(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> 
         item = settings.cameras.add()
         item.camera, item.enabled = camera, camera not in off
     return f"Cameras: {', '.join(one.name + (' (off)' if one in off else '') for one in cameras)}."
-
-
-def _find_bound(settings: bpy.types.PropertyGroup) -> str:
-    """Set the error above which a frame is bad by the plate's size, unless the artist set it.
-
-    Pixels of a large plate are small.
-    """
-    usual = settings.bl_rna.properties["bad_error_px"].default
-    if settings.bad_error_px not in (usual, settings.found_bound):
-        return ""
-    sides = []
-    for camera in enabled_cameras(settings):
-        try:
-            sides += plate_size(camera, read_plate(camera), range(settings.frame_start, settings.frame_end + 1))
-        except FaceSolveProblem:  # said by the prechecks
-            continue
-    found = max(usual, round(usual * max(sides, default=0) / _USUAL_PLATE, 1))
-    settings.bad_error_px = settings.found_bound = found
-    return f"Frames count as bad above {found:.1f} px, as the plate is large." if found > usual else ""
 
 
 def find_range(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, *, keep: bool = False) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple
+from typing import Dict, List, Tuple
 
 import bpy
 
+from ..results.bounds import from_pixels
 from ..rig.mesh import check_face, solvable_keys
 from ..rig.shape_layout import complete, faults
 from ..rig.shape_settings import read_layout, write_layout
@@ -13,7 +14,7 @@ from .preset import Preset, Value
 
 # What describes a way to solve. Cameras, frames and ranges describe a shot: they stay.
 NAMES = (
-    *("landmarks", "detector", "flow", "refinement", "bad_error_px"),
+    *("landmarks", "detector", "flow", "refinement", "bad_above", "judged"),
     *("overlays.hide_head", "overlays.shaded", "overlays.opacity", "overlays.wireframe", "overlays.landmarks"),
     *("overlays.residuals", "overlays.residual_stretch", "overlays.regions", "overlays.flow"),
 )
@@ -56,13 +57,24 @@ def apply_preset(settings: bpy.types.PropertyGroup, preset: Preset) -> List[str]
     if found.loose:
         said.append(f"The preset does not name {_listed(found.loose)}: grouped by their names.")
     write_layout(settings, complete(preset.layout, keys))
-    for name, value in preset.settings.items():
+    for name, value in _renamed(preset.settings).items():
         owner, own_name = _place(settings, name) if name in NAMES else (None, "")
         if owner is None or not _suits(owner.bl_rna.properties[own_name], value):
             said.append(f"This version has no {name} = {value}: skipped.")
         else:
             setattr(owner, own_name, value)
     return said
+
+
+def _renamed(settings: Dict[str, Value]) -> Dict[str, Value]:
+    """The settings of a preset under today's names: before 0.2 the bound of bad frames was in plate pixels."""
+    found = dict(settings)
+    pixels = found.pop("bad_error_px", None)
+    if isinstance(pixels, float):
+        found.setdefault("bad_above", from_pixels(pixels))
+    elif pixels is not None:
+        found["bad_error_px"] = pixels
+    return found
 
 
 def _suits(definition: bpy.types.Property, value: Value) -> bool:

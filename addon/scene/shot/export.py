@@ -30,6 +30,7 @@ from ..rig.lids import with_lids
 from ..rig.mesh import Rig, excluded_keys, hidden_triangles, read_rig, without_triangles
 from ..rig.shown import StandIn, stand_in
 from ..rig.unseen import unseen
+from ..setup.people import people_of
 from ..setup.prechecks import dropped_frames, enabled_cameras, plate_problems, prechecks, ranges
 from .frame_list import reference_frames
 from .npz import npz_pieces
@@ -394,6 +395,7 @@ def _document(
             "reference_frames": reference_frames(settings),
             "device": device,
         },
+        "people": people_of(settings, cameras, sizes),
         "stages": stages,
         "stage_file": stage_file(settings),
     }

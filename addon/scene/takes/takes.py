@@ -16,8 +16,6 @@ from .adjust import blended, strengthened
 
 KEPT_TAKES = 12  # the oldest without a name of the artist's own goes when there are more
 
-_RESULT = ("frame", "status", "error_px", "reason", "off_mm", "mark")
-
 
 def keep_take(settings: bpy.types.PropertyGroup, title: str) -> None:
     """Keep what is written now as a new take, and make it the current one.
@@ -146,8 +144,7 @@ def add_take(settings: bpy.types.PropertyGroup, title: str, record: Written) -> 
     take.written = record_text({channel: _singles(values) for channel, values in record.items()})
     _copy_results(settings.results, take.results)
     take.overlay, take.overlay_there = settings.overlays.file, settings.overlays.file_there
-    for result in take.results:
-        result.error_px = -1.0
+    _forget_errors(take.results)
     play_take(settings, made)
     strengths(settings)
     return made
@@ -212,8 +209,8 @@ def strength_of(take: bpy.types.PropertyGroup, group: str) -> float:
 
 
 def median_error(take: bpy.types.PropertyGroup) -> float:
-    """The median of a take's errors in plate pixels; below zero where none is known."""
-    errors = sorted(result.error_px for result in take.results if result.error_px >= 0.0)
+    """The median of a take's errors in thousandths of the face's size; below zero where none is known."""
+    errors = sorted(result.error for result in take.results if result.error >= 0.0)
     return errors[len(errors) // 2] if errors else -1.0
 
 
@@ -284,5 +281,15 @@ def _copy_results(source: bpy.types.bpy_prop_collection, target: bpy.types.bpy_p
     target.clear()
     for one in source:
         made = target.add()
-        for name in _RESULT:
-            setattr(made, name, getattr(one, name))
+        for part in one.bl_rna.properties:
+            if part.identifier not in ("rna_type", "name"):
+                setattr(made, part.identifier, getattr(one, part.identifier))
+
+
+def _forget_errors(results: bpy.types.bpy_prop_collection) -> None:
+    """Nobody has measured these poses."""
+    for one in results:
+        for part in one.bl_rna.properties:
+            if part.identifier.startswith("error"):
+                setattr(one, part.identifier, -1.0)
+        one.doubt = ""

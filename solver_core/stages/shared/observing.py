@@ -27,11 +27,20 @@ def observe(
     Returns:
         b times, by the observers' names, what each says.
     """
+    return ask(context, rendered(context, view, light, index), observers)
+
+
+def rendered(context: Context, view: View, light: Floats, index: Ints) -> RenderedFrames:
+    """Renders of frames [b] of one camera in its light [9,3], and their plates."""
     pose, plates = context.pose[index], view.images(index, SIZE)
     shown = picture(context.rig, context.renderer, view, pose, index, SIZE, context.look.under(light), plates)
-    frames = RenderedFrames(context.rig, view, index, pose, plates, shown, context.head_triangles)
+    return RenderedFrames(context.rig, view, index, pose, plates, shown, context.head_triangles)
+
+
+def ask(context: Context, frames: RenderedFrames, observers: Mapping[str, float]) -> list[dict[str, Observation]]:
+    """What observers say of b rendered frames: see `observe`."""
     found = {name: context.observer(name).observe(frames, weight) for name, weight in observers.items() if weight}
-    return [{name: observations[b] for name, observations in found.items()} for b in range(len(index))]
+    return [{name: observations[b] for name, observations in found.items()} for b in range(len(frames))]
 
 
 def correspondences(context: Context, index: Ints, observers: Mapping[str, float]) -> dict[int, list[Correspondences]]:
