@@ -19,19 +19,22 @@ import numpy as np
 from solver_core import protocol
 from solver_core.common.arrays import Ints
 from solver_core.energies.link import LinkedFrames, Single
+from solver_core.energies.prior import PosePrior
 from solver_core.stages.context import Context, Filled
 from solver_core.stages.kinds.step import Cancelled, Step, never
 from solver_core.stages.shared.gaps import Gap, choose_fill, gaps_of
 from solver_core.stages.shared.interpolation import interpolated
 from solver_core.stages.shared.motion import smoothing, sweeps_of
+from solver_core.stages.shared.pinned import pins_of
 from solver_core.stages.shared.priors import STIFFNESS, key_priors
 from solver_core.stages.shared.sparsity import relevance
-from solver_core.stages.shared.tracking import FOLLOWED, Tracker, follow, trackers
+from solver_core.stages.shared.tracking import FOLLOWED, TOTAL, Tracker, follow, trackers
 
 REACH = 24  # frames of film, a second: flow over a longer time follows a face no more
 FAR = 0.3  # weight of flow from an anchor that is not a neighbour: surer in the mean, coarser in itself
 # Of the head's radius: second difference of its motion over frames of film, an acceleration, that costs one residual.
 SMOOTH = 0.002
+ALONE = 1.0  # radians, and head radii: how softly frames that nothing but pins ties to anything stay where they were
 SWEEPS = 100  # at most, of film; each costs a thousandth of the flow
 
 
@@ -81,10 +84,11 @@ class Fill(Step):
 
 
 def _fill(context: Context, step: Fill, watching: list[Tracker], gap: Gap, cancelled: Cancelled) -> dict[int, Filled]:
-    if not gap.anchors:
+    pinned = {int(i) for i in gap.frames if context.shot.pins_at(int(i))}
+    if not gap.anchors and not pinned:
         reason = "no frame beside the range is known, so there is nothing to fill it from"
         return {int(i): Filled(protocol.FRAME_FAILED, reason) for i in gap.frames}
-    start = interpolated(context, gap)
+    start = interpolated(context, gap) if gap.anchors else context.pose[gap.frames]
     context.pose.assign(gap.frames, start)
     free = step.free(context)
     strength = STIFFNESS / context.rig.strength[None] ** 2 * relevance(context.pose.weights[context.trusted])
@@ -92,11 +96,16 @@ def _fill(context: Context, step: Fill, watching: list[Tracker], gap: Gap, cance
     for _ in range(step.rounds):
         linked = LinkedFrames(context.rig, context.pose, gap.frames, free)
         reached = _reached(gap, _follow_all(context, watching, gap, linked, cancelled))
+        reached |= _between(gap, reached | pinned) if pinned else set()
         if not reached or cancelled():
             break
         for at, i in enumerate(map(int, gap.frames)):
             for prior in key_priors(context, start[at : at + 1], strength):
                 linked.add(Single(i, prior))
+            for pins in pins_of(context, gap.frames[at : at + 1], context.pose[gap.frames[at : at + 1]], TOTAL):
+                linked.add(Single(i, pins))
+            if not gap.anchors:
+                linked.add(Single(i, PosePrior(start[at : at + 1], ALONE, ALONE * context.rig.radius)))
         for link in smoothing(context, reached, SMOOTH * context.rig.radius):
             linked.add(link)
         linked.move(sweeps_of(context, SWEEPS), only=reached)
@@ -129,6 +138,12 @@ def _reached(gap: Gap, followed: list[tuple[int, int]]) -> set[int]:
     while grew := {b if a in reached else a for a, b in followed if (a in reached) != (b in reached)}:
         reached |= grew
     return reached - set(gap.anchors)
+
+
+def _between(gap: Gap, tied: set[int]) -> set[int]:
+    """The gap's frames between those that are known or tied to the plate by flow or pins, and these themselves."""
+    ends = tied | set(gap.anchors)
+    return {int(i) for i in gap.frames if min(ends) <= i <= max(ends)}
 
 
 def _bridge(context: Context, gap: Gap, reached: set[int]) -> dict[int, Filled]:
