@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,7 +79,9 @@ def covered(shared: Path, scratch: Path, noise: float) -> None:
     for name, given in (("none", shot), ("two frames", pinned(shot, truth, embedding, COVERED_PINNED, noise))):
         found = solve(given, Silent())
         solved, line = hidden_errors(shot.frames, found.pose, truth, shot.frames[inside[near]], face) or (0.0, 0.0)
-        print(f"| occluded {first}-{last}, pinned: {name} | {solved:.2f} | {line:.2f} | {solved / line:.2f} |", flush=True)
+        print(
+            f"| occluded {first}-{last}, pinned: {name} | {solved:.2f} | {line:.2f} | {solved / line:.2f} |", flush=True
+        )
 
 
 def grey(shared: Path, scratch: Path, noise: float) -> None:

@@ -24,7 +24,7 @@ from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
 from solver_core.face.rig_file import load_rig
 from solver_core.optimise.dogleg import Options, dogleg
-from solver_core.protocol import FARTHEST_FRAME, HEAD, EXPRESSION
+from solver_core.protocol import EXPRESSION, FARTHEST_FRAME, HEAD
 from solver_core.stages.shared.priors import STIFFNESS
 
 TOTAL = 400.0  # what pins weigh a share of, as beside the flow from a render: the keys' stiffness is counted in it
@@ -133,6 +133,7 @@ class Dragging:
         pose = follow_pins(rig, cameras, pins, start, free_for(rig, pins, message["free"])) if cameras else start
         return {
             "number": number,
+            "frame": frame,
             "rotation": pose.rotation[0].ravel().tolist(),
             "translation": pose.translation[0].tolist(),
             "weights": pose.weights[0].tolist(),

@@ -31,6 +31,7 @@ from ..rig.unseen import unseen
 from ..setup.prechecks import dropped_frames, enabled_cameras, plate_problems, prechecks, ranges
 from .frame_list import reference_frames
 from .npz import write_npz
+from .pins import pins_document
 from .sampling import Samples, evaluated, sample_scene
 
 
@@ -192,6 +193,7 @@ def write_shot(
             {"frame_start": start, "frame_end": end} for start, end in spans_of(within(wanted, spans))
         ]
         document["textures"] = albedo.textures
+        document["pins"] = pins_document(settings, frames)
         text = json.dumps(document, allow_nan=False)
         _write_atomically(folder / "shot.json", lambda path: path.write_text(text, encoding="utf-8"))
     except OSError as error:

@@ -24,8 +24,6 @@ def pins_of(context: Context, frames: Ints, pose: Pose, total: float) -> list[Re
     return pin_energies(context.rig, [view.camera[frames] for view in context.views], pins, pose, total)
 
 
-def pins_beside(
-    context: Context, index: int, found: Iterable[Correspondences], pose: Pose
-) -> list[ReprojectionEnergy]:
+def pins_beside(context: Context, index: int, found: Iterable[Correspondences], pose: Pose) -> list[ReprojectionEnergy]:
     """What the pins of one frame say beside correspondences."""
     return pins_of(context, np.array([index]), pose, sum(item.total for item in found) or ALONE)
