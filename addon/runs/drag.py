@@ -72,6 +72,11 @@ def ready(context: bpy.types.Context, *, fresh: bool) -> Tuple[Dragging, DragRig
     return _state.dragging, opened
 
 
+def waiting() -> bool:
+    """Whether the newest drag has not been answered yet."""
+    return _state.dragging is not None and _state.dragging.waiting
+
+
 class Drag:
     """One drag at the current frame: from the press of the button to its release.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 from contextlib import contextmanager
 from typing import Iterator, Optional, Tuple
 
 import bpy
 from mathutils import Matrix, Vector
-from mathutils.geometry import barycentric_transform, intersect_point_tri
 
 Under = Tuple[Tuple[int, int, int], Tuple[float, float, float]]  # vertices and barycentric coordinates
 
@@ -71,13 +71,19 @@ def _between_corners(mesh: bpy.types.Mesh, polygon: int, where: Vector) -> Optio
     corners = list(mesh.polygons[polygon].vertices)
     first = corners[0]
     fan = [(first, b, c) for b, c in itertools.pairwise(corners[1:])]
-    places = [[mesh.vertices[i].co for i in three] for three in fan]
-    # a polygon may be bent: then the point is in none of its triangles exactly
-    inside = [at for at, three in enumerate(places) if intersect_point_tri(where, *three) is not None]
-    at = inside[0] if inside else 0
-    unit = (Vector((1.0, 0.0, 0.0)), Vector((0.0, 1.0, 0.0)), Vector((0.0, 0.0, 1.0)))
-    shares = [max(value, 0.0) for value in barycentric_transform(where, *places[at], *unit)]
+    # a polygon may be bent: then the point is in none of its triangles exactly, and in the best one nearly
+    found = [(three, _shares(where, *(mesh.vertices[i].co for i in three))) for three in fan]
+    three, shares = max(found, key=lambda one: min(one[1]))
+    shares = tuple(max(value, 0.0) for value in shares)
     total = sum(shares)
-    if total <= 0.0:
-        return None
-    return fan[at], (shares[0] / total, shares[1] / total, shares[2] / total)
+    return (three, (shares[0] / total, shares[1] / total, shares[2] / total)) if total > 0.0 else None
+
+
+def _shares(point: Vector, a: Vector, b: Vector, c: Vector) -> Tuple[float, float, float]:
+    """Barycentric coordinates of a point in a triangle's plane; far below 0 where the triangle has no area."""
+    normal = (b - a).cross(c - a)
+    area = normal.length_squared
+    if area == 0.0:
+        return -math.inf, -math.inf, -math.inf
+    along = (c - b).cross(point - b).dot(normal) / area, (a - c).cross(point - c).dot(normal) / area
+    return along[0], along[1], 1.0 - along[0] - along[1]
