@@ -95,6 +95,25 @@ class FaceSolvePerson(PropertyGroup):
     place: FloatVectorProperty(size=2, description="Plate pixels over its width and height, from the top left")
 
 
+class FaceSolvePin(PropertyGroup):
+    """A place on the head, and where the artist put it in one camera's plate at a frame."""
+
+    frame: IntProperty()
+    camera: PointerProperty(name="Camera", type=Object, poll=_is_camera)
+    vertices: IntVectorProperty(size=3, description="The corners of the mesh that it lies between")
+    barycentric: FloatVectorProperty(size=3, description="How near it lies to each of them")
+    place: FloatVectorProperty(size=2, description="Where it is, in pixels of the plate from its upper left corner")
+    size: IntVectorProperty(size=2, description="The plate's width and height in pixels")
+    strength: FloatProperty(
+        name="Strength",
+        default=1.0,
+        min=0.0,
+        soft_max=2.0,
+        max=100.0,
+        description="How firmly a solve holds it; at 0 it is switched off",
+    )
+
+
 class FaceSolveFrameResult(PropertyGroup):
     """What became of a frame in the last solve."""
 
@@ -190,6 +209,7 @@ class FaceSolveActor(PropertyGroup):
     infill_ranges: CollectionProperty(type=FaceSolveRange)
     locked_frames: CollectionProperty(type=FaceSolveLockedFrame)
     people: CollectionProperty(type=FaceSolvePerson)
+    pins: CollectionProperty(type=FaceSolvePin)
     results: CollectionProperty(type=FaceSolveFrameResult)
     last_result: StringProperty()
     runs: CollectionProperty(type=FaceSolveRun)
@@ -342,6 +362,18 @@ class FaceSolveSettings(PropertyGroup):
         description="A studio's own stages (TOML) instead of the solver's; empty for the solver's",
     )
     locked_frames: CollectionProperty(type=FaceSolveLockedFrame)
+    pins: CollectionProperty(type=FaceSolvePin)
+    pin_index: IntProperty(options={"HIDDEN"}, default=-1)
+    pin_moves: EnumProperty(
+        name="Drag Moves",
+        items=(
+            ("HEAD", "Head", "The head; from the fourth pin of a frame on its expression too"),
+            ("EXPRESSION", "Expression", "The expression alone, as Shift does"),
+            ("GROUP", "Active Group", "The shape keys of the active group alone"),
+        ),
+        default="HEAD",
+        description="What follows a pin that is dragged",
+    )
     results: CollectionProperty(type=FaceSolveFrameResult)
     result_index: IntProperty(options={"HIDDEN"}, update=_show_result)
     review: BoolProperty(
@@ -380,6 +412,7 @@ CLASSES = (
     FaceSolveRange,
     FaceSolveLockedFrame,
     FaceSolvePerson,
+    FaceSolvePin,
     FaceSolveFrameResult,
     FaceSolveRun,
     FaceSolveStrength,

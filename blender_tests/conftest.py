@@ -127,12 +127,12 @@ def in_window(zips, solver_python, tmp_path_factory):
     Its pictures go to tests/out.
     """
 
-    def run(story, pictures, size, timeout):
+    def run(story, pictures, size, timeout, python=None):
         if shutil.which("xvfb-run") is None:
             missing("no xvfb-run: install Debian's xvfb")
         folder = tmp_path_factory.mktemp(story)
         shown = ROOT / "tests" / "out" / pictures
-        environment = {"FACE_SOLVE_PYTHON": str(solver_python)}
+        environment = {"FACE_SOLVE_PYTHON": str(python or solver_python)}
         try:
             return tell(blender_binary(), INSIDE / f"{story}.py", zips[1], folder, shown, size, timeout, environment)
         except RuntimeError as silence:

@@ -24,6 +24,9 @@ FIT_RIG = "fit_rig"  # shot, out, focal (bool), frames (list, empty: the solver 
 CANCEL = "cancel"
 CHECK = "check"  # device
 WEIGHTS = "weights"  # fetch: the name of those to bring; empty to list them alone
+OPEN = "open"  # rig: a rig.npz to drag by pins
+# number, pins, cameras and pose of one frame, free: HEAD, EXPRESSION or a list of groups; only the newest is answered
+DRAG = "drag"
 QUIT = "quit"
 
 # From the worker to the add-on.
@@ -37,10 +40,16 @@ WARNING = "warning"  # message
 FINISHED = "finished"  # solution, frames, seconds
 FITTED = "fitted"  # names, weights, focal (camera -> factor), frames, error_px (at rest, fitted), solution, seconds
 CANCELLED = "cancelled"  # solution, frames, seconds
+OPENED = "opened"  # names: the rig's shape keys
+DRAGGED = "dragged"  # number, rotation (9), translation (3), weights (K), joints as in FRAME
 FAILED = "failed"  # message, remedy, log
 CHECKED = "checked"  # lines: what was found, one sentence each; ok; weights: as below
 # weights: name, what, licence, size (bytes to download), state, package, optional, by_hand of each network
 LISTED = "listed"
+
+# What a drag may change beside groups of shape keys.
+HEAD = "head"  # and the expression, where there are pins enough
+EXPRESSION = "expression"
 
 # What became of a frame.
 SOLVED = "solved"

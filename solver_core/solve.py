@@ -37,6 +37,8 @@ from solver_core.service.listener import FrameResult, Listener, Progress
 from solver_core.stages.catalogue import SOLVE_SHOT, chosen
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.judging import Verdict, in_faces, judge_of, observers_of
+from solver_core.stages.key_names import ALL
+from solver_core.stages.kinds.fill import pose_pinned
 from solver_core.stages.kinds.step import Step
 from solver_core.stages.shared.joins import join
 from solver_core.stages.shared.light import estimate_lights
@@ -324,6 +326,8 @@ class _Run:
                 self.stage(name, steps)
         if not self.listener.cancelled():
             self.join(every)
+        if not self.listener.cancelled() and not any(step.only_fills for step in every):
+            self.pose_pinned()
         self.judge(overlay, observers_of(every))
 
     def prepare(self, steps: Sequence[Step]) -> None:
@@ -337,6 +341,8 @@ class _Run:
             context.known = context.seen | shot.held_mask
         else:
             context.take_up()
+        if not any(step.only_fills for step in steps):  # else the step says so
+            context.fill = context.fill | (shot.pinned_mask() & ~context.seen)
         notes = [note for step in steps for note in step.prepare(context, solving=self.solving)]
         for note in dict.fromkeys(notes):
             self.listener.warning(note)
@@ -353,7 +359,7 @@ class _Run:
         for i in np.flatnonzero(~context.known & ~context.fill) if self.solving else []:
             reason = next(view.reasons[i] for view in context.views)
             self.report_frame(int(i), protocol.FRAME_FAILED, math.nan, "detection", reason)
-        if not context.known.any():
+        if not context.known.any() and not (context.fill & context.shot.pinned_mask()).any():
             raise no_face(context.views)
 
     def stage(self, name: str, steps: tuple[Step, ...]) -> None:
@@ -395,6 +401,11 @@ class _Run:
         if self.solving and not self.joined and len(self.context.solvable):
             join(self.context, steps, self.listener.cancelled)
             self.joined = True
+
+    def pose_pinned(self) -> None:
+        """Pose the frames where no face is seen and the artist has put pins, where no step fills."""
+        for i in pose_pinned(self.context, self.context.free((ALL,))):
+            self.report_frame(int(i), protocol.INFILLED, math.nan, "pins")
 
     def judge(self, overlay: Overlay | None, observers: tuple[str, ...]) -> None:
         """Measure every frame's error on a last render, and keep what it shows to the observers.

@@ -16,7 +16,9 @@ from solver_core.common.errors import FaceSolveError
 from solver_core.common.numbers import between, finite
 from solver_core.common.reading import DAMAGE, read_json, reading, why
 from solver_core.documents.checks import camera_numbers, frame_number, joint_motion, joints_given, plate_of, poses
+from solver_core.documents.pins import read_pins
 from solver_core.face.blocks import RigidMotion
+from solver_core.face.pins import FULL_POSE, Pin
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
 from solver_core.face.rig_file import load_rig
@@ -85,6 +87,7 @@ class Shot:
     rig: Rig
     initial: Pose  # N poses
     locked: tuple[LockedFrame, ...] = ()
+    pins: tuple[Pin, ...] = ()
     neighbours: tuple[int, ...] = ()  # scene frames beside the part to solve, kept at their initial poses
     infill_ranges: tuple[tuple[int, int], ...] = ()
     settings: Settings = field(default_factory=Settings)
@@ -109,6 +112,22 @@ class Shot:
         """[N] true where the pose stays as it is: the artist's frames, and the neighbours of the part to solve."""
         return self.locked_mask | np.isin(self.frames, self.neighbours)
 
+    def pinned_mask(self, least: int = 1) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """[N] true where a frame has so many pins and does not stay as it is."""
+        count = np.zeros(len(self.frames), int)
+        for pin in self.pins:
+            count[self.frames == pin.frame] += pin.strength > 0
+        return (count >= least) & ~self.held_mask
+
+    @property
+    def posed_mask(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """[N] true where the artist has said where the head is: locked frames, and those with pins for a full pose."""
+        return self.locked_mask | self.pinned_mask(FULL_POSE)
+
+    def pins_at(self, index: int) -> list[Pin]:
+        """The pins of the frame at an index."""
+        return [pin for pin in self.pins if pin.frame == self.frames[index]]
+
     def between(self, first: int, last: int) -> Shot:
         """The same shot, of the frames from `first` to `last` only.
 
@@ -132,6 +151,7 @@ class Shot:
             initial=self.initial[keep],
             cameras=tuple(camera.at(keep) for camera in self.cameras),
             locked=tuple(locked for locked in self.locked if locked.frame in frames),
+            pins=tuple(pin for pin in self.pins if pin.frame in frames),
         )
 
     def start(self) -> Pose:
@@ -186,6 +206,7 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
     twice = next((one.name for i, one in enumerate(cameras) if one.name in {c.name for c in cameras[:i]}), None)
     if twice is not None:
         raise FaceSolveError(f"Two cameras are called {twice}.", "Give every camera its own name in Blender.")
+    pins, left_aside = read_pins(document.get("pins", []), frames, cameras, len(rig.neutral))
     stages = document.get("stages")
     if stages is not None and not (isinstance(stages, list) and all(isinstance(one, str) for one in stages)):
         raise TypeError(f"stages is {stages!r:.80}, expected a list of names")
@@ -198,6 +219,7 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         rig=rig,
         initial=pose,
         locked=locked,
+        pins=pins,
         neighbours=tuple(frame_number(frame, "neighbours") for frame in document.get("neighbours", [])),
         infill_ranges=tuple(
             (
@@ -211,7 +233,7 @@ def _shot(folder: Path, document: dict[str, Any]) -> Shot:
         stages=None if stages is None else tuple(stages),
         stage_file=folder / str(document["stage_file"]) if document.get("stage_file") else None,
         people=tuple(_person(item, cameras) for item in document.get("people", [])),
-        notes=tuple(notes),
+        notes=(*notes, *left_aside),
     )
 
 

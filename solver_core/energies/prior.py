@@ -110,3 +110,23 @@ class PosePrior:
         jacobian[:, range(3), range(3)] = 1 / self.rotation_sigma
         jacobian[:, range(3, 6), range(3, 6)] = 1 / self.translation_sigma
         return self.residual(pose, index), jacobian
+
+
+@dataclass(frozen=True)
+class HeadPrior:
+    """The head near given poses, held differently in each direction: `root @ (turn, shift)`, radians and metres."""
+
+    target: Pose  # B frames
+    root: Floats  # [B,6,6] world axes
+
+    def residual(self, pose: Pose, index: Ints) -> Floats:
+        """[b,6]."""
+        turn = Rotation.from_matrix(pose.rotation @ self.target.rotation[index].swapaxes(1, 2)).as_rotvec()
+        moved = np.concatenate([turn, pose.translation - self.target.translation[index]], 1)
+        return np.einsum("bxy,by->bx", self.root[index], moved)
+
+    def linear(self, pose: Pose, index: Ints, free: FreeParameters) -> tuple[Floats, Floats]:
+        """[b,6] and [b,6,P]. The derivative of the rotation vector is taken as the identity: deviations are small."""
+        jacobian = np.zeros((len(index), RIGID, free.size))
+        jacobian[..., free.head] = self.root[index]
+        return self.residual(pose, index), jacobian

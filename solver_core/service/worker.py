@@ -11,13 +11,16 @@ import time
 import traceback
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from solver_core import __version__, protocol
 from solver_core.common.errors import FaceSolveError
 from solver_core.documents.journal import frame_fields
 from solver_core.protocol import Message
 from solver_core.service.listener import FrameResult
+
+if TYPE_CHECKING:
+    from solver_core.drag import Dragging
 
 UPDATE = "Update the add-on and the solver."
 BUG = "This is a mistake in Face Solve, not in your scene; please send the log file to its developers."
@@ -34,6 +37,8 @@ class Worker:
         self._cancel = threading.Event()
         self._latest = self._cancel
         self._quit = threading.Event()
+        self._dragging: Dragging | None = None
+        self._newest_drag: Message | None = None  # those before it need no answer any more
 
     def run(self) -> int:
         """Serve until told to quit or until the other side is gone."""
@@ -61,6 +66,10 @@ class Worker:
                 self._solve(_path(message, "shot"), _path(message, "out"))
             elif message["type"] == protocol.FIT_RIG:
                 self._fit_rig(message)
+            elif message["type"] == protocol.OPEN:
+                self._open(_path(message, "rig"))
+            elif message["type"] == protocol.DRAG:
+                self._drag(message)
             elif message["type"] == protocol.CHECK:
                 self._check(str(message.get("device") or "cpu"))
             elif message["type"] == protocol.WEIGHTS:
@@ -140,6 +149,24 @@ class Worker:
             }
         )
 
+    def _open(self, rig: Path) -> None:
+        from solver_core.drag import Dragging
+
+        self._dragging = Dragging.opened(rig)
+        self._send({"type": protocol.OPENED, "names": list(self._dragging.rig.names)})
+
+    def _drag(self, message: Message) -> None:
+        if message is not self._newest_drag:
+            return  # the mouse has moved on
+        if self._dragging is None:
+            raise FaceSolveError("There is no rig to drag.", UPDATE)
+        try:
+            answer = self._dragging.answer(message)
+        except (KeyError, TypeError, ValueError) as error:
+            traceback.print_exc()
+            raise FaceSolveError(f"A drag cannot be read: {error}.", UPDATE) from error
+        self._send({"type": protocol.DRAGGED, **answer})
+
     def _start(self) -> float:
         """A new request begins; the time."""
         self._send(
@@ -198,6 +225,8 @@ class Worker:
                 break
             else:
                 self._latest = threading.Event()
+                if message["type"] == protocol.DRAG:
+                    self._newest_drag = message
                 self._queue.put((message, self._latest))
         # end of input: the add-on has quit, or died
         self._quit.set()

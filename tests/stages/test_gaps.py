@@ -22,8 +22,10 @@ def only(*frames):
     return np.isin(FRAMES, frames)
 
 
-def shot(ranges=(), kept=()):
-    return SimpleNamespace(frames=FRAMES, infill_ranges=ranges, held_mask=only(*kept))
+def shot(ranges=(), kept=(), pinned=()):
+    return SimpleNamespace(
+        frames=FRAMES, infill_ranges=ranges, held_mask=only(*kept), pinned_mask=lambda: only(*pinned)
+    )
 
 
 def frames_of(choice):

@@ -84,7 +84,6 @@ def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -
         FaceSolveProblem: where scene, face or jaw bone are gone.
     """
     scene, face = find_actors(plan)
-    jaw = _find_jaw(plan, scene, face)
     settings = scene.face_solve
     usable = {
         frame: result
@@ -98,6 +97,37 @@ def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -
     if not frames:
         return
     written = load_written(settings)
+    columns = _all_columns(plan, scene, face, usable, frames, written)
+    for channel, values in columns:
+        _write_channel(channel, {frame: values[frame] for frame in frames if frame in values}, written, plan.partly)
+    store_written(settings, written)
+    if scene.frame_current in frames:
+        scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+
+
+def show_frame(plan: Plan, result: FrameResult) -> None:
+    """Pose the current frame without a key, as a hand would: what is keyed comes back when the frame is set again.
+
+    Raises:
+        FaceSolveProblem: where scene, face or jaw bone are gone.
+    """
+    scene, face = find_actors(plan)
+    columns = _all_columns(plan, scene, face, {result.frame: result}, [result.frame], load_written(scene.face_solve))
+    for channel, values in columns:
+        if result.frame in values:
+            channel.set(values[result.frame])
+
+
+def _all_columns(
+    plan: Plan,
+    scene: bpy.types.Scene,
+    face: bpy.types.Object,
+    usable: Dict[int, FrameResult],
+    frames: List[int],
+    written: Written,
+) -> List[Tuple[Channel, Dict[int, float]]]:
+    """Every channel that a solve moves, and its value by frame."""
+    jaw = _find_jaw(plan, scene, face)
     columns = _head_columns(plan, _find_carrier(plan, scene, face), usable, written)
     if jaw is not None:
         columns += _jaw_columns(plan, jaw, usable, written)
@@ -108,11 +138,7 @@ def write_frames(plan: Plan, results: Dict[int, object], dirty: Iterable[int]) -
                 columns.append((keyable[name], {frame: usable[frame].weights[index] for frame in frames}))
     for answer in plan.controls:
         columns.append(_control_column(plan, answer, usable))
-    for channel, values in columns:
-        _write_channel(channel, {frame: values[frame] for frame in frames if frame in values}, written, plan.partly)
-    store_written(settings, written)
-    if scene.frame_current in frames:
-        scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+    return columns
 
 
 def _write_channel(channel: Channel, values: Dict[int, float], written: Written, partly: Set[int]) -> None:

@@ -34,6 +34,7 @@ from ..setup.people import people_of
 from ..setup.prechecks import dropped_frames, enabled_cameras, plate_problems, prechecks, ranges
 from .frame_list import reference_frames
 from .npz import npz_pieces
+from .pins import pins_document
 from .sampling import Samples, evaluated, sample_scene
 
 
@@ -204,6 +205,7 @@ def shot_pieces(
                 {"frame_start": start, "frame_end": end} for start, end in spans_of(within(wanted, spans))
             ]
             document["textures"] = albedo.textures
+            document["pins"] = pins_document(settings, frames)
             yield
             yield from _write_atomically(folder / "shot.json", lambda path: _json_pieces(path, document))
         except OSError as error:

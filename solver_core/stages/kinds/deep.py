@@ -28,6 +28,7 @@ from solver_core.stages.kinds.step import Cancelled, Step, WrongSettingError, ne
 from solver_core.stages.shared.bundle import Bundle
 from solver_core.stages.shared.light import estimate_lights
 from solver_core.stages.shared.observing import correspondences
+from solver_core.stages.shared.pinned import pins_beside
 from solver_core.stages.shared.priors import FIRM, STIFFNESS
 from solver_core.stages.shared.skin import LEAST, bake
 from solver_core.stages.shared.sparsity import StoredModel, relevance, solve_sparse
@@ -148,6 +149,7 @@ class Deep(Step):
         models: dict[int, StoredModel] = {}
         bundle = _bundle(context, free, strength) if self.bundle else None
         if bundle is not None:
+            bundle.fixed = bool(context.shot.posed_mask.any())  # pins, too, say where the shot as a whole is
             # where detail lies on the head is best seen in frames that the artist has locked
             for i in map(int, spread(np.flatnonzero(context.shot.locked_mask & context.seen), LEAST)):
                 bundle.add_fixed(i, correspondences(context, np.array([i]), self.observers)[i])
@@ -167,7 +169,7 @@ class Deep(Step):
                 models[i] = replace(models[i], gradient=models[i].gradient + change)
         if models:
             solve_sparse(context, models, free, strength)
-        if self.skin and bundle is None and not context.shot.locked_mask.any():
+        if self.skin and bundle is None and not context.shot.posed_mask.any():
             hold_mean(context, before)
 
 
@@ -212,8 +214,9 @@ def solve_frame(
         WeightPrior(np.zeros((1, len(strength))), strength[None]),
         *joint_priors(context.rig, STIFFNESS),
     ]
+    pins = pins_beside(context, index, found, pose)
     for _ in range(REWEIGHTINGS):
-        energies: list[Energy] = [*priors, *(item.energy(pose) for item in found)]
+        energies: list[Energy] = [*priors, *pins, *(item.energy(pose) for item in found)]
         dogleg(FaceProblem(energies, context.rig, free), pose, 1, Options(iterations=5))
     context.pose.assign(frame, pose)
 
@@ -222,4 +225,5 @@ def linearise(context: Context, index: int, found: list[Correspondences], free: 
     """One frame's correspondences around its pose, as a quadratic [1,P] and [1,P,P]; keys are not held by anything."""
     pose, rig = context.pose[np.array([index])], context.rig
     energies: list[Energy] = [*joint_priors(rig, STIFFNESS), *(item.energy(pose) for item in found)]
+    energies += pins_beside(context, index, found, pose)
     return FaceProblem(energies, rig, free).quadratic(pose, np.array([0]))

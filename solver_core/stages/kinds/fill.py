@@ -17,13 +17,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver_core import protocol
-from solver_core.common.arrays import Ints
+from solver_core.common.arrays import Floats, Ints
 from solver_core.energies.link import LinkedFrames, Single
+from solver_core.energies.prior import PosePrior
+from solver_core.face.parameters import FreeParameters
 from solver_core.stages.context import Context, Filled
 from solver_core.stages.kinds.step import Cancelled, Step, never
 from solver_core.stages.shared.gaps import Gap, choose_fill, gaps_of
 from solver_core.stages.shared.interpolation import interpolated
 from solver_core.stages.shared.motion import smoothing, sweeps_of
+from solver_core.stages.shared.pinned import pins_of
 from solver_core.stages.shared.priors import STIFFNESS, key_priors
 from solver_core.stages.shared.sparsity import relevance
 from solver_core.stages.shared.tracking import FOLLOWED, Tracker, follow, trackers
@@ -32,6 +35,11 @@ REACH = 24  # frames of film, a second: flow over a longer time follows a face n
 FAR = 0.3  # weight of flow from an anchor that is not a neighbour: surer in the mean, coarser in itself
 # Of the head's radius: second difference of its motion over frames of film, an acceleration, that costs one residual.
 SMOOTH = 0.002
+ALONE = 1.0  # radians, and head radii: how softly a frame that nothing but pins ties to anything stays where it was
+PIN_ROUNDS = 4  # of frames with pins: their places are not linear in the head's turn
+# What one pin weighs there, a third of it: as a hand puts it, some half a pixel off, beside an even motion. More, and a
+# trembling hand decides on the distance.
+PINNED_TOTAL = 4.0
 SWEEPS = 100  # at most, of film; each costs a thousandth of the flow
 
 
@@ -69,8 +77,14 @@ class Fill(Step):
         Yields:
             [b] indices of the frames that have just been filled.
         """
-        watching = trackers(context, renders=self.renders)
-        for gap in gaps_of(context.fill, context.known, context.cuts):
+        pinned = pose_pinned(context, self.free(context))
+        if len(pinned):
+            context.filled.update({int(i): Filled(protocol.INFILLED, "") for i in pinned})
+            yield pinned
+        known, fill = context.known.copy(), context.fill.copy()
+        known[pinned], fill[pinned] = True, False
+        watching = trackers(context, renders=self.renders) if fill.any() else []
+        for gap in gaps_of(fill, known, context.cuts):
             before = context.pose[gap.frames]
             found = _fill(context, self, watching, gap, cancelled)
             if cancelled():
@@ -80,6 +94,42 @@ class Fill(Step):
             yield gap.frames
 
 
+def pose_pinned(context: Context, free: FreeParameters) -> Ints:
+    """Pose the frames of the gaps that have pins: anchors of the others from then on. context.pose changes.
+
+    Each gap's frames move on evenly through its ends and the pins, their keys near those between the ends.
+
+    Returns:
+        Indices of the frames with pins.
+    """
+    pinned = context.fill & context.shot.pinned_mask()
+    for gap in gaps_of(context.fill, context.known, context.cuts) if pinned.any() else []:
+        if not pinned[gap.frames].any():
+            continue
+        start = interpolated(context, gap) if gap.anchors else context.pose[gap.frames]
+        context.pose.assign(gap.frames, start)
+        ends = [*gap.anchors, *gap.frames[pinned[gap.frames]]]
+        moving = {int(i) for i in gap.frames if min(ends) <= i <= max(ends)}
+        strength = _strength(context)
+        for _ in range(PIN_ROUNDS):
+            linked = LinkedFrames(context.rig, context.pose, gap.frames, free)
+            for at, i in enumerate(map(int, gap.frames)):
+                here, was = context.pose[gap.frames[at : at + 1]], start[at : at + 1]
+                near = [PosePrior(was, ALONE, ALONE * context.rig.radius), *key_priors(context, was, strength)]
+                for one in [*near, *pins_of(context, gap.frames[at : at + 1], here, PINNED_TOTAL)]:
+                    linked.add(Single(i, one))
+            for link in smoothing(context, moving, SMOOTH * context.rig.radius):
+                linked.add(link)
+            linked.move(sweeps_of(context, SWEEPS), only=moving)
+    return np.flatnonzero(pinned)
+
+
+def _strength(context: Context) -> Floats:
+    """[1,K] how firmly keys are held near the values between the known frames: by how much each moves elsewhere."""
+    kept: Floats = STIFFNESS / context.rig.strength[None] ** 2 * relevance(context.pose.weights[context.trusted])
+    return kept
+
+
 def _fill(context: Context, step: Fill, watching: list[Tracker], gap: Gap, cancelled: Cancelled) -> dict[int, Filled]:
     if not gap.anchors:
         reason = "no frame beside the range is known, so there is nothing to fill it from"
@@ -87,7 +137,7 @@ def _fill(context: Context, step: Fill, watching: list[Tracker], gap: Gap, cance
     start = interpolated(context, gap)
     context.pose.assign(gap.frames, start)
     free = step.free(context)
-    strength = STIFFNESS / context.rig.strength[None] ** 2 * relevance(context.pose.weights[context.trusted])
+    strength = _strength(context)
     reached: set[int] = set()
     for _ in range(step.rounds):
         linked = LinkedFrames(context.rig, context.pose, gap.frames, free)

@@ -21,6 +21,7 @@ from solver_core.optimise.spline import LEAST, smoothing_spline
 from solver_core.stages.context import Context
 from solver_core.stages.kinds.step import Cancelled, Step, WrongSettingError, never
 from solver_core.stages.shared.gaps import stretches
+from solver_core.stages.shared.pinned import pins_of
 
 # In squared pixels of the reference crop, over a mean of squared landmark distances: a weight of 1 costs as much as all
 # landmarks off by sqrt(10) pixels. The paper's lambda = 1e2 stands against a sum over 68 landmarks of a crop of this
@@ -147,6 +148,7 @@ def _fit(
     strength = np.broadcast_to(STIFFNESS / rig.strength**2, (len(frames), len(rig.names)))
     energies += [WeightPrior(np.zeros_like(strength), strength), *joint_priors(rig, STIFFNESS)]
     pose = context.pose[frames]
+    energies += pins_of(context, frames, pose, total=1.0)  # all landmarks together weigh 1
     if step.near:
         pixel = PIXEL / np.sqrt(step.near)
         start = pose if context.begun is None else context.begun[frames]

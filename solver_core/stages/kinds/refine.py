@@ -19,8 +19,9 @@ from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.kinds.step import Cancelled, Step, never
 from solver_core.stages.shared.interpolation import bridge_again
 from solver_core.stages.shared.motion import NOTHING_TO_REFINE, followed_frames, refined_frames, smoothing, sweeps_of
+from solver_core.stages.shared.pinned import pins_of
 from solver_core.stages.shared.priors import STIFFNESS, key_priors
-from solver_core.stages.shared.tracking import FOLLOWED, Tracker, follow, surface_in, trackers
+from solver_core.stages.shared.tracking import FOLLOWED, TOTAL, Tracker, follow, surface_in, trackers
 
 # Weight of the plate's flow at the full amount, where a frame's own plate has 1 too: more, and the errors of flow add
 # up over frames.
@@ -94,6 +95,8 @@ def _hold(context: Context, watching: list[Tracker], linked: LinkedFrames, i: in
         if shown is not None:
             target, root = shown.pixels[None], shown.root_of(tracker.structure(i))[None]
             linked.add(Single(i, ReprojectionEnergy(shown.camera, shown.points, target, root)))
+    for pins in pins_of(context, np.array([i]), pose, TOTAL):
+        linked.add(Single(i, pins))
     strength = STIFFNESS / context.rig.strength[None] ** 2
     for prior in key_priors(context, pose, strength):
         linked.add(Single(i, prior))

@@ -50,8 +50,10 @@ def choose_fill(shot: Shot, seen: Bools, cuts: Bools, *, solving: bool) -> FillC
     known = shot.held_mask | seen
     fill = in_ranges(shot.frames, shot.infill_ranges) if shot.infill_ranges else ~known
     fill = grown(fill & ~shot.held_mask, ~known)
-    lonely = [gap for gap in gaps_of(fill, known & ~fill, cuts) if not gap.anchors]
-    if not solving and lonely and len(lonely) == len(gaps_of(fill, known & ~fill, cuts)):
+    pinned = shot.pinned_mask()
+    gaps = gaps_of(fill, known & ~fill, cuts)
+    lonely = [gap for gap in gaps if not gap.anchors and not pinned[gap.frames].any()]
+    if not solving and lonely and len(lonely) == len(gaps):
         raise FaceSolveError(
             "There is no frame to fill from: none beside the infill ranges is solved or locked.",
             "Leave a frame out of the range, or pose one and lock it.",

@@ -35,9 +35,11 @@ def join(context: Context, steps: Sequence[Step], cancelled: Cancelled = never) 
         Indices of the frames that were moved.
     """
     last = widest(context, steps)
+    pinned = context.shot.posed_mask & ~context.held
     solved = np.zeros(len(context.pose), bool)
     solved[context.solvable] = True
-    anchors = beside(context.shot.frames, context.held, solved)
+    solved &= ~pinned
+    anchors = beside(context.shot.frames, context.held | pinned, solved)
     anchors = anchors[context.seen[anchors]]
     if not len(anchors) or last is None:
         return anchors[:0]
@@ -84,7 +86,8 @@ def beside(frames: Ints, held: Bools, solved: Bools) -> Ints:  # [N] each
 def answers(context: Context, anchors: Ints, solved: Bools, last: Step, cancelled: Cancelled) -> Pose:
     """[A] what the solver itself would say at the anchors, beginning where the solved frame beside each is."""
     neighbours = [i + 1 if i + 1 < len(solved) and solved[i + 1] else i - 1 for i in anchors]
-    asked = replace(context, pose=context.pose.copy(), asked=anchors)
+    without_pins = replace(context.shot, pins=())
+    asked = replace(context, shot=without_pins, pose=context.pose.copy(), asked=anchors)
     asked.pose.assign(anchors, context.pose[np.array(neighbours)])
     last.solve_anchors(asked, cancelled)
     return asked.pose[anchors]

@@ -31,7 +31,7 @@ NEARER = 0.01  # of the head's radius: what stands this much before a vertex hid
 STIFF, OWN = 0.3, 5.0
 DISAGREES = 0.15  # relative difference between frames at which one counts a quarter: highlights, occluders
 REWEIGHTINGS = 3
-LOCKED = 4.0  # frames that the artist posed count so often: their colours lie where they belong
+POSED = 4.0  # frames that the artist posed count so often: their colours lie where they belong
 
 
 def bake(context: Context) -> Look:
@@ -43,7 +43,7 @@ def bake(context: Context) -> Look:
             index = chosen[start : start + CHUNK]
             colour, weight = _colours(context, view, light, index)
             colours.append(colour)
-            weights.append(weight * np.where(context.shot.locked_mask[index], LOCKED, 1.0)[:, None])
+            weights.append(weight * np.where(context.shot.posed_mask[index], POSED, 1.0)[:, None])
     if not colours:
         return replace(context.look, detail=None)
     colour, weight = np.concatenate(colours), np.concatenate(weights)
@@ -64,7 +64,7 @@ def _chosen(context: Context, view: View) -> Ints:
     given = context.held[seen]
     if len(seen) < LEAST:
         return seen[given]
-    return np.union1d(spread(seen, FRAMES), seen[context.shot.locked_mask[seen]][:FRAMES])
+    return np.union1d(spread(seen, FRAMES), seen[context.shot.posed_mask[seen]][:FRAMES])
 
 
 def _mean(colour: Floats, weight: Floats) -> Floats:  # [F,V,3], [F,V]
