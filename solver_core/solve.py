@@ -212,7 +212,7 @@ def _notes(context: Context) -> Iterator[str]:
 def _shares(stages: dict[str, tuple[Step, ...]]) -> dict[str, float]:
     shares = {"detection": SEEING}
     for name, steps in stages.items():
-        shares[name] = sum(step.passes * step.seconds for step in steps)
+        shares[name] = sum(step.expected for step in steps)
     return {**shares, "judging": JUDGING}
 
 
@@ -252,6 +252,7 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
     context = Context(
         shot,
         network,
+        detector,
         flow,
         network.layout,
         embedding,

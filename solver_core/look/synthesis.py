@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from solver_core.camera.camera import Camera
 from solver_core.color.srgb import srgb_decode
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.face.pose import Pose
@@ -49,9 +50,7 @@ def picture(
             around it.
     """
     _, points, depth, normals = geometry_of(rig, view, pose, index, size)
-    covered = _covered(renderer, points, depth, size)
-    behind = np.stack([fill(plate, mask) for plate, mask in zip(plates, covered, strict=True)])
-    background = srgb_decode(behind)
+    background = backdrop(renderer, points, depth, plates)
     rendering = renderer.render(points, depth, normals, look, background, size, size, head_rotation=pose.rotation)
     return Picture(rendering, points, depth, normals, background)
 
@@ -61,11 +60,28 @@ def geometry_of(rig: Rig, view: View, pose: Pose, index: Ints, size: int) -> tup
 
     They are [b,V,3] world metres, [b,V,2] crop pixels, [b,V] metres and [b,V,3] on world axes.
     """
+    return projected(rig, view.camera[index], view.matrices(index, size), pose)
+
+
+def projected(rig: Rig, camera: Camera, matrices: Floats, pose: Pose) -> tuple[Floats, Floats, Floats, Floats]:
+    """The same through b frames of a camera, whose plate pixels [b,2,3] matrices take to a picture's."""
     vertices = rig.world(pose)
-    pixels, depth = view.camera[index].project(vertices)
-    matrices = view.matrices(index, size)
+    pixels, depth = camera.project(vertices)
     points = pixels @ matrices[:, :, :2].swapaxes(1, 2) + matrices[:, None, :, 2]
     return vertices, points, depth, vertex_normals(vertices, rig.triangles)
+
+
+def backdrop(renderer: Renderer, points: Floats, depth: Floats, plates: Floats) -> Floats:
+    """[b,S,S,3] linear: what stands behind the head, the plates with the head's place filled in from around it.
+
+    Args:
+        renderer: of the head.
+        points: [b,V,2] its vertices in the plates' crops, pixels.
+        depth: [b,V] metres.
+        plates: [b,S,S,3] display-referred.
+    """
+    covered = _covered(renderer, points, depth, plates.shape[1])
+    return srgb_decode(np.stack([fill(plate, mask) for plate, mask in zip(plates, covered, strict=True)]))
 
 
 def sample_image(image: Floats, places: Floats) -> Floats:  # [S,S,C], [n,2] pixels

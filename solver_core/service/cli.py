@@ -44,7 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("shot", type=Path, metavar="SHOT_DIR")
     solve.add_argument("--out", type=Path, required=True, metavar="SOLUTION.npz")
     solve.add_argument("--stages", help="comma-separated stage names (default: the shot's, or all)")
-    solve.add_argument("--stage-file", type=Path, metavar="STAGES.toml", help="a studio's own stages")
+    solve.add_argument(
+        "--stage-file",
+        type=Path,
+        metavar="STAGES.toml",
+        help="a studio's own stages, or the name of a shipped one: paper",
+    )
     solve.add_argument("--frames", metavar="A-B", help="only these frames")
     solve.add_argument("--landmarks", choices=["facemesh", "attention", "fan"])
     solve.add_argument("--flow", choices=["dis", "own", "raft_small", "raft_large", "flownet2"])
