@@ -52,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     solve.add_argument("--frames", metavar="A-B", help="only these frames")
     solve.add_argument("--landmarks", choices=["facemesh", "attention", "fan"])
+    solve.add_argument("--detector", choices=["short_range", "dlib_hog", "dlib_cnn"])
     solve.add_argument("--flow", choices=["dis", "own", "raft_small", "raft_large", "flownet2"])
+    solve.add_argument("--refinement", type=float, metavar="0..1", help="amount of temporal refinement")
     solve.add_argument("--device", choices=["cpu", "cuda"])
     solve.add_argument(
         "--resume", action="store_true", help="keep the frames that a solve which was ended had finished"
@@ -157,6 +159,17 @@ def _range(option: str, text: str) -> tuple[int, int]:
     return first, last
 
 
+def _amount(option: str, value: float | None) -> float | None:
+    """As it was given.
+
+    Raises:
+        FaceSolveError: where it is not from 0 to 1.
+    """
+    if value is not None and not 0 <= value <= 1:
+        raise FaceSolveError(f"{option} {value:g} is no amount.", "Give a number from 0 to 1.")
+    return value
+
+
 def _with_negative_frames(arguments: list[str]) -> list[str]:
     """The same with "--frames -5-10" as one word: a word that begins with a hyphen is taken for an option."""
     joined: list[str] = []
@@ -177,6 +190,8 @@ def _solve(arguments: argparse.Namespace) -> int:
         stage_file=arguments.stage_file,
         frames=_range("--frames", arguments.frames) if arguments.frames else None,
         landmarks=arguments.landmarks,
+        detector=arguments.detector,
+        refinement=_amount("--refinement", arguments.refinement),
         flow=arguments.flow,
         device=arguments.device,
         resume=arguments.resume,
