@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, required=True, metavar="DIR")
     report.add_argument("--shot", type=Path, metavar="SHOT_DIR", help="default: the folder that the solution names")
     report.add_argument("--truth", type=Path, metavar="TRUTH.npz", help="the known answer, where there is one")
+    report.add_argument("--against", type=Path, metavar="TAKE.npz", help="another solution, to compare with")
     recover = commands.add_parser("recover", help="make a solution of what a solve that was ended had finished")
     recover.add_argument("solution", type=Path, metavar="SOLUTION.npz", help="the --out of that solve")
     recover.add_argument("--out", type=Path, metavar="OTHER.npz", help="write there (default: SOLUTION.npz itself)")
@@ -101,7 +102,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "report":
         from solver_core.report.report import report
 
-        print(report(arguments.solution, arguments.out, arguments.shot, arguments.truth))
+        print(report(arguments.solution, arguments.out, arguments.shot, arguments.truth, arguments.against))
         return 0
     if arguments.command == "recover":
         return _recover(arguments.solution, arguments.out or arguments.solution)
