@@ -71,7 +71,7 @@ def projected(rig: Rig, camera: Camera, matrices: Floats, pose: Pose) -> tuple[F
     return vertices, points, depth, vertex_normals(vertices, rig.triangles)
 
 
-def backdrop(renderer: Renderer, points: Floats, depth: Floats, plates: Floats) -> Floats:
+def backdrop(renderer: Renderer, points: Floats, depth: Floats, plates: Floats, filmed: Floats | None = None) -> Floats:
     """[b,S,S,3] linear: what stands behind the head, the plates with the head's place filled in from around it.
 
     Args:
@@ -79,8 +79,11 @@ def backdrop(renderer: Renderer, points: Floats, depth: Floats, plates: Floats) 
         points: [b,V,2] its vertices in the plates' crops, pixels.
         depth: [b,V] metres.
         plates: [b,S,S,3] display-referred.
+        filmed: [b,n,2] landmarks of the filmed faces, pixels: inside their outline the plates are filled in too.
     """
     covered = _covered(renderer, points, depth, plates.shape[1])
+    if filmed is not None:
+        covered |= np.stack([_inside(outline, plates.shape[1]) for outline in filmed])
     return srgb_decode(np.stack([fill(plate, mask) for plate, mask in zip(plates, covered, strict=True)]))
 
 
@@ -106,6 +109,14 @@ def _covered(renderer: Renderer, points: Floats, depth: Floats, size: int) -> Bo
     return np.stack(
         [cv2.resize(cv2.dilate(mask, kernel), (size, size), interpolation=cv2.INTER_NEAREST) > 0 for mask in seen]
     )
+
+
+def _inside(landmarks: Floats, size: int) -> Bools:
+    """[S,S] the outline of landmarks [n,2], grown as the head is."""
+    mask = np.zeros((size, size), np.uint8)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(landmarks).astype(np.int32)), 1)
+    reach = max(1, round(COVER * size))
+    return cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
 
 
 def fill(image: Floats, mask: Bools) -> Floats:

@@ -322,8 +322,9 @@ def _download(wanted: WeightFile, say: Callable[[str], None], report: Report) ->
                     data = other.source.read(archive)
                     if not _digest(data).startswith(other.source_sha256):
                         raise FaceSolveError(
-                            f"The downloaded weights of the network '{other.name}' are not the expected file.",
-                            "Nothing was installed; fetch the weights again.",
+                            f"The downloaded weights of the network '{other.name}' are not the expected file: "
+                            f"{source.described} holds another one than this version of the solver was made with.",
+                            "Nothing was installed. Fetch the weights again; if it ends so again, update Face Solve.",
                         )
                     with replacing(_source(other.name)) as file:
                         file.write(data)

@@ -77,8 +77,11 @@ class DeepEnergy:
         else:
             size = network.size
             _, points, depth, _ = geometry_of(context.rig, view, pose, frame, size)
-            behind = backdrop(context.renderer, points, depth, view.images(frame, size))
-            looking = PlateWindows([view.crop(int(frame[0]), size)], behind)
+            crop = view.crop(int(frame[0]), size)
+            # beside a render that stands elsewhere the filmed face would be what the network sees
+            filmed = crop.to_crop(view.points[frame])
+            behind = backdrop(context.renderer, points, depth, view.images(frame, size), filmed)
+            looking = PlateWindows([crop], behind)
         root = np.sqrt(weights * each)[None]
         return LandmarkEnergy(
             context.rig,
