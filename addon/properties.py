@@ -359,7 +359,8 @@ class FaceSolveSettings(PropertyGroup):
     stage_file: StringProperty(
         name="Stages",
         subtype="FILE_PATH",
-        description="A studio's own stages (TOML) instead of the solver's; empty for the solver's",
+        description="A studio's own stages (TOML) instead of the solver's, or paper for the paper's; "
+        "empty for the solver's",
     )
     locked_frames: CollectionProperty(type=FaceSolveLockedFrame)
     pins: CollectionProperty(type=FaceSolvePin)

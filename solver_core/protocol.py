@@ -16,6 +16,8 @@ HEARTBEAT_SECONDS = 1.0
 
 JAW = "jaw"  # what the joint that carries the lower jaw is called, in every document and message
 
+SHIPPED_STAGES = ("paper",)  # stage files that come with the solver, by the names that stand for their paths
+
 Message = dict[str, Any]
 
 # From the add-on to the worker.

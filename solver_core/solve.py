@@ -56,7 +56,9 @@ class Overrides:
     stage_file: Path | None = None
     frames: tuple[int, int] | None = None
     landmarks: str | None = None
+    detector: str | None = None
     flow: str | None = None
+    refinement: float | None = None  # amount, 0 to 1
     device: str | None = None
     resume: bool = False  # frames that an ended solve was done with are kept, and not solved again
 
@@ -71,8 +73,9 @@ def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrid
     """
     overrides = overrides or Overrides()
     shot = load_shot(folder)
-    named = {name: getattr(overrides, name) for name in ("landmarks", "flow", "device")}
-    shot = replace(shot, settings=replace(shot.settings, **{name: value for name, value in named.items() if value}))
+    named = {name: getattr(overrides, name) for name in ("landmarks", "detector", "flow", "refinement", "device")}
+    given = {name: value for name, value in named.items() if value is not None}
+    shot = replace(shot, settings=replace(shot.settings, **given))
     if overrides.stages is not None:
         shot = replace(shot, stages=overrides.stages)
     if overrides.stage_file is not None:
@@ -219,7 +222,7 @@ def _notes(context: Context) -> Iterator[str]:
 def _shares(stages: dict[str, tuple[Step, ...]]) -> dict[str, float]:
     shares = {"detection": SEEING}
     for name, steps in stages.items():
-        shares[name] = sum(step.passes * step.seconds for step in steps)
+        shares[name] = sum(step.expected for step in steps)
     return {**shares, "judging": JUDGING}
 
 
@@ -260,6 +263,7 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
     context = Context(
         shot,
         network,
+        detector,
         flow,
         network.layout,
         embedding,

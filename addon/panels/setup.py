@@ -8,7 +8,7 @@ from ..problem import FaceSolveProblem
 from ..scene.camera.plate import read_plate
 from ..scene.rig.jaw import armature_modifiers
 from ..scene.setup.prechecks import is_there
-from ..scene.shot.folders import preset_folder
+from ..scene.shot.folders import preset_folder, shipped_presets
 from .base import Step, below_its_name, is_free
 
 
@@ -45,7 +45,7 @@ class FACE_SOLVE_UL_cameras(bpy.types.UIList):
 
 
 class FACE_SOLVE_MT_presets(bpy.types.Menu):
-    """The presets in the user's folder, and the way to files elsewhere."""
+    """The presets in the user's folder, those that come with the add-on, and the way to files elsewhere."""
 
     bl_label = "Presets"
 
@@ -57,6 +57,9 @@ class FACE_SOLVE_MT_presets(bpy.types.Menu):
             layout.operator("face_solve.load_preset", text=path.stem).filepath = str(path)
         if files:
             layout.separator()
+        for path in shipped_presets():
+            layout.operator("face_solve.load_preset", text=path.stem).filepath = str(path)
+        layout.separator()
         layout.operator_context = "INVOKE_DEFAULT"
         layout.operator("face_solve.load_preset", text="Load from File...", icon="FILEBROWSER")
         layout.operator("face_solve.save_preset", text="Save...", icon="FILE_TICK")

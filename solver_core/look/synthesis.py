@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from solver_core.camera.camera import Camera
 from solver_core.color.srgb import srgb_decode
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.face.pose import Pose
@@ -49,9 +50,7 @@ def picture(
             around it.
     """
     _, points, depth, normals = geometry_of(rig, view, pose, index, size)
-    covered = _covered(renderer, points, depth, size)
-    behind = np.stack([fill(plate, mask) for plate, mask in zip(plates, covered, strict=True)])
-    background = srgb_decode(behind)
+    background = backdrop(renderer, points, depth, plates)
     rendering = renderer.render(points, depth, normals, look, background, size, size, head_rotation=pose.rotation)
     return Picture(rendering, points, depth, normals, background)
 
@@ -61,11 +60,31 @@ def geometry_of(rig: Rig, view: View, pose: Pose, index: Ints, size: int) -> tup
 
     They are [b,V,3] world metres, [b,V,2] crop pixels, [b,V] metres and [b,V,3] on world axes.
     """
+    return projected(rig, view.camera[index], view.matrices(index, size), pose)
+
+
+def projected(rig: Rig, camera: Camera, matrices: Floats, pose: Pose) -> tuple[Floats, Floats, Floats, Floats]:
+    """The same through b frames of a camera, whose plate pixels [b,2,3] matrices take to a picture's."""
     vertices = rig.world(pose)
-    pixels, depth = view.camera[index].project(vertices)
-    matrices = view.matrices(index, size)
+    pixels, depth = camera.project(vertices)
     points = pixels @ matrices[:, :, :2].swapaxes(1, 2) + matrices[:, None, :, 2]
     return vertices, points, depth, vertex_normals(vertices, rig.triangles)
+
+
+def backdrop(renderer: Renderer, points: Floats, depth: Floats, plates: Floats, filmed: Floats | None = None) -> Floats:
+    """[b,S,S,3] linear: what stands behind the head, the plates with the head's place filled in from around it.
+
+    Args:
+        renderer: of the head.
+        points: [b,V,2] its vertices in the plates' crops, pixels.
+        depth: [b,V] metres.
+        plates: [b,S,S,3] display-referred.
+        filmed: [b,n,2] landmarks of the filmed faces, pixels: inside their outline the plates are filled in too.
+    """
+    covered = _covered(renderer, points, depth, plates.shape[1])
+    if filmed is not None:
+        covered |= np.stack([_inside(outline, plates.shape[1]) for outline in filmed])
+    return srgb_decode(np.stack([fill(plate, mask) for plate, mask in zip(plates, covered, strict=True)]))
 
 
 def sample_image(image: Floats, places: Floats) -> Floats:  # [S,S,C], [n,2] pixels
@@ -90,6 +109,14 @@ def _covered(renderer: Renderer, points: Floats, depth: Floats, size: int) -> Bo
     return np.stack(
         [cv2.resize(cv2.dilate(mask, kernel), (size, size), interpolation=cv2.INTER_NEAREST) > 0 for mask in seen]
     )
+
+
+def _inside(landmarks: Floats, size: int) -> Bools:
+    """[S,S] the outline of landmarks [n,2], grown as the head is."""
+    mask = np.zeros((size, size), np.uint8)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(landmarks).astype(np.int32)), 1)
+    reach = max(1, round(COVER * size))
+    return cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
 
 
 def fill(image: Floats, mask: Bools) -> Floats:

@@ -50,6 +50,10 @@ class AttentionMesh(FaceMesh):
         points = torch.cat([self._assemble(outputs), torch.cat([depth, irises], 1)[..., None]], -1)
         return points, torch.sigmoid(outputs[PRESENCE].flatten())
 
+    def differentiable(self, images: Tensor) -> Tensor:
+        """The points of a call, with their derivative by the images."""
+        return self._assemble(self._graph(images.to(self.device)))
+
     def jvp(self, images: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
         """See `FaceMesh.jvp`: [B, 478, 2] crop pixels and [B, P, 478, 2] crop pixels per unit of parameter.
 

@@ -51,6 +51,10 @@ class FaceMesh:
             values, logits = self._graph(images.to(self.device))
         return _points(values), torch.sigmoid(logits.flatten())
 
+    def differentiable(self, images: Tensor) -> Tensor:
+        """The points of a call, with their derivative by the images."""
+        return _points(self._graph(images.to(self.device))[0])[..., :2]
+
     def jvp(self, images: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
         """Landmarks, and how they move when the images change (the paper's dN/dF dF/dtheta).
 

@@ -68,6 +68,10 @@ class Fan:
             points, peaks = self._points(images.to(self.device))
         return points, (peaks.median(dim=-1).values / SURE_PEAK).clamp(0, 1)
 
+    def differentiable(self, images: Tensor) -> Tensor:
+        """The points of a call, with their derivative by the images."""
+        return self._points(images.to(self.device))[0]
+
     def jvp(self, images: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
         """Landmarks, and how they move when the images change (the paper's dN/dF dF/dtheta).
 

@@ -17,7 +17,7 @@ class Item:
 
     Attributes:
         name: of its weights, as `weights fetch` takes it.
-        what: what it does, one sentence.
+        what: what it does, one sentence, and a second where something should be known of it.
         licence: the licence's SPDX name, and what else its authors say of its use.
         size: of the download, bytes.
         state: of the weights: `intact`, `missing` or `altered`.
@@ -42,7 +42,7 @@ def inventory() -> list[Item]:
     for one in weights.REGISTRY.values():
         state, package = weights.state(one.name), _missing(one.name)
         by_hand = one.source.remedy(weights.folder()) if isinstance(one.source, ByHand) else ""
-        items.append(Item(one.name, one.what, one.licence, one.source.size, state, package, one.optional, by_hand))
+        items.append(Item(one.name, one.described, one.licence, one.source.size, state, package, one.optional, by_hand))
     return items
 
 

@@ -39,6 +39,10 @@ class LandmarkNetwork(Protocol):
         """[B, 3, size, size] -> points [B, count, 2] in crop pixels, presence [B] from 0 to 1."""
         ...
 
+    def differentiable(self, images: Tensor) -> Tensor:
+        """[B, 3, size, size] -> points [B, count, 2] whose derivative torch can take backward."""
+        ...
+
     def jvp(self, images: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
         """Images and tangents [B, P, 3, size, size] -> points [B, count, 2], their tangents [B, P, count, 2]."""
         ...

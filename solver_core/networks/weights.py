@@ -30,6 +30,7 @@ from solver_core.networks.sources import ByHand, PublishedFile, Report, SdistMem
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+UNTRIED = "Not run with its published weights by the makers of this version."
 INSTALL_FAN = (
     "In Blender tick 3D-FAN beside Install Solver and press it; "
     "elsewhere run: pip install 'face-solve[fan]', then: pip install --no-deps face-alignment==1.5.0"
@@ -50,6 +51,7 @@ class WeightFile:
         bytes: size of the file that the solver reads.
         sha256: of the converted file; empty where the solver reads the published one.
         optional: fetched only when asked for by name.
+        untried: whether its loader has seen files of the same format alone, and never the published one.
     """
 
     name: str
@@ -60,6 +62,12 @@ class WeightFile:
     bytes: int
     sha256: str = ""
     optional: bool = False
+    untried: bool = False
+
+    @property
+    def described(self) -> str:
+        """What it does, and what should be known of it."""
+        return f"{self.what} {UNTRIED}" if self.untried else self.what
 
     @property
     def remedy(self) -> str:
@@ -83,7 +91,7 @@ RAFT_LICENCE = "BSD-3-Clause (trained on pictures for research: ask their owners
 
 
 def _by_hand(name: str, what: str, licence: str, file: str, where: str, size: int, digits: str = "") -> WeightFile:
-    return WeightFile(name, what, licence, ByHand(file, where, size), digits, size, optional=True)
+    return WeightFile(name, what, licence, ByHand(file, where, size), digits, size, optional=True, untried=True)
 
 
 REGISTRY: dict[str, WeightFile] = {
@@ -126,6 +134,7 @@ REGISTRY: dict[str, WeightFile] = {
             source_sha256="7835d9f11d",  # the ten digits that its authors put into the name
             bytes=96_300_000,
             optional=True,
+            untried=True,
         ),
         WeightFile(
             name="dlib_cnn",
@@ -313,8 +322,9 @@ def _download(wanted: WeightFile, say: Callable[[str], None], report: Report) ->
                     data = other.source.read(archive)
                     if not _digest(data).startswith(other.source_sha256):
                         raise FaceSolveError(
-                            f"The downloaded weights of the network '{other.name}' are not the expected file.",
-                            "Nothing was installed; fetch the weights again.",
+                            f"The downloaded weights of the network '{other.name}' are not the expected file: "
+                            f"{source.described} holds another one than this version of the solver was made with.",
+                            "Nothing was installed. Fetch the weights again; if it ends so again, update Face Solve.",
                         )
                     with replacing(_source(other.name)) as file:
                         file.write(data)
@@ -388,7 +398,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _print_entry(item: WeightFile) -> None:
     digest = _expected(item.name)
-    print(f"{item.name}: {item.what}{' Optional.' if item.optional else ''}")
+    print(f"{item.name}: {item.described}{' Optional.' if item.optional else ''}")
     print(f"    {item.bytes / 1e6:.1f} MB, {item.licence}, from {item.source.described}")
     stated = f"{digest}{'...' if len(digest) < 64 else ''}" if digest else "unknown, brought by the user"
     print(f"    SHA-256 {stated} ({state(item.name)})")

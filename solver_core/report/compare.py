@@ -13,9 +13,10 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.common.errors import FaceSolveError
-from solver_core.documents.solution import joints_of
+from solver_core.documents.solution import joints_of, load_solution
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
+from solver_core.protocol import FRAME_FAILED
 
 MEASURES = {
     "rotation_deg": "angle between solved and true head rotation, degrees",
@@ -86,6 +87,25 @@ def load_truth(path: Path) -> Truth:
         raise FaceSolveError(f"{path} has no {error.args[0]}.", wanted) from error
     except Exception as error:
         raise FaceSolveError(f"{path} is not a known answer: {error}.", wanted) from error
+
+
+def load_take(path: Path) -> Truth:
+    """Another solution of the same shot, as something to compare with; frames that failed in it are left out.
+
+    Raises:
+        FaceSolveError: where it is absent, damaged, or nothing in it was solved.
+    """
+    solution = load_solution(path)
+    solved = np.array([status != FRAME_FAILED for status in solution.status], bool)
+    if not solved.any():
+        raise FaceSolveError(f"No frame of {path} was solved.", "Give another take with --against.")
+    return Truth(solution.frames[solved], solution.pose[solved], solution.names, np.zeros(0, np.int64))
+
+
+def by_axis(take: Pose, truth: Pose) -> tuple[Floats, Floats]:
+    """[N,3] rotation vectors, degrees, and [N,3] translations, millimetres, from one take to another, world axes."""
+    turn = Rotation.from_matrix(take.rotation @ truth.rotation.swapaxes(1, 2)).as_rotvec()
+    return np.degrees(turn), 1e3 * (take.translation - truth.translation)
 
 
 def measure(take: Pose, truth: Pose, face: Face | None = None, eye: Floats | None = None) -> dict[str, Floats]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,25 @@ def comparison_curves(frames: Ints, measured: dict[str, Floats], hidden: Ints) -
         axis.set_ylim(bottom=0)
     for axis in axes[len(measured) :]:
         axis.set_axis_off()
+    return figure
+
+
+def axis_curves(frames: Ints, takes: Mapping[str, tuple[Floats, Floats]]) -> Figure:
+    """How far takes, by their names, are from an answer, axis by axis: what `compare.by_axis` gives (Figure 5)."""
+    figure = Figure((11, 5), layout="constrained")
+    axes = figure.subplots(2, 3, sharex=True)
+    for row, what in zip(axes, ("rotation {}, degrees", "translation {}, mm"), strict=True):
+        for axis, letter in zip(row, "XYZ", strict=True):
+            axis.axhline(0.0, color="#777777", linewidth=0.8)
+            _dress(axis, frames, what.format(letter))
+    for colour, (name, errors) in zip((SOLVED, TRUE, *SHADES.values()), takes.items(), strict=False):
+        for row, values in zip(axes, errors, strict=True):
+            for axis, error in zip(row, values.T, strict=True):
+                axis.plot(frames, error, ".-", color=colour, linewidth=1, markersize=4, label=name)
+    for axis in axes[1]:
+        axis.set_xlabel("frame")
+    if len(takes) > 1:
+        axes[0, 0].legend(fontsize=8)
     return figure
 
 

@@ -31,7 +31,13 @@ class _Known:
     hidden: Ints
 
 
-def report(solution_path: Path, out: Path, shot_folder: Path | None = None, truth_path: Path | None = None) -> Path:
+def report(
+    solution_path: Path,
+    out: Path,
+    shot_folder: Path | None = None,
+    truth_path: Path | None = None,
+    against_path: Path | None = None,
+) -> Path:
     """Write the report and return its page.
 
     Args:
@@ -39,6 +45,7 @@ def report(solution_path: Path, out: Path, shot_folder: Path | None = None, trut
         out: the folder, made where it is absent.
         shot_folder: the shot that was solved; None is the one that the solution names, if it is still there.
         truth_path: the known answer, if there is one.
+        against_path: another take, SOLUTION.npz, to compare with.
 
     Raises:
         FaceSolveError: no such solution, shot or answer, or one that does not belong to the others; weights absent.
@@ -46,6 +53,7 @@ def report(solution_path: Path, out: Path, shot_folder: Path | None = None, trut
     solution = load_solution(solution_path)
     shot, absent = _shot_of(solution, shot_folder)
     truth = None if truth_path is None else _known(solution, compare.load_truth(truth_path), truth_path)
+    other = None if against_path is None else _known(solution, compare.load_take(against_path), against_path)
     keyed = np.array([status != FRAME_FAILED for status in solution.status], bool)
     index = pictures.chosen_frames(solution)
     context = _context(shot, solution, index) if shot is not None and len(index) else None
@@ -60,7 +68,12 @@ def report(solution_path: Path, out: Path, shot_folder: Path | None = None, trut
             page.text(absent)
         _parameters(page, out, solution, keyed, truth)
         if truth is not None:
+            page.heading("Against the known answer")
             _comparison(page, out, solution, keyed, truth, shot, context)
+        if other is not None and against_path is not None:
+            page.heading(f"Against {against_path.name}")
+            page.text("Another take, in the place of a known answer: what follows is how far the two are apart.")
+            _comparison(page, out, solution, keyed, other, shot, context, prefix="against_")
         page.save(out / "index.html")
     except OSError as error:
         raise FaceSolveError(
@@ -210,20 +223,29 @@ def _parameters(page: Page, out: Path, solution: Solution, keyed: Bools, truth: 
 
 
 def _comparison(
-    page: Page, out: Path, solution: Solution, keyed: Bools, truth: _Known, shot: Shot | None, context: Context | None
+    page: Page,
+    out: Path,
+    solution: Solution,
+    keyed: Bools,
+    truth: _Known,
+    shot: Shot | None,
+    context: Context | None,
+    prefix: str = "",
 ) -> None:
-    page.heading("Against the known answer")
     wanted = keyed[truth.rows]  # nothing is keyed for a frame that failed
     if not wanted.any():
-        page.text("No frame that has a known answer was solved.")
+        page.text("No frame that can be compared was solved.")
         return
     rows, frames, true = truth.rows[wanted], truth.frames[wanted], truth.pose[wanted]
     take = solution.pose[rows]
     face = None if context is None else compare.Face(context.rig, context.embedding.face)
     eye = None if shot is None else shot.cameras[0].position[rows]
     measured = compare.measure(take, true, face, eye)
-    curves.save(curves.comparison_curves(frames, measured, truth.hidden), out / "comparison.png")
-    page.image("comparison.png", "every measure; dashed: the median; shaded: frames where the face was covered")
+    curves.save(curves.comparison_curves(frames, measured, truth.hidden), out / f"{prefix}comparison.png")
+    shaded = "; shaded: frames where the face was covered" if len(truth.hidden) else ""
+    page.image(f"{prefix}comparison.png", f"every measure; dashed: the median{shaded}")
+    curves.save(curves.axis_curves(frames, {"solved": compare.by_axis(take, true)}), out / f"{prefix}axes.png")
+    page.image(f"{prefix}axes.png", "rotation (as a rotation vector) and translation, axis by axis of the world")
     seen = ~np.isin(frames, truth.hidden)
     summary = compare.summary({k: v[seen] for k, v in measured.items()}) if seen.any() else {}
     extra: dict[str, float] = {}
@@ -243,7 +265,7 @@ def _comparison(
     for name, value in extra.items():
         page.text(f"{EXTRA[name]}: {value:.3f}.")
     if summary:
-        (out / "table.md").write_text(
+        (out / f"{prefix}table.md").write_text(
             compare.markdown({"solved": {k: v[seen] for k, v in measured.items()}}), encoding="utf-8"
         )
     document = {
@@ -251,7 +273,7 @@ def _comparison(
         "frames": [{"frame": int(f), **{k: float(v[i]) for k, v in measured.items()}} for i, f in enumerate(frames)],
         "failed": [int(f) for f in truth.frames[~wanted]],
     }
-    (out / "table.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+    (out / f"{prefix}table.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 
 EXTRA = {

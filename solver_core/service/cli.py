@@ -44,10 +44,17 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("shot", type=Path, metavar="SHOT_DIR")
     solve.add_argument("--out", type=Path, required=True, metavar="SOLUTION.npz")
     solve.add_argument("--stages", help="comma-separated stage names (default: the shot's, or all)")
-    solve.add_argument("--stage-file", type=Path, metavar="STAGES.toml", help="a studio's own stages")
+    solve.add_argument(
+        "--stage-file",
+        type=Path,
+        metavar="STAGES.toml",
+        help="a studio's own stages, or the name of a shipped one: paper",
+    )
     solve.add_argument("--frames", metavar="A-B", help="only these frames")
     solve.add_argument("--landmarks", choices=["facemesh", "attention", "fan"])
+    solve.add_argument("--detector", choices=["short_range", "dlib_hog", "dlib_cnn"])
     solve.add_argument("--flow", choices=["dis", "own", "raft_small", "raft_large", "flownet2"])
+    solve.add_argument("--refinement", type=float, metavar="0..1", help="amount of temporal refinement")
     solve.add_argument("--device", choices=["cpu", "cuda"])
     solve.add_argument(
         "--resume", action="store_true", help="keep the frames that a solve which was ended had finished"
@@ -62,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, required=True, metavar="DIR")
     report.add_argument("--shot", type=Path, metavar="SHOT_DIR", help="default: the folder that the solution names")
     report.add_argument("--truth", type=Path, metavar="TRUTH.npz", help="the known answer, where there is one")
+    report.add_argument("--against", type=Path, metavar="TAKE.npz", help="another solution, to compare with")
     recover = commands.add_parser("recover", help="make a solution of what a solve that was ended had finished")
     recover.add_argument("solution", type=Path, metavar="SOLUTION.npz", help="the --out of that solve")
     recover.add_argument("--out", type=Path, metavar="OTHER.npz", help="write there (default: SOLUTION.npz itself)")
@@ -94,7 +102,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "report":
         from solver_core.report.report import report
 
-        print(report(arguments.solution, arguments.out, arguments.shot, arguments.truth))
+        print(report(arguments.solution, arguments.out, arguments.shot, arguments.truth, arguments.against))
         return 0
     if arguments.command == "recover":
         return _recover(arguments.solution, arguments.out or arguments.solution)
@@ -152,6 +160,17 @@ def _range(option: str, text: str) -> tuple[int, int]:
     return first, last
 
 
+def _amount(option: str, value: float | None) -> float | None:
+    """As it was given.
+
+    Raises:
+        FaceSolveError: where it is not from 0 to 1.
+    """
+    if value is not None and not 0 <= value <= 1:
+        raise FaceSolveError(f"{option} {value:g} is no amount.", "Give a number from 0 to 1.")
+    return value
+
+
 def _with_negative_frames(arguments: list[str]) -> list[str]:
     """The same with "--frames -5-10" as one word: a word that begins with a hyphen is taken for an option."""
     joined: list[str] = []
@@ -172,6 +191,8 @@ def _solve(arguments: argparse.Namespace) -> int:
         stage_file=arguments.stage_file,
         frames=_range("--frames", arguments.frames) if arguments.frames else None,
         landmarks=arguments.landmarks,
+        detector=arguments.detector,
+        refinement=_amount("--refinement", arguments.refinement),
         flow=arguments.flow,
         device=arguments.device,
         resume=arguments.resume,

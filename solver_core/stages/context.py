@@ -19,6 +19,7 @@ from solver_core.flow.network import FlowNetwork
 from solver_core.footage.cuts import common_cuts
 from solver_core.footage.views import View
 from solver_core.look.look import Look
+from solver_core.networks.detector import FaceDetector
 from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.networks.regions import Layout
 from solver_core.observe.landmarks import carried
@@ -44,6 +45,7 @@ class Context:
 
     shot: Shot
     network: LandmarkNetwork
+    detector: FaceDetector
     flow: FlowNetwork
     layout: Layout  # the network's landmark regions
     embedding: LandmarkEmbedding

@@ -19,9 +19,10 @@ from solver_core.common.errors import FaceSolveError
 from solver_core.common.reading import read_text, reading, why
 from solver_core.face.rig import Rig
 from solver_core.networks.regions import Layout
+from solver_core.protocol import SHIPPED_STAGES
 from solver_core.stages.catalogue import KINDS
 from solver_core.stages.key_names import ALL, EYELIDS, JAW_BONE, bone_of
-from solver_core.stages.kinds.step import Step, WrongSettingError
+from solver_core.stages.kinds.step import Step, WrongSettingError, default_of, setting_name
 
 LARGEST, LONGEST = 2**16, 1000  # bytes and lines of a stage file; that of the built-in stages has a hundred lines
 MOST = 1000  # iterations or rounds of a step: more is a slip of the finger
@@ -35,12 +36,13 @@ def read_stages(path: Path, layout: Layout) -> dict[str, tuple[Step, ...]]:
     """The stages of a file, by name and in its order.
 
     Args:
-        path: a TOML file as `write_stages` writes them.
+        path: a TOML file as `write_stages` writes them, or the name of one that comes with the solver.
         layout: the landmark network's, whose regions may be named.
 
     Raises:
         FaceSolveError: naming the file, the line, and what would be allowed there.
     """
+    path = found(path)
     with reading(path, "The stage file", "Mend it there, or choose another file, or none."):
         text = read_text(path, LARGEST).replace("\r\n", "\n")
         if text.count("\n") > LONGEST:
@@ -56,6 +58,12 @@ def read_stages(path: Path, layout: Layout) -> dict[str, tuple[Step, ...]]:
         raise FaceSolveError(f"The stage file {path}, line {line}: {wrong.what}.", wrong.remedy) from wrong
 
 
+def found(path: Path) -> Path:
+    """The file that is meant: the path, or the one of that name that comes with the solver."""
+    shipped = path.name in SHIPPED_STAGES and not path.is_file()
+    return Path(__file__).with_name(f"{path.name}.toml") if shipped else path
+
+
 def write_stages(stages: Mapping[str, tuple[Step, ...]]) -> str:
     """The stages as TOML; settings that have their default are left out. `read_stages` gives the same stages back."""
     lines: list[str] = []
@@ -65,8 +73,8 @@ def write_stages(stages: Mapping[str, tuple[Step, ...]]) -> str:
             lines += ["[[stage.step]]", f"kind = {_toml(step.kind)}"]
             for field in dataclasses.fields(step):  # type: ignore[arg-type]
                 value = getattr(step, field.name)
-                if value != _default(field):
-                    lines.append(f"{field.name} = {_toml(value)}")
+                if value != default_of(field):
+                    lines.append(f"{setting_name(field)} = {_toml(value)}")
             lines.append("")
     return "\n".join(lines)
 
@@ -165,22 +173,23 @@ def _step(item: dict[str, Any], where: Where, layout: Layout) -> Step:
 
 def _settings(kind: type[Step], settings: Mapping[str, Any], where: Where) -> dict[str, Any]:
     """The settings that are given, each of the type that its field has."""
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    fields = {setting_name(field): field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     types = typing.get_type_hints(kind)
     _only(settings, where, ("kind", *fields), f"setting of a {kind.kind} step")
     given: dict[str, Any] = {}
     for name, field in fields.items():
         if name in settings:
-            given[name] = _value(settings[name], types[name], field, where)
-        elif _default(field) is dataclasses.MISSING:
-            expected = WORDS.get(types[name], "its value")
+            given[field.name] = _value(settings[name], types[field.name], field, where)
+        elif default_of(field) is dataclasses.MISSING:
+            expected = WORDS.get(types[field.name], "its value")
             raise _WrongError(where, f"the {kind.kind} step has no {name}", f"Add {name} = {expected}.")
     return given
 
 
 def _value(value: object, kind: object, field: dataclasses.Field[Any], owner: Where) -> object:
     """A setting of the type that the step's field has."""
-    name, where = field.name, (*owner, field.name)
+    name = setting_name(field)
+    where = (*owner, name)
     if kind is bool:
         if isinstance(value, bool):
             return value
@@ -191,6 +200,11 @@ def _value(value: object, kind: object, field: dataclasses.Field[Any], owner: Wh
         raise _WrongError(where, f"{name} is {value!r:.80}", f"Write a whole number from 1 to {MOST}.")
     if kind is float:
         return _amount(value, where)
+    if kind is str:
+        choices = field.metadata["choices"]
+        if value in choices:
+            return value
+        raise _WrongError(where, f"{name} is {value!r:.80}", f"Write one of {', '.join(map(_toml, choices))}.")
     if kind == tuple[str, ...]:
         return _names(value, where)
     if not isinstance(value, Mapping):
@@ -240,11 +254,6 @@ def _reaches(document: Any, where: Where) -> bool:
             return False
         document = document[key]
     return True
-
-
-def _default(field: dataclasses.Field[Any]) -> object:
-    """The field's default; dataclasses.MISSING where there is none."""
-    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def _toml(value: object) -> str:

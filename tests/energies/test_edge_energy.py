@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from solver_core.camera.camera import Camera
-from solver_core.energies.edge import EdgeEnergy
+from solver_core.energies.edge import EdgeEnergy, Edges
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
 from solver_core.face.blendshapes import BlendshapePoints
 from solver_core.face.blocks import RIGID
@@ -43,7 +43,8 @@ def energy(pose):
     first = rng.integers(0, N, E)
     second = (first + rng.integers(1, N, E)) % N
     return EdgeEnergy(
-        ReprojectionEnergy(camera, points, target, isotropic(np.ones((B, N)))), first, second, rng.random((B, E))
+        ReprojectionEnergy(camera, points, target, isotropic(np.ones((B, N)))),
+        Edges(first, second, rng.random((B, E))),
     )
 
 
@@ -53,8 +54,8 @@ def slowly(energy, pose):
     pixels, _ = base.camera.project(base.points.world(pose))
     rows = [
         [
-            energy.root[b, e] * ((pixels[b, i] - pixels[b, j]) - (base.target[b, i] - base.target[b, j]))
-            for e, (i, j) in enumerate(zip(energy.first, energy.second, strict=True))
+            energy.edges.root[b, e] * ((pixels[b, i] - pixels[b, j]) - (base.target[b, i] - base.target[b, j]))
+            for e, (i, j) in enumerate(zip(energy.edges.first, energy.edges.second, strict=True))
         ]
         for b in range(B)
     ]
@@ -86,7 +87,7 @@ def test_a_shift_of_all_landmarks_costs_nothing_and_a_growth_does(energy, pose):
 
     def cost(target):
         moved = ReprojectionEnergy(base.camera, base.points, target, base.root)
-        return (EdgeEnergy(moved, energy.first, energy.second, energy.root).residual(pose, EVERYWHERE) ** 2).sum()
+        return (EdgeEnergy(moved, energy.edges).residual(pose, EVERYWHERE) ** 2).sum()
 
     at_home = base.camera.project(base.points.world(pose))[0]
     assert cost(at_home) == 0
@@ -100,14 +101,15 @@ def test_a_shift_of_all_landmarks_costs_nothing_and_a_growth_does(energy, pose):
 
 def test_an_edge_of_weight_zero_takes_no_part(energy, pose):
     """Nor do its landmarks, whatever stands in their targets, unless another edge asks for them."""
-    root, target = energy.root.copy(), energy.landmarks.target.copy()
-    lost = energy.first[0]
-    touching = (energy.first == lost) | (energy.second == lost)
+    edges = energy.edges
+    root, target = edges.root.copy(), energy.landmarks.target.copy()
+    lost = edges.first[0]
+    touching = (edges.first == lost) | (edges.second == lost)
     root[:, touching] = 0
     target[:, lost] = np.nan
     base = energy.landmarks
     without = EdgeEnergy(
-        ReprojectionEnergy(base.camera, base.points, target, base.root), energy.first, energy.second, root
+        ReprojectionEnergy(base.camera, base.points, target, base.root), Edges(edges.first, edges.second, root)
     )
     residual, jacobian = without.linear(pose, EVERYWHERE, FREE)
     full, full_jacobian = energy.linear(pose, EVERYWHERE, FREE)

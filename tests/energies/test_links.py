@@ -9,7 +9,7 @@ from little_shot import camera, performance
 from solver_core.energies.flow import FlowLink
 from solver_core.energies.link import LinkedFrames, Single
 from solver_core.energies.prior import PosePrior
-from solver_core.energies.smoothing import SmoothLink
+from solver_core.energies.smoothing import PictureSmoothLink, SmoothLink
 from solver_core.face.parameters import FreeParameters
 
 COUNT = 4
@@ -60,6 +60,26 @@ def test_flow_derivatives_are_finite_differences(poses, points):
 
 def test_smoothing_derivatives_are_finite_differences(poses, points):
     check_derivatives(SmoothLink((0, 1, 2), points, 0.01), poses, np.array([0, 2]), step=1e-3)
+
+
+def test_smoothing_derivatives_in_the_picture_are_finite_differences(poses, points):
+    filming = camera("A", COUNT, (0.1, -0.95, 0.02))
+    cameras = filming[:1], filming[1:2], filming[2:3]
+    check_derivatives(PictureSmoothLink((0, 1, 2), cameras, points, 0.5), poses, np.array([0, 2]), step=1e-3)
+
+
+def test_smoothing_in_the_picture_hardly_sees_depth(poses, points):
+    """A head that comes nearer all at once is rough in the world and nearly smooth in the picture (Section 8)."""
+    still = camera("A", COUNT, (0.1, -0.95, 0.02), drift=0.0)
+    here = poses[np.array([0])]
+    nearer = here[:]
+    sight = points.world(here)[0].mean(0) - still.position[0]
+    nearer.head.translation -= 0.01 * sight / np.linalg.norm(sight)
+    pixel = np.linalg.norm(sight) / still.intrinsics[0, 0]  # metres
+    picture = PictureSmoothLink((0, 1, 2), (still[:1],) * 3, points, 1.0).residual([here, here, nearer])
+    world = SmoothLink((0, 1, 2), points, pixel).residual([here, here, nearer])
+    assert (world**2).sum() > 20
+    assert (picture**2).sum() < 0.05 * (world**2).sum()
 
 
 def test_flow_that_is_the_heads_own_motion_asks_for_nothing(poses, points):

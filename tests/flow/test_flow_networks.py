@@ -47,6 +47,22 @@ def bilinear(image, x, y):
     return total
 
 
+def test_a_network_sees_pictures_of_its_own_size_and_answers_in_theirs():
+    """Section 7: FlowNet2 sees 512 x 512. Flow comes back in the pixels of the pictures that were given."""
+    sizes = []
+
+    class Shift(torch.nn.Module):
+        def forward(self, first, second):
+            sizes.append(tuple(first.shape[-2:]))
+            return torch.ones(len(first), 2, *first.shape[-2:]) * torch.tensor([8.0, -4.0])[:, None, None]
+
+    flow = TorchFlow("shift", Shift(), 64, 64, CPU, seen=512)
+    pictures = np.zeros((1, 320, 320, 3), np.float32)
+    np.testing.assert_allclose(flow(pictures, pictures), np.broadcast_to([5.0, -2.5], (1, 320, 320, 2)), rtol=1e-5)
+    assert sizes == [(512, 512)]
+    assert flownet2.SEEN == 512
+
+
 @given(SEEDS, st.sampled_from([(2, 1), (3, 1), (4, 2), (3, 2)]))
 @settings(max_examples=6, deadline=None)
 def test_local_correlation_is_its_definition(seed, how):

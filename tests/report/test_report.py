@@ -19,6 +19,7 @@ from solver_core.common.errors import FaceSolveError
 from solver_core.documents.solution import Solution
 from solver_core.networks.regions import FACEMESH
 from solver_core.report import pictures
+from solver_core.report.compare import by_axis
 from solver_core.report.page import Page
 from solver_core.report.report import report
 from solver_core.service import cli
@@ -64,6 +65,7 @@ def test_everything_that_the_page_shows_lies_beside_it(reported: Path) -> None:
         "motion.png",
         "weights.png",
         "comparison.png",
+        "axes.png",
         "frames/1002_0.jpg",
         "frames/1012_0.jpg",
         "frames/1012_0_flow.jpg",
@@ -191,6 +193,7 @@ def test_without_a_shot_there_are_curves_and_a_sentence(tmp_path: Path, settings
         "motion.png",
         "weights.png",
         "comparison.png",
+        "axes.png",
         "table.md",
         "table.json",
     }
@@ -212,7 +215,31 @@ def test_a_shot_where_nothing_was_solved_has_a_page(tmp_path: Path, shot: Path) 
     solution.save(tmp_path / "s.npz")
     text = report(tmp_path / "s.npz", tmp_path / "out", None, FOOTAGE / "truth.npz").read_text()
     assert "3 failed" in text
-    assert "No frame that has a known answer was solved." in text
+    assert "No frame that can be compared was solved." in text
+
+
+def test_a_take_is_compared_with_another_take(tmp_path: Path) -> None:
+    """`report --against`: axis by axis, and without the frames that failed in the other."""
+    two = known_answer([1002, 1012], Path("gone"))
+    two.save(tmp_path / "s.npz")
+    other = known_answer([1002, 1012], Path("gone"))
+    other.pose.translation[:] += [0.0, 0.003, 0.0]
+    other.status[0] = "failed"
+    other.save(tmp_path / "other.npz")
+    arguments = ["report", str(tmp_path / "s.npz"), "--out", str(tmp_path / "out")]
+    assert cli.main([*arguments, "--against", str(tmp_path / "other.npz")]) == 0
+    assert "Against other.npz" in (tmp_path / "out" / "index.html").read_text()
+    table = json.loads((tmp_path / "out" / "against_table.json").read_text())
+    assert len(table["frames"]) == len(other.status) - 1
+    assert table["summary"]["rotation_deg"] == [0.0, 0.0]
+    turn, shift = by_axis(two.pose, other.pose)
+    assert not turn.any()
+    np.testing.assert_allclose(shift, np.broadcast_to([0.0, -3.0, 0.0], shift.shape), atol=1e-9)
+    assert (tmp_path / "out" / "against_axes.png").exists()
+    other.status[:] = ["failed"] * len(other.status)
+    other.save(tmp_path / "other.npz")
+    with pytest.raises(FaceSolveError, match="No frame of"):
+        report(tmp_path / "s.npz", tmp_path / "out", against_path=tmp_path / "other.npz")
 
 
 def test_what_does_not_belong_together_is_said(tmp_path: Path, shot: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -183,7 +183,7 @@ def test_what_only_one_frame_shows_is_not_carried_into_its_neighbours(opening, v
 def test_the_step_that_answers_moves_the_head_and_all_that_any_step_moves(opening):
     context, _ = opening
     assert widest(context, SHIPPED) == STAGES["dense"][4]
-    few, lids = Fit(iterations=5), Deep(rounds=1, keys=(EYELIDS,), head=False)
+    few, lids = Fit(iterations=5), Deep(rounds=1, keys=(EYELIDS,), rotation=False, translation=False)
     assert widest(context, [few, Deep(rounds=1, keys=(ALL,)), Deep(rounds=1, keys=("mouth",)), lids]) == Deep(
         rounds=1, keys=(ALL,)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,7 +44,23 @@ fits = st.builds(
     smooth=amounts,
 )
 observers = st.dictionaries(st.sampled_from(["landmarks", "flow"]), st.floats(0.001, 1e6), min_size=1)
-deeps = st.builds(Deep, rounds=st.integers(1, 1000), keys=keys, observers=observers, sparse=st.booleans())
+deeps = st.one_of(
+    st.builds(Deep, rounds=st.integers(1, 1000), keys=keys, observers=observers, sparse=st.booleans()),
+    st.builds(
+        Deep,
+        rounds=st.integers(1, 1000),
+        keys=keys,
+        rotation=st.booleans(),
+        jacobian=st.sampled_from(["exact", "material", "backward"]),
+        crop=st.sampled_from(["plate", "render"]),
+        iterations=st.integers(1, 1000),
+        regions=st.dictionaries(st.sampled_from(APART), amounts, max_size=3),
+        elsewhere=st.floats(0.001, 100),
+        edges=amounts,
+        near=amounts,
+        lambda_=amounts,
+    ),
+)
 smooths = st.builds(Smooth, keys=keys, head=st.booleans())
 scans = st.builds(Scan, keys=keys)
 names = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True).filter(
@@ -173,6 +190,39 @@ WRONG = {
         "above 0",
     ),
     "a list of observers": (HEAD + DEEP + "observers = ['flow']\n", "line 7", "['flow']", "{ landmarks = 10.0"),
+    "an unknown Jacobian": (
+        HEAD + DEEP + "\njacobian = 'guessed'\n",
+        "line 8",
+        "jacobian is 'guessed'",
+        '"exact", "material", "backward"',
+    ),
+    "a number for a Jacobian": (HEAD + DEEP + "jacobian = 1\n", "line 7", "jacobian is 1", '"exact"'),
+    "an unknown crop": (HEAD + DEEP + "jacobian = 'exact'\ncrop = 'none'\n", "line 8", "crop is 'none'", '"render"'),
+    "an unknown region of a deep step": (
+        HEAD + DEEP + "jacobian = 'exact'\n[stage.step.regions]\nbeard = 1\n",
+        "line 9",
+        "region beard",
+        "brows",
+    ),
+    "an energy's setting without its Jacobian": (
+        HEAD + DEEP + "lambda = 100\n",
+        "line 7",
+        "lambda is of the energy",
+        'jacobian = "exact"',
+    ),
+    "the Jacobian of flow": (
+        HEAD + DEEP + "jacobian = 'exact'\nobservers = { landmarks = 68, flow = 400 }\n",
+        "line 8",
+        "flow is asked beside them",
+        "leave jacobian out",
+    ),
+    "skin beside a Jacobian": (
+        HEAD + DEEP + "jacobian = 'exact'\nskin = true\n",
+        "line 8",
+        "skin stands beside jacobian",
+        "one of them",
+    ),
+    "a word for the old head": (HEAD + DEEP + "head = 'still'\n", "line 7", "head is 'still'", "true or false"),
     "a word for a number": (HEAD + STEP.replace("5", "'many'"), "line 6", "'many'", "whole number"),
     "true for a number": (HEAD + STEP.replace("5", "true"), "line 6", "True", "whole number"),
     "a number for a switch": (HEAD + STEP + "rotation = 1\n", "line 7", "rotation is 1", "true or false"),
@@ -215,6 +265,28 @@ def test_a_file_of_an_earlier_version_is_read(tmp_path, flow, observers):
     """Where `flow` was a switch."""
     (step,) = read(tmp_path, HEAD + DEEP + f"flow = {flow}\n")["own"]
     assert step == Deep(rounds=5, observers=observers)
+
+
+def test_a_head_that_was_held_as_a_whole_is_read(tmp_path):
+    """Where `head` was turning and moving in one."""
+    (step,) = read(tmp_path, HEAD + DEEP + "head = false\n")["own"]
+    assert step == Deep(rounds=5, rotation=False, translation=False)
+    assert not step.moves_head
+
+
+@pytest.mark.parametrize("network", LAYOUTS)
+def test_the_paper_s_recipe_is_found_by_its_name(network, tmp_path, monkeypatch):
+    """Every solving step is a deep step of the energy itself; a file of that name goes before it."""
+    stages = read_stages(Path("paper"), LAYOUTS[network])
+    assert list(stages) == ["rigid", "expression", "infill", "refinement"]
+    steps = [step for name in ("rigid", "expression") for step in stages[name]]
+    assert all(isinstance(step, Deep) and step.jacobian == "exact" and step.crop == "render" for step in steps)
+    assert [step.rotation for step in steps] == [False, True, True, True, True, False, True]
+    assert [step.lambda_ for step in steps] == [0.0] * 4 + [100.0] * 3
+    assert read(tmp_path, write_stages(stages), LAYOUTS[network]) == stages
+    monkeypatch.chdir(tmp_path)
+    Path("paper").write_text(HEAD + STEP)
+    assert list(read_stages(Path("paper"), LAYOUTS[network])) == ["own"]
 
 
 def test_a_file_that_cannot_be_read_is_said(tmp_path):

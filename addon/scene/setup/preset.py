@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Union
+from typing import Dict, List, Optional, Union
 
 from ...problem import FaceSolveProblem
 from ..rig.shape_layout import Group, Layout
@@ -22,9 +22,12 @@ Value = Union[str, bool, float]
 
 @dataclass(frozen=True)
 class Preset:
-    """What a preset holds: the groups, and other settings under `scene.face_solve` by their names."""
+    """What a preset holds: the groups, and other settings under `scene.face_solve` by their names.
 
-    layout: Layout = field(default_factory=Layout)
+    One without groups leaves the face's as they are.
+    """
+
+    layout: Optional[Layout] = field(default_factory=Layout)
     settings: Dict[str, Value] = field(default_factory=dict)
 
 
@@ -34,15 +37,13 @@ def write_preset(path: Path, preset: Preset) -> None:
     Raises:
         FaceSolveProblem: where it cannot be written.
     """
-    document = {
-        _KIND: VERSION,
-        "settings": dict(sorted(preset.settings.items())),
-        "excluded_keys": sorted(preset.layout.left_out),
-        "groups": [
+    document: Dict[str, object] = {_KIND: VERSION, "settings": dict(sorted(preset.settings.items()))}
+    if preset.layout is not None:
+        document["excluded_keys"] = sorted(preset.layout.left_out)
+        document["groups"] = [
             {"name": group.name, "enabled": group.enabled, "strength": group.strength, "keys": list(group.keys)}
             for group in preset.layout.groups
-        ],
-    }
+        ]
     partial = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +115,8 @@ def _preset(document: Dict[str, object]) -> Preset:
         if not (isinstance(value, (str, bool)) or _is_number(value)):
             raise _Malformed(f"the setting {name} is neither a number nor a text")
     left_out = frozenset(_texts(document.get("excluded_keys", []), "excluded_keys"))
-    return Preset(Layout(tuple(groups), left_out), settings)
+    layout = Layout(tuple(groups), left_out) if "groups" in document or left_out else None
+    return Preset(layout, settings)
 
 
 def _is_number(value: object) -> bool:

@@ -8,13 +8,13 @@ import bpy
 
 from ..results.bounds import from_pixels
 from ..rig.mesh import check_face, solvable_keys
-from ..rig.shape_layout import complete, faults
+from ..rig.shape_layout import Layout, complete, faults
 from ..rig.shape_settings import read_layout, write_layout
 from .preset import Preset, Value
 
 # What describes a way to solve. Cameras, frames and ranges describe a shot: they stay.
 NAMES = (
-    *("landmarks", "detector", "flow", "refinement", "bad_above", "judged"),
+    *("landmarks", "detector", "flow", "refinement", "bad_above", "judged", "stage_file"),
     *("overlays.hide_head", "overlays.shaded", "overlays.opacity", "overlays.wireframe", "overlays.landmarks"),
     *("overlays.residuals", "overlays.residual_stretch", "overlays.regions", "overlays.flow"),
 )
@@ -47,16 +47,7 @@ def apply_preset(settings: bpy.types.PropertyGroup, preset: Preset) -> List[str]
         FaceSolveProblem: where no face is chosen.
     """
     check_face(settings)
-    said = []
-    keys = solvable_keys(settings.face)
-    found = faults(preset.layout, keys)
-    if found.absent:
-        said.append(f"{settings.face.name} has no shape keys {_listed(found.absent)}: skipped.")
-    if found.doubled:
-        said.append(f"The preset has {_listed(found.doubled)} in more than one group: kept in the first.")
-    if found.loose:
-        said.append(f"The preset does not name {_listed(found.loose)}: grouped by their names.")
-    write_layout(settings, complete(preset.layout, keys))
+    said = [] if preset.layout is None else _apply_layout(settings, preset.layout)
     for name, value in _renamed(preset.settings).items():
         owner, own_name = _place(settings, name) if name in NAMES else (None, "")
         if owner is None or not _suits(owner.bl_rna.properties[own_name], value):
@@ -75,6 +66,21 @@ def _renamed(settings: Dict[str, Value]) -> Dict[str, Value]:
     elif pixels is not None:
         found["bad_error_px"] = pixels
     return found
+
+
+def _apply_layout(settings: bpy.types.PropertyGroup, layout: Layout) -> List[str]:
+    """Group the face's keys; answers as `apply_preset`."""
+    said = []
+    keys = solvable_keys(settings.face)
+    found = faults(layout, keys)
+    if found.absent:
+        said.append(f"{settings.face.name} has no shape keys {_listed(found.absent)}: skipped.")
+    if found.doubled:
+        said.append(f"The preset has {_listed(found.doubled)} in more than one group: kept in the first.")
+    if found.loose:
+        said.append(f"The preset does not name {_listed(found.loose)}: grouped by their names.")
+    write_layout(settings, complete(layout, keys))
+    return said
 
 
 def _suits(definition: bpy.types.Property, value: Value) -> bool:

@@ -296,7 +296,7 @@ def _read_scene(
 
 
 def stage_file(settings: bpy.types.PropertyGroup) -> Optional[str]:
-    """The whole path of the studio's own stages; None where the solver's are wanted.
+    """The whole path of the studio's own stages, or the name of a shipped file; None where the solver's are wanted.
 
     Raises:
         FaceSolveProblem: where there is no such file.
@@ -304,8 +304,14 @@ def stage_file(settings: bpy.types.PropertyGroup) -> Optional[str]:
     if not settings.stage_file:
         return None
     path = Path(bpy.path.abspath(settings.stage_file))
+    if settings.stage_file in protocol.SHIPPED_STAGES and not path.is_file():
+        return str(settings.stage_file)
     if not path.is_file():
-        raise FaceSolveProblem(f"There is no stage file {path}.", "Choose another under Setup > Advanced, or none.")
+        raise FaceSolveProblem(
+            f"There is no stage file {path}.",
+            f"Choose another under Setup > Advanced, the name of one that the solver has "
+            f"({', '.join(protocol.SHIPPED_STAGES)}), or none.",
+        )
     return str(path)
 
 

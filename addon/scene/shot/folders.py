@@ -122,6 +122,11 @@ def preset_folder() -> Path:
     return user_data() / "presets"
 
 
+def shipped_presets() -> List[Path]:
+    """Presets that come with the add-on, by name."""
+    return sorted((Path(__file__).parents[2] / "presets").glob("*.json"))
+
+
 def user_data() -> Path:
     """The add-on's folder among the user's own data, shared by all of the user's Blenders."""
     if sys.platform == "linux":

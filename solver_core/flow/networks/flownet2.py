@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from solver_core.flow.networks.operations import local_correlation, warp
 
 FACTOR = 64  # sizes are multiples of it
+SEEN = 512  # pixels: pictures are resized to so many before it sees them (Section 7)
 SCALE = 20.0  # the stack's networks count flow in units of this many pixels
 REACH, STRIDE = 20, 2  # features: how far the correlation looks, and at how many it does
 SLOPE = 0.1  # of the leaky ReLUs

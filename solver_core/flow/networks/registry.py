@@ -50,7 +50,7 @@ def _flownet2(device: torch.device) -> FlowNetwork:
     with torch.device("meta"):  # 650 MB that need no values before the file's
         empty = flownet2.FlowNet2()
     network = checkpoints.load(empty, file, names.without_prefix)
-    return TorchFlow("flownet2", network, flownet2.FACTOR, flownet2.FACTOR, device)
+    return TorchFlow("flownet2", network, flownet2.FACTOR, flownet2.FACTOR, device, flownet2.SEEN)
 
 
 def _dis(_device: torch.device) -> FlowNetwork:

@@ -21,9 +21,13 @@ class TorchFlow:
         factor: the sides that it takes are multiples of this.
         least: pixels, the shortest side that it takes.
         device: where it runs.
+        seen: pixels, the sides that pictures are resized to before it sees them; None: as they are.
     """
 
-    def __init__(self, name: str, network: nn.Module, factor: int, least: int, device: torch.device) -> None:
+    def __init__(
+        self, name: str, network: nn.Module, factor: int, least: int, device: torch.device, seen: int | None = None
+    ) -> None:
+        self.seen = seen
         self.name, self.factor, self.least, self.device = name, factor, least, device
         self._network = network.to(device).eval().requires_grad_(False)
 
@@ -47,6 +51,10 @@ class TorchFlow:
             [B,2,H,W] pixels on this network's device. Pictures are continued over their border to a size that it takes.
         """
         height, width = first.shape[-2:]
+        if self.seen and (height, width) != (self.seen, self.seen):
+            found = self.differentiable(*(_resized(image, self.seen, self.seen) for image in (first, second)))
+            to_pixels = torch.tensor([width / self.seen, height / self.seen], dtype=found.dtype, device=found.device)
+            return _resized(found, height, width) * to_pixels[:, None, None]
         top, bottom = self._border(height)
         left, right = self._border(width)
         border = (left, right, top, bottom)
@@ -57,6 +65,10 @@ class TorchFlow:
         """Pixels before and after."""
         missing = max(self.least, -(-side // self.factor) * self.factor) - side
         return missing // 2, missing - missing // 2
+
+
+def _resized(images: Tensor, height: int, width: int) -> Tensor:
+    return F.interpolate(images, (height, width), mode="bilinear", align_corners=False, antialias=True)
 
 
 def _tensor(images: Floats) -> Tensor:

@@ -1,40 +1,50 @@
-"""Rounds of the deep energies: render, ask observers about render and plate, move the head's material points, again.
+"""Rounds of the deep energies: render, ask observers about render and plate, move the head, again.
 
 Within a round the networks' outputs are taken to move as the surface points that they were found on: a quasi-Newton
 step on ||N(F*) - N(F)||: a pose where that is zero stays; where a residual remains, the resting pose can differ from
-the exact minimum's (docs/method.md).
+the exact minimum's (docs/method.md). With a `jacobian`, a round minimises that energy itself, and the network sees the
+render at every evaluation.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from solver_core.common.arrays import Floats, Ints, spread
 from solver_core.energies.energy import Energy, FaceProblem
+from solver_core.energies.landmark import Jacobian
 from solver_core.energies.prior import WeightPrior, joint_priors
 from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
 from solver_core.networks.regions import Layout
 from solver_core.observe.correspondences import Correspondences
+from solver_core.observe.landmarks import LandmarkObserver
 from solver_core.observe.registry import OBSERVERS, default_weights
 from solver_core.optimise.dogleg import Options, Quadratic, dogleg
 from solver_core.stages.context import CHUNK, Context
-from solver_core.stages.kinds.step import Cancelled, Step, WrongSettingError, never
+from solver_core.stages.kinds.step import Cancelled, Step, WrongSettingError, default_of, never, setting_name
 from solver_core.stages.shared.bundle import Bundle
+from solver_core.stages.shared.deep_energy import DeepEnergy
 from solver_core.stages.shared.light import estimate_lights
 from solver_core.stages.shared.observing import correspondences
 from solver_core.stages.shared.pinned import pins_beside
 from solver_core.stages.shared.priors import FIRM, STIFFNESS
+from solver_core.stages.shared.regions import check_regions
 from solver_core.stages.shared.skin import LEAST, bake
 from solver_core.stages.shared.sparsity import StoredModel, relevance, solve_sparse
 
 REWEIGHTINGS = 3
 ANCHOR_ROUNDS = 3  # an anchor's answer starts at its neighbour's, which is nearly its own
+
+OF_THE_ENERGY = ("iterations", "crop", "regions", "elsewhere", "edges", "near", "lambda_")
+COST = {"material": 0.3, "exact": 1.0, "backward": 100.0}  # of an iteration, in rounds of material points
 
 
 def _landmarks_alone() -> dict[str, float]:
@@ -63,8 +73,20 @@ class Deep(Step):
     # Where that detail lies on the head is solved too, with all frames together (bundle adjustment); beside an observer
     # that sees detail, skin and sparse.
     bundle: bool = False
-    head: bool = True  # whether the head may move
+    rotation: bool = True  # whether the head may turn
+    translation: bool = True  # and whether it may move
     stiffness: float = 1.0  # how hard keys are held at zero; in shots of fewer than four frames at least by 0.4
+    # The derivative of equation 2, which is then minimised itself (energies/landmark.py); left out: material points
+    # with robust weights, the networks asked once a round.
+    jacobian: str = field(default="", metadata={"choices": typing.get_args(Jacobian)})
+    # What follows is of that energy (shared/deep_energy.py).
+    iterations: int = 10
+    crop: str = field(default="plate", metadata={"choices": ("plate", "render")})  # where the network sees the render
+    regions: Mapping[str, float] = field(default_factory=dict, metadata={"example": "{ jaw = 0.0, mouth = 3.0 }"})
+    elsewhere: float = 1.0
+    edges: float = 0.0
+    near: float = 0.0
+    lambda_: float = 0.0
 
     @property
     def passes(self) -> int:
@@ -72,13 +94,18 @@ class Deep(Step):
         return self.rounds
 
     @property
+    def expected(self) -> float:
+        """More where the network is asked at every evaluation, and again for every parameter or landmark."""
+        return super().expected * (self.iterations * COST[self.jacobian] if self.jacobian else 1.0)
+
+    @property
     def moves_head(self) -> bool:
-        """As its setting says."""
-        return self.head
+        """As its settings say."""
+        return self.rotation or self.translation
 
     def free(self, context: Context) -> FreeParameters:
-        """Its keys, and the head as its setting says."""
-        return context.free(self.keys, rotation=self.head, translation=self.head)
+        """Its keys, and of the head what its settings say."""
+        return context.free(self.keys, rotation=self.rotation, translation=self.translation)
 
     def run(self, context: Context, cancelled: Cancelled = never) -> Iterator[Ints]:
         """All rounds, over all frames each; context.pose changes.
@@ -108,7 +135,12 @@ class Deep(Step):
 
     @classmethod
     def upgraded(cls, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`flow = true` was what `observers` with the flow at its default weight is now."""
+        """`head` was `rotation` and `translation` in one, `flow = true` what `observers` with the flow is now."""
+        if "head" in settings:
+            if not isinstance(settings["head"], bool):
+                raise WrongSettingError(("head",), f"head is {settings['head']!r}", "Write true or false.")
+            rest = {name: value for name, value in settings.items() if name != "head"}
+            settings = {"rotation": settings["head"], "translation": settings["head"], **rest}
         if "flow" not in settings:
             return settings
         if not isinstance(settings["flow"], bool):
@@ -120,8 +152,7 @@ class Deep(Step):
         return {**rest, "observers": default_weights(*names)}
 
     def check(self, layout: Layout) -> None:
-        """Refuse unknown observers, a step that asks none, and a bundle without detail."""
-        del layout
+        """Refuse unknown observers or regions, a step that asks none, and settings that do not go together."""
         for name in self.observers:
             if name not in OBSERVERS:
                 raise WrongSettingError(
@@ -136,9 +167,37 @@ class Deep(Step):
                 "bundle has no detail to solve",
                 "List flow among the observers, and set skin and sparse to true beside it.",
             )
+        if self.jacobian:
+            self._check_energy(layout)
+            return
+        for one in dataclasses.fields(self):
+            if one.name in OF_THE_ENERGY and getattr(self, one.name) != default_of(one):
+                name = setting_name(one)
+                raise WrongSettingError(
+                    (name,),
+                    f"{name} is of the energy that a jacobian asks for",
+                    f'Add jacobian = "exact", or leave {name} out.',
+                )
+
+    def _check_energy(self, layout: Layout) -> None:
+        """That what is asked beside a jacobian is there."""
+        check_regions(layout, self.regions, self.elsewhere)
+        for name, weight in self.observers.items():
+            if weight and name != LandmarkObserver.name:
+                raise WrongSettingError(
+                    ("observers", name),
+                    f"the jacobian is that of landmarks, and {name} is asked beside them",
+                    f"List {LandmarkObserver.name} alone, or leave jacobian out.",
+                )
+        for name in ("sparse", "skin", "bundle"):
+            if getattr(self, name):
+                raise WrongSettingError((name,), f"{name} stands beside jacobian", "Leave one of them out.")
 
     def _round(self, context: Context) -> Iterator[Ints]:
         """The light anew, then every frame moved."""
+        if self.jacobian:
+            yield from self._minimised(context)
+            return
         estimate_lights(context)
         context.look = bake(context) if self.skin else replace(context.look, detail=None)
         before = context.pose.copy()
@@ -171,6 +230,25 @@ class Deep(Step):
             solve_sparse(context, models, free, strength)
         if self.skin and bundle is None and not context.shot.posed_mask.any():
             hold_mean(context, before)
+
+    def _minimised(self, context: Context) -> Iterator[Ints]:
+        """A round of the energy itself, frame by frame."""
+        estimate_lights(context)
+        context.look = replace(context.look, detail=None)
+        energy = DeepEnergy(
+            total=self.observers[LandmarkObserver.name],
+            regions=self.regions,
+            elsewhere=self.elsewhere,
+            edges=self.edges,
+            near=self.near,
+            lambda_=self.lambda_,
+            crop=self.crop,
+            jacobian=cast("Jacobian", self.jacobian),
+            iterations=self.iterations,
+        )
+        for index in context.solvable:
+            energy.minimise(context, self.free(context), int(index))
+            yield np.array([index])
 
 
 def _bundle(context: Context, free: FreeParameters, strength: Floats) -> Bundle | None:

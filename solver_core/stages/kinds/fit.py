@@ -8,28 +8,27 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from solver_core.common.arrays import Bools, Floats, Ints
-from solver_core.energies.edge import EdgeEnergy
+from solver_core.energies.edge import EdgeEnergy, Edges
 from solver_core.energies.energy import Energy, FaceProblem
-from solver_core.energies.prior import PosePrior, WeightPrior, joint_priors
+from solver_core.energies.prior import WeightPrior, joint_priors
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
 from solver_core.face.parameters import FreeParameters
 from solver_core.face.rig import SurfacePoints
-from solver_core.footage.views import REFERENCE_CROP, View
+from solver_core.footage.views import View
 from solver_core.networks.regions import Layout
 from solver_core.optimise.dogleg import Options, dogleg
 from solver_core.optimise.spline import LEAST, smoothing_spline
 from solver_core.stages.context import Context
-from solver_core.stages.kinds.step import Cancelled, Step, WrongSettingError, never
+from solver_core.stages.kinds.step import Cancelled, Step, never
 from solver_core.stages.shared.gaps import stretches
 from solver_core.stages.shared.pinned import pins_of
+from solver_core.stages.shared.priors import near_the_start
+from solver_core.stages.shared.regions import check_regions
 
 # In squared pixels of the reference crop, over a mean of squared landmark distances: a weight of 1 costs as much as all
 # landmarks off by sqrt(10) pixels. The paper's lambda = 1e2 stands against a sum over 68 landmarks of a crop of this
 # size, 1.5 a landmark.
 STIFFNESS = 10.0
-# The head's radius is about half a crop: moving or turning it this much moves its landmarks by a pixel of the reference
-# crop.
-PIXEL = 2 / REFERENCE_CROP  # radii, and radians
 PART = 64  # frames solved together: a thousand frames' Jacobians are gigabytes
 
 
@@ -80,26 +79,7 @@ class Fit(Step):
 
     def check(self, layout: Layout) -> None:
         """Refuse regions that are unknown or contradict each other, and weights that leave no landmark."""
-        weights = np.full(len(layout.mirror), self.elsewhere)
-        owner: dict[int, str] = {}
-        for region, weight in self.regions.items():
-            if region not in layout.regions:
-                raise WrongSettingError(
-                    ("regions", region),
-                    f"there is no landmark region {region}",
-                    f"Regions are {', '.join(sorted(layout.regions))}.",
-                )
-            for landmark in layout.regions[region]:
-                other = owner.setdefault(landmark, region)
-                if self.regions[other] != weight:
-                    raise WrongSettingError(
-                        ("regions", region),
-                        f"the regions {other} and {region} share landmarks and have different weights",
-                        "Name regions that do not overlap, or give them the same weight.",
-                    )
-                weights[landmark] = weight
-        if not weights.any():
-            raise WrongSettingError((), "no landmark has a weight", "Give a region, or elsewhere, a weight above 0.")
+        check_regions(layout, self.regions, self.elsewhere)
 
 
 def _embedded(context: Context, count: int) -> SurfacePoints:
@@ -144,15 +124,14 @@ def _fit(
         energies.append(landmarks)
         if step.edges and edges.any():
             root = np.sqrt(step.edges * edges / edges.sum()) / unit[:, None]
-            energies.append(EdgeEnergy(landmarks, first, second, np.where(view.seen[frames, None], root, 0.0)))
+            shown = np.where(view.seen[frames, None], root, 0.0)
+            energies.append(EdgeEnergy(landmarks, Edges(first, second, shown)))
     strength = np.broadcast_to(STIFFNESS / rig.strength**2, (len(frames), len(rig.names)))
     energies += [WeightPrior(np.zeros_like(strength), strength), *joint_priors(rig, STIFFNESS)]
     pose = context.pose[frames]
     energies += pins_of(context, frames, pose, total=1.0)  # all landmarks together weigh 1
     if step.near:
-        pixel = PIXEL / np.sqrt(step.near)
-        start = pose if context.begun is None else context.begun[frames]
-        energies.append(PosePrior(start.copy(), pixel, pixel * rig.radius))
+        energies.append(near_the_start(context, frames, step.near))
     options = Options(iterations=step.iterations)
     outcome = dogleg(FaceProblem(energies, rig, free), pose, len(frames), options, cancelled)
     context.pose.assign(frames, outcome.state)

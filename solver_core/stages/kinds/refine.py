@@ -42,6 +42,7 @@ class Refine(Step):
     keys: tuple[str, ...] = ()
     flow: bool = True  # the plate's flow between frames; without it frames are smoothed alone
     renders: bool = False  # as in Fill
+    picture: bool = False  # the steady motion is that in the picture (Section 8), instead of in the world
     parallel: bool = False  # each sweep from the last one's values (Jacobi), instead of the newest (Gauss-Seidel)
 
     def frames(self, context: Context) -> Ints:
@@ -75,7 +76,8 @@ class Refine(Step):
                 if self.flow:
                     _follow_neighbours(context, watching, linked, i, usable, FLOW * amount)
             yield chunk
-        for link in smoothing(context, set(map(int, moving)), STEADY * context.rig.radius / amount):
+        steady = STEADY * context.rig.radius / amount
+        for link in smoothing(context, set(map(int, moving)), steady, picture=self.picture):
             linked.add(link)
         linked.move(sweeps_of(context, self.sweeps), parallel=self.parallel)
         bridge_again(context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -34,12 +35,23 @@ class WrongSettingError(Exception):
         self.setting, self.what, self.remedy = setting, what, remedy
 
 
+def setting_name(setting: dataclasses.Field[Any]) -> str:
+    """What stage files call a field of a step."""
+    return setting.name.rstrip("_")
+
+
+def default_of(setting: dataclasses.Field[Any]) -> object:
+    """A field's default; dataclasses.MISSING where there is none."""
+    return setting.default if setting.default_factory is dataclasses.MISSING else setting.default_factory()
+
+
 class Step(ABC):
     """One step of a stage: a frozen dataclass, whose fields are the settings that a stage file gives it.
 
     A kind is added by one such class and its registration (catalogue.py). Fields are of type bool, int (1 to 1000),
-    float (0 or more), `tuple[str, ...]` (shape keys) or `Mapping[str, float]` (amounts by name; its metadata may hold
-    an `example` in TOML).
+    float (0 or more), str (its metadata holds the `choices`), `tuple[str, ...]` (shape keys) or `Mapping[str, float]`
+    (amounts by name; its metadata may hold an `example` in TOML). A field whose name is a word of Python's ends in an
+    underscore, which stage files leave out.
     """
 
     kind: ClassVar[str]  # its name in stage files
@@ -60,6 +72,11 @@ class Step(ABC):
     def passes(self) -> int:
         """How often `run` comes to each frame."""
         return 1
+
+    @property
+    def expected(self) -> float:
+        """Seconds a frame in all passes, for the time left."""
+        return self.passes * self.seconds
 
     @property
     def moves_head(self) -> bool:

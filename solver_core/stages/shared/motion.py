@@ -7,9 +7,10 @@ import numpy as np
 from solver_core import protocol
 from solver_core.common.arrays import Ints, spread
 from solver_core.energies.link import Link
-from solver_core.energies.smoothing import SmoothLink
+from solver_core.energies.smoothing import PictureSmoothLink, SmoothLink
 from solver_core.face.rig import SurfacePoints
 from solver_core.stages.context import Context
+from solver_core.stages.shared.priors import PIXEL
 
 SAMPLES = 200  # points of the surface whose motion is smoothed
 NOTHING_TO_REFINE = "The amount of temporal refinement is 0: it changes nothing."
@@ -33,7 +34,7 @@ def followed_frames(context: Context) -> Ints:
     return np.setdiff1d(frames, np.array(interpolated, int))
 
 
-def smoothing(context: Context, moving: set[int], sigma: float) -> list[Link]:
+def smoothing(context: Context, moving: set[int], sigma: float, *, picture: bool = False) -> list[Link]:
     """The moving frames go on as the head moved before, over their ends too.
 
     Frames that stand for nothing do not count.
@@ -44,6 +45,7 @@ def smoothing(context: Context, moving: set[int], sigma: float) -> list[Link]:
         sigma: metres, the second difference over frames of film that costs one residual. Over the shorter frames of a
             quicker shot the same acceleration is less, by the square. A slower shot keeps it: over its longer frames
             flow is coarser, and needs as much help.
+        picture: whether the motion is that in the cameras' pictures, as the paper has it, instead of in the world.
     """
     points = sample_points(context)
     sigma = sigma / max(context.shot.pace, 1.0) ** 2
@@ -53,7 +55,19 @@ def smoothing(context: Context, moving: set[int], sigma: float) -> list[Link]:
     for middle in range(1, len(context.pose) - 1):
         three = (middle - 1, middle, middle + 1)
         if moving & set(three) and usable[list(three)].all() and not context.cuts[middle - 1 : middle + 1].any():
-            links.append(SmoothLink(three, points, sigma))
+            links += _in_pictures(context, three, points, sigma) if picture else [SmoothLink(three, points, sigma)]
+    return links
+
+
+def _in_pictures(context: Context, three: tuple[int, int, int], points: SurfacePoints, sigma: float) -> list[Link]:
+    """One for each camera that sees the face in all three frames; sigma in metres of a head that fills its crop."""
+    links: list[Link] = []
+    for view in context.views:
+        if view.seen[list(three)].all():
+            unit = float(view.unit(np.array([three[1]]))[0])
+            before, here, after = (view.camera[i : i + 1] for i in three)
+            pixels = unit * sigma / (PIXEL * context.rig.radius)
+            links.append(PictureSmoothLink(three, (before, here, after), points, pixels))
     return links
 
 
