@@ -104,7 +104,7 @@ class LandmarkEnergy:
             shown.points,
             shown.depth,
             shown.normals,
-            self.look,
+            shown.look,
             shown.background,
             size,
             size,

@@ -12,6 +12,7 @@ from solver_core.energies.edge import EdgeEnergy
 from solver_core.energies.energy import Energy, FaceProblem
 from solver_core.energies.prior import PosePrior, WeightPrior, joint_priors
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
+from solver_core.face.blocks import RIGID
 from solver_core.face.parameters import FreeParameters
 from solver_core.face.rig import SurfacePoints
 from solver_core.footage.views import REFERENCE_CROP, View
@@ -20,6 +21,7 @@ from solver_core.optimise.dogleg import Options, dogleg
 from solver_core.optimise.spline import LEAST, smoothing_spline
 from solver_core.stages.context import Context
 from solver_core.stages.kinds.step import Cancelled, Step, WrongSettingError, never
+from solver_core.stages.shared.contact import contact_energies
 from solver_core.stages.shared.gaps import stretches
 
 # In squared pixels of the reference crop, over a mean of squared landmark distances: a weight of 1 costs as much as all
@@ -29,6 +31,7 @@ STIFFNESS = 10.0
 # The head's radius is about half a crop: moving or turning it this much moves its landmarks by a pixel of the reference
 # crop.
 PIXEL = 2 / REFERENCE_CROP  # radii, and radians
+CONTACT = 1.0  # lips that pass by a pixel of the reference crop cost as much as all landmarks off by one
 PART = 64  # frames solved together: a thousand frames' Jacobians are gigabytes
 
 
@@ -146,6 +149,8 @@ def _fit(
             energies.append(EdgeEnergy(landmarks, first, second, np.where(view.seen[frames, None], root, 0.0)))
     strength = np.broadcast_to(STIFFNESS / rig.strength**2, (len(frames), len(rig.names)))
     energies += [WeightPrior(np.zeros_like(strength), strength), *joint_priors(rig, STIFFNESS)]
+    if free.size > RIGID:
+        energies += contact_energies(context, len(frames), CONTACT)
     pose = context.pose[frames]
     if step.near:
         pixel = PIXEL / np.sqrt(step.near)
