@@ -32,7 +32,7 @@ def register(kind: type[Step]) -> type[Step]:
 
 
 LANDMARKS_AND_FLOW = {"landmarks": 10.0, "flow": 400.0}
-REGIONS_TOO = {**LANDMARKS_AND_FLOW, "lips": 60.0, "lids": 20.0}
+REGIONS_TOO = {**LANDMARKS_AND_FLOW, "lips": 100.0, "lids": 60.0}
 
 STAGES: dict[str, tuple[Step, ...]] = {
     "rigid": (
