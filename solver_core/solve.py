@@ -20,12 +20,15 @@ from solver_core.documents.resume import digest, give_back, take_up
 from solver_core.documents.shot import Shot, load_shot
 from solver_core.documents.solution import Solution, empty_solution
 from solver_core.face.head_parts import head_parts
+from solver_core.face.key_relations import key_relations
 from solver_core.face.landmark_embedding import LandmarkEmbedding, embed_landmarks
+from solver_core.face.lips import find_lips
 from solver_core.flow.networks.registry import flow_network
 from solver_core.footage.people import Place, Sought, place_of
 from solver_core.footage.views import NOT_LOOKED_AT, View, find_faces
 from solver_core.look.albedo import albedo_of
 from solver_core.look.look import Look
+from solver_core.look.mouth import mouth_shadow
 from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.networks.registry import face_detector, landmark_layout, landmark_network
 from solver_core.observe.observer import Networks
@@ -269,12 +272,14 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
         embedding,
         views,
         Renderer(shot.rig.triangles),
-        Look(albedo_of(shot.rig), shadow=shadow, parts=parts),
+        Look(albedo_of(shot.rig), shadow=shadow, mouth=mouth_shadow(actor, embedding, network.layout), parts=parts),
         shot.start(),
         fill=nowhere,
         known=nowhere,
         error_px=np.full(count, math.nan),
         observers=ready,
+        lips=find_lips(actor, embedding, network.layout),
+        relations=key_relations(shot.rig),
     )
     context.leave_out_behind()
     return context

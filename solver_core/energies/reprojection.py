@@ -8,6 +8,7 @@ import numpy as np
 
 from solver_core.camera.camera import Camera
 from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.face.blocks import RIGID
 from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
 from solver_core.face.rig import SurfacePoints
@@ -25,6 +26,7 @@ class ReprojectionEnergy:
     points: SurfacePoints  # [B,n]
     target: Floats  # [B,n,2] plate pixels
     root: Floats  # [B,n,2,2] 1/pixel
+    of_head: bool = True  # whether they say where the head is; else the keys alone follow them
 
     def residual(self, pose: Pose, index: Ints) -> Floats:
         """[b,2n]."""
@@ -38,6 +40,8 @@ class ReprojectionEnergy:
         pixels, _ = camera.project(world)
         maps = np.where(self._used(index), self.root[index] @ camera.derivative(world), 0.0)
         jacobian = points.derivative(pose, world, free, maps)
+        if not self.of_head:
+            jacobian[..., :RIGID] = 0.0
         residual = self._weighted(pixels - self.target[index], index)
         return residual.reshape(len(index), -1), jacobian.reshape(len(index), -1, free.size)
 

@@ -23,7 +23,7 @@ def head_parts(rig: Rig, embedding: LandmarkEmbedding, layout: Layout) -> Ints:
     Pieces with equally many vertices are one part: an eye and the other.
     """
     places = (rig.neutral * rig.scale).astype(float)
-    piece = _pieces(places, rig)
+    piece = pieces(places, rig)
     aside = [*layout.regions["eyes"], *layout.regions["lips"]]  # landmarks there may lie on eyeballs and teeth
     carries = np.bincount(piece[rig.triangles[np.delete(embedding.triangle, aside), 0]], minlength=piece.max() + 1)
     is_skin = carries >= FACE_SHARE * carries.sum()
@@ -45,7 +45,7 @@ def _within(places: Floats, rig: Rig, embedding: LandmarkEmbedding, landmarks: t
     return inside
 
 
-def _pieces(places: Floats, rig: Rig) -> Ints:
+def pieces(places: Floats, rig: Rig) -> Ints:
     """[V] the connected piece of the mesh that each vertex is in."""
     _, same = np.unique(np.rint(places / (SAME * rig.radius)), axis=0, return_inverse=True)
     same = same.reshape(-1)

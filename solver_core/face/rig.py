@@ -67,7 +67,9 @@ class Rig(ABC):
 
     def as_actor(self, weights: Floats) -> Self:  # [K]
         """The head with its identity keys' shapes at these weights in its neutral: what a face at rest looks like."""
-        held = np.where(self.in_group(IDENTITY), weights, 0.0)
+        own = self.in_group(IDENTITY)
+        own[self.fittable] = True
+        held = np.where(own, weights, 0.0)
         if not held.any():
             return self
         return replace(self, neutral=(self.local(unmoved(held[None]))[0] / self.scale).astype(self.neutral.dtype))

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from solver_core.common.arrays import Floats, Ints
+
+if TYPE_CHECKING:  # it renders, and the renderer is handed a look
+    from solver_core.look.mouth import MouthShadow
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,8 @@ class Look:
         lights: for each camera (exposures differ) [9,3] spherical harmonics of the irradiance on world axes; none until
             they are estimated.
         shadow: [V,9] what the head itself keeps from each vertex of the open sky, on the head's axes
-            (`render.transfer`). None: nothing.
+            (`render.transfer`), or [B,V,9] in each of B pictures (`shadowed`). None: nothing.
+        mouth: how that changes as the mouth opens. None: not at all.
         parts: [V] which part of a head without colours each vertex belongs to (`face.head_parts`): each but the skin
             takes a colour of its own. None: the albedo is known.
         detail: [V,3] linear; the albedo with the skin's detail averaged from the plates, rendered in its place. None:
@@ -27,6 +34,7 @@ class Look:
     albedo: Floats
     lights: tuple[Floats, ...] = ()
     shadow: Floats | None = None
+    mouth: MouthShadow | None = None
     parts: Ints | None = None
     detail: Floats | None = None
 
@@ -38,3 +46,11 @@ class Look:
     def under(self, light: Floats) -> Look:
         """The same head in one light [9,3] alone."""
         return replace(self, lights=(light,))
+
+    def shadowed(self, local: Floats) -> Look:  # [B,V,3] metres, on the head's axes
+        """The same head with the shadows of B shapes of it."""
+        if self.shadow is None or self.mouth is None:
+            return self
+        shadow = np.repeat(self.shadow[None], len(local), 0)
+        shadow[:, self.mouth.near[self.mouth.inside]] += self.mouth.change(local)
+        return replace(self, shadow=shadow)

@@ -31,6 +31,7 @@ class Picture:
     depth: Floats  # [b,V] metres
     normals: Floats  # [b,V,3] world
     background: Floats  # [b,S,S,3] linear
+    look: Look  # with the shadows of these poses
 
 
 def picture(
@@ -49,10 +50,16 @@ def picture(
         plates: [b,S,S,3] the plate in the same crops, display-referred: what stands behind the head is filled in from
             around it.
     """
-    _, points, depth, normals = geometry_of(rig, view, pose, index, size)
+    vertices, points, depth, normals = geometry_of(rig, view, pose, index, size)
     background = backdrop(renderer, points, depth, plates)
+    look = look.shadowed(on_head(pose, vertices))
     rendering = renderer.render(points, depth, normals, look, background, size, size, head_rotation=pose.rotation)
-    return Picture(rendering, points, depth, normals, background)
+    return Picture(rendering, points, depth, normals, background, look)
+
+
+def on_head(pose: Pose, world: Floats) -> Floats:  # [b,V,3]
+    """[b,V,3] the vertices on the head's own axes."""
+    return (world - pose.translation[:, None]) @ pose.rotation
 
 
 def geometry_of(rig: Rig, view: View, pose: Pose, index: Ints, size: int) -> tuple[Floats, Floats, Floats, Floats]:

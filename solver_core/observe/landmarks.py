@@ -6,6 +6,7 @@ The rendered ones' surface points should move by as much as both differ (Section
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -17,11 +18,17 @@ from solver_core.face.rig import Rig
 from solver_core.footage.views import View
 from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.networks.regions import PARTITION, Layout
+from solver_core.networks.registry import landmark_network
 from solver_core.observe.correspondences import Correspondences, to_reference
-from solver_core.observe.observer import SIZE, Layers, Observation, Observer, RenderedFrames
+from solver_core.observe.observer import SIZE, Layers, Networks, Observation, Observer, RenderedFrames
 from solver_core.render.sampling import visible_points
 
 TAIL = 3.0  # reference pixels
+ATTENTION = "attention"  # the network that sees regions
+REGION_TAIL = 10.0  # a mouth that is open in one picture alone is a far way, and no outlier
+# Reference pixels by which render and plate differ at the truth (benchmarks/region_bias.py): what is nearer is left to
+# flow.
+REGION_BIAS = 2.0
 EMBEDDED_TOTAL = 40.0  # weight of landmarks without a render, which nothing stands beside
 KEPT_BYTES = 4 * 2**20  # of a camera's landmarks of the plate, 7 kB each
 
@@ -41,17 +48,18 @@ class LandmarkObserver(Observer):
     """The shot's landmark network on render and plate. Its error is the RMS distance of their landmarks."""
 
     name = "landmarks"
+    tail, bias, of_head = TAIL, 0.0, True
     weight = 10.0  # few: where flow sees, the bias of landmarks between render and plate does more harm than they help
 
     def observe(self, frames: RenderedFrames, weight: float) -> list[Observation]:
         """As Observer."""
-        on_plate = plate_landmarks(self.networks.landmarks, frames)
-        on_render = landmarks_of(self.networks.landmarks, frames.renders)
+        network = self.network
+        on_plate, on_render = plate_landmarks(network, frames), render_landmarks(network, frames)
         shown = frames.picture
         seen = visible_points(
             shown.rendering.fragments, shown.points, shown.depth, frames.rig.triangles, on_render, SIZE / 8
         )
-        carries = carried(self.networks.landmarks.layout)
+        carries = self.asked(network.layout)
         found: list[Observation] = []
         for b, crop in enumerate(frames.crops):
             points = frames.rig.sample(np.maximum(seen.triangle[b : b + 1], 0), seen.barycentric[b : b + 1])
@@ -64,13 +72,24 @@ class LandmarkObserver(Observer):
                 np.broadcast_to(to_reference(crop), (count, 2, 2)),
                 np.ones(count),
                 (carries & (seen.triangle[b] >= 0)).astype(float),
-                TAIL,
+                self.tail,
                 weight,
+                bias=self.bias,
+                of_head=self.of_head,
             )
             error = float(np.sqrt((shift[carries] ** 2).sum(1).mean())) * crop.scale
             landmarks = crop.to_plate(np.stack([on_plate[b], on_render[b]]))
             found.append(LandmarkObservation(correspondences, error, landmarks))
         return found
+
+    @property
+    def network(self) -> LandmarkNetwork:
+        """The shot's."""
+        return self.networks.landmarks
+
+    def asked(self, layout: Layout) -> Bools:
+        """[L] the landmarks that say something."""
+        return carried(layout)
 
     def shot_layers(self) -> Layers:
         """`regions`, their names, and `region`: [L] uint8, where among these each landmark's is."""
@@ -79,6 +98,58 @@ class LandmarkObserver(Observer):
         for number, name in enumerate(PARTITION):
             region[list(layout.regions[name])] = number
         return {"regions": np.array(PARTITION, np.str_), "region": region}
+
+
+class RegionObserver(LandmarkObserver):
+    """The landmarks of one region, where flow leaves errors that they see.
+
+    By the attention mesh, whatever the shot's network is: it looks at lips and eyes again in windows of their own.
+    What it says stands beside what all landmarks say, which is all that is drawn.
+    """
+
+    tail, bias, of_head = REGION_TAIL, REGION_BIAS, False
+    regions: ClassVar[tuple[str, ...]]
+
+    def __init__(self, networks: Networks) -> None:
+        super().__init__(networks)
+        given = networks.landmarks
+        self._own = given if given.name == ATTENTION else landmark_network(ATTENTION, networks.device)
+
+    @property
+    def network(self) -> LandmarkNetwork:
+        """The attention mesh."""
+        return self._own
+
+    def asked(self, layout: Layout) -> Bools:
+        """[L] the region's."""
+        own = np.zeros(len(layout.mirror), bool)
+        for region in self.regions:
+            own[list(layout.regions[region])] = True
+        return own & carried(layout)
+
+    def observe(self, frames: RenderedFrames, weight: float) -> list[Observation]:
+        """As Observer."""
+        return [Observation(one.correspondences, one.error_px) for one in super().observe(frames, weight)]
+
+    def shot_layers(self) -> Layers:
+        """Nothing beside the landmarks'."""
+        return {}
+
+
+class LipObserver(RegionObserver):
+    """Lips: few pixels that move far, which flow loses where the mouth opens."""
+
+    name = "lips"
+    weight = 100.0
+    regions = ("lips",)
+
+
+class LidObserver(RegionObserver):
+    """The rims of the eyes."""
+
+    name = "lids"
+    weight = 60.0
+    regions = ("eye_rims",)
 
 
 def carried(layout: Layout) -> Bools:
@@ -97,6 +168,13 @@ def landmarks_of(network: LandmarkNetwork, images: Floats) -> Floats:  # [b,S,S,
     small = np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images])
     points, _ = network(torch.from_numpy(small).permute(0, 3, 1, 2))
     return points.cpu().double().numpy() * (images.shape[1] / network.size)
+
+
+def render_landmarks(network: LandmarkNetwork, frames: RenderedFrames) -> Floats:
+    """[b,L,2] of the renders, crop pixels: once for all observers."""
+    if network.name not in frames.landmarks:
+        frames.landmarks[network.name] = landmarks_of(network, frames.renders)
+    return frames.landmarks[network.name]
 
 
 def plate_landmarks(network: LandmarkNetwork, frames: RenderedFrames) -> Floats:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -50,6 +50,7 @@ class RenderedFrames:
     plates: Floats  # [b,SIZE,SIZE,3] display-referred
     picture: Picture  # the renders, and the geometry that they show
     head: Bools  # [T] triangles that move with the skull and the face
+    landmarks: dict[str, Floats] = field(default_factory=dict)  # of the renders by network: several observers ask
 
     def __len__(self) -> int:
         """How many frames."""

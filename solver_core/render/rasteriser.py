@@ -82,7 +82,7 @@ class Scene(NamedTuple):
         normals: [B,V,3] float64 unit, world axes.
         albedo: [V,3] float64 linear.
         light: [B,9,3] float64 spherical harmonics of the irradiance, world axes.
-        shadow: [V,9] float64 shadow transfer on the head's axes, [0,9] without one.
+        shadow: [B,V,9] float64 shadow transfer on the head's axes, [1,V,9] one for all images, [1,0,9] without one.
         shadow_light: [B,9,3] float64 the same light on the head's axes.
         background: [B,H,W,3] float32 linear.
     """

@@ -178,11 +178,11 @@ class Renderer:
         if len(look.lights) != 1:
             raise ValueError(f"a picture is taken in one light, not in {len(look.lights)}")
         lights = np.require(np.broadcast_to(np.asarray(look.lights[0], np.float64), (batch, 9, 3)), None, ["C", "W"])
-        shadow, shadow_light = np.zeros((0, 9)), np.zeros((batch, 9, 3))
+        shadow, shadow_light = np.zeros((1, 0, 9)), np.zeros((batch, 9, 3))
         if look.shadow is not None:
-            shadow = np.require(look.shadow, np.float64, ["C", "W"])
-            if head_rotation is None or shadow.shape != (count, 9):
-                raise ValueError("a shadow transfer is [V,9] and needs the head's rotation")
+            shadow = np.require(look.shadow, np.float64, ["C", "W"]).reshape(-1, *look.shadow.shape[-2:])
+            if head_rotation is None or shadow.shape not in {(1, count, 9), (batch, count, 9)}:
+                raise ValueError("a shadow transfer is [V,9] or [B,V,9] and needs the head's rotation")
             shadow_light = np.ascontiguousarray(rotate_light(lights, head_rotation))
         grey = np.full(3, GREY, np.float32) if background is None else np.asarray(background, np.float32)
         behind = np.require(np.broadcast_to(grey, (batch, height, width, 3)), None, ["C", "W"])
@@ -209,7 +209,7 @@ def _motion(
     points, depth, normals = (np.require(given, np.float32, ["C", "W"]) for given in (d_points, d_depth, d_normals))
     batch, count = scene.depth.shape
     parameters = points.shape[1]
-    turned = len(scene.shadow) > 0 and head_rotation is not None and d_rotation is not None
+    turned = scene.shadow.shape[1] > 0 and head_rotation is not None and d_rotation is not None
     shadow_light = np.zeros((batch, parameters, 9, 3))
     if turned:
         shadow_light = _d_shadow_light(scene.light, np.asarray(head_rotation), np.asarray(d_rotation, np.float64))

@@ -50,12 +50,18 @@ def blocked(
     Returns:
         [D,V].
     """
+    return blocked_by(Renderer(triangles), vertices, directions, resolution)
+
+
+def blocked_by(
+    renderer: Renderer, vertices: npt.ArrayLike, directions: npt.ArrayLike, resolution: int = 256
+) -> npt.NDArray[np.bool_]:
+    """As `blocked`, of a mesh that there is a renderer of: it may take many shapes."""
     v = np.asarray(vertices, np.float64)
     centre = (v.min(axis=0) + v.max(axis=0)) / 2
     radius = float(np.linalg.norm(v - centre, axis=1).max()) or 1.0
     unit = (v - centre) / radius
     bias = 2 * 2 / resolution
-    renderer = Renderer(triangles)
     out = np.zeros((len(np.asarray(directions)), len(v)), bool)
     for d, direction in enumerate(np.asarray(directions, np.float64)):
         side = np.cross(direction, np.eye(3)[np.argmin(np.abs(direction))])
@@ -86,9 +92,25 @@ def shadow_transfer(
     Returns:
         [V,9], the `shadow` of a `Look`; zero where nothing is blocked.
     """
-    normals = vertex_normals(vertices, triangles)
     ways = sphere_directions(directions)
     stopped = blocked(vertices, triangles, ways, resolution)
-    cosine = np.maximum(normals @ ways.T, 0)  # [V,D]
-    taken = (cosine * stopped.T) @ sh_basis(ways) * (4 * np.pi / directions)
+    everywhere = np.arange(stopped.shape[1])
+    return transfer_of(vertices, triangles, everywhere, ways, stopped, 4 * np.pi / directions)
+
+
+def transfer_of(
+    vertices: npt.ArrayLike,  # [V,3]
+    triangles: npt.ArrayLike,  # [T,3]
+    chosen: npt.NDArray[np.integer],  # [m]
+    directions: npt.NDArray[np.floating],  # [D,3]
+    stopped: npt.NDArray[np.bool_],  # [D,m]
+    share: float,
+) -> Float64:
+    """The shadow transfer [m,9] of chosen vertices, of the light that is stopped on its way to each.
+
+    Each direction stands for a share of the sphere, in steradians.
+    """
+    normals = vertex_normals(vertices, triangles)[chosen]
+    cosine = np.maximum(normals @ directions.T, 0)  # [m,D]
+    taken = (cosine * stopped.T) @ sh_basis(directions) * share
     return -taken / COSINE_LOBE

@@ -32,6 +32,7 @@ def register(kind: type[Step]) -> type[Step]:
 
 
 LANDMARKS_AND_FLOW = {"landmarks": 10.0, "flow": 400.0}
+REGIONS_TOO = {**LANDMARKS_AND_FLOW, "lips": 100.0, "lids": 60.0}
 
 STAGES: dict[str, tuple[Step, ...]] = {
     "rigid": (
@@ -50,10 +51,10 @@ STAGES: dict[str, tuple[Step, ...]] = {
     ),
     "dense": (
         Deep(rounds=1, observers=LANDMARKS_AND_FLOW),
-        Deep(rounds=2, keys=(ALL,), observers=LANDMARKS_AND_FLOW),
-        Deep(rounds=1, keys=(ALL,), observers=LANDMARKS_AND_FLOW, skin=True),
-        Deep(rounds=1, keys=(ALL,), observers=LANDMARKS_AND_FLOW, sparse=True, skin=True, bundle=True, stiffness=0.4),
-        Deep(rounds=1, keys=(ALL,), observers=LANDMARKS_AND_FLOW, sparse=True, skin=True, stiffness=0.1),
+        Deep(rounds=2, keys=(ALL,), observers=REGIONS_TOO),
+        Deep(rounds=1, keys=(ALL,), observers=REGIONS_TOO, skin=True),
+        Deep(rounds=1, keys=(ALL,), observers=REGIONS_TOO, sparse=True, skin=True, bundle=True, stiffness=0.4),
+        Deep(rounds=1, keys=(ALL,), observers=REGIONS_TOO, sparse=True, skin=True, stiffness=0.1),
         # a blink is rare, quick and small: beside the whole head it looks like nothing, in the picture of the eye it is
         # plain
         Scan(keys=(EYELIDS,)),

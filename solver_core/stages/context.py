@@ -11,7 +11,9 @@ from solver_core.camera.camera import NEAR
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.documents.shot import Shot
 from solver_core.face.joints import JAW
+from solver_core.face.key_relations import KeyRelations
 from solver_core.face.landmark_embedding import LandmarkEmbedding
+from solver_core.face.lips import Lips
 from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig, place
@@ -60,6 +62,8 @@ class Context:
     begun: Pose | None = None  # the poses when the stage began
     asked: Ints | None = None  # frames to solve although they are held, and no others; None: all that are not
     observers: dict[str, Observer] = field(default_factory=dict)  # those that are loaded, by name
+    lips: Lips | None = None  # where they touch; None: the rig does not say
+    relations: KeyRelations | None = None  # between the rig's keys; None: nothing is known
 
     def close(self) -> None:
         """Let go of the plates' files and memory."""

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from solver_core.face.blocks import RIGID
+from solver_core.face.key_relations import KeyRelations
 from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
 from solver_core.optimise.dogleg import Quadratic
 from solver_core.stages.shared import sparsity as module
+from solver_core.stages.shared.contact import LinearContact
 from solver_core.stages.shared.sparsity import StoredModel, relevance, solve_sparse
 
 STRENGTH = 1.0
@@ -55,7 +57,7 @@ def shot(truth, effects, start, keep=StoredModel.of):
     count, keys = truth.shape
     pose = Pose(np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)), start.copy())
     rig = SimpleNamespace(names=[f"key{k}" for k in range(keys)], minimum=np.zeros(keys), maximum=np.ones(keys))
-    context = SimpleNamespace(pose=pose, rig=rig, trusted=np.ones(count, bool))
+    context = SimpleNamespace(pose=pose, rig=rig, trusted=np.ones(count, bool), relations=None)
     hessian = np.zeros((1, RIGID + keys, RIGID + keys))
     hessian[0, RIGID:, RIGID:] = effects @ effects.T
     models = {}
@@ -140,3 +142,56 @@ def test_frames_left_to_infill_say_nothing_of_what_is_active(shared):
     context.pose.weights[7] = 0
     solve_sparse(context, models, free, np.full(3, STRENGTH))
     np.testing.assert_array_equal(context.pose.weights[:7], solved)
+
+
+def related(opposite=(), mirrors=(), keys=2):
+    """Relations of so many keys."""
+    undo = np.zeros((keys, keys), bool)
+    for a, b in opposite:
+        undo[a, b] = undo[b, a] = True
+    return KeyRelations(undo, np.array(mirrors, int).reshape(-1, 2))
+
+
+def test_of_two_keys_that_undo_each_other_the_lesser_goes_where_the_picture_is_nearly_the_same():
+    """One moves a point by 1, the other by -0.9; both on are a movement that one of them makes alone."""
+    effects = np.array([[20.0, 1.0], [-18.0, 1.0]])
+    truth = np.array([[0.7, 0.3], [0.2, 0.8]] * 4)  # what a solve before has left
+    weights = []
+    for relations in (None, related([(0, 1)])):
+        context, models, free = shot(truth, effects, truth.copy())
+        context.relations = relations
+        solve_sparse(context, models, free, np.full(2, STRENGTH))
+        weights.append(context.pose.weights)
+    assert (weights[0].min(1) > 0.1).any()
+    assert (weights[1].min(1) < 0.05).all()
+    net = weights[1] @ effects[:, 0] - truth @ effects[:, 0]
+    assert np.abs(net).max() < 0.15 * 20
+
+
+def test_two_sides_that_always_differ_alike_come_together_and_a_wink_stays():
+    effects = np.eye(2) * 6.0
+    one_sided = np.array([[0.5, 0.35], [0.4, 0.25], [0.6, 0.45], [0.3, 0.15]] * 2)
+    wink = np.array([[0.0, 0.0], [0.9, 0.0], [0.0, 0.0], [0.0, 0.9]] * 2)
+    apart = []
+    for truth in (one_sided, wink):
+        context, models, free = shot(truth, effects, truth.copy())
+        context.relations = related(mirrors=[(0, 1)])
+        solve_sparse(context, models, free, np.full(2, STRENGTH))
+        apart.append(np.abs(np.diff(context.pose.weights)).max() / np.abs(np.diff(truth)).max())
+    assert apart[0] < 0.5
+    assert apart[1] > 0.9
+
+
+def test_lips_that_the_linear_model_would_let_pass_are_stopped():
+    """The gap is watched at each pass anew, though it was open where it was linearised."""
+    truth = np.tile([[0.9]], (6, 1))
+    context, models, free = shot(truth, np.array([[20.0]]), np.full((6, 1), 0.1))
+    passed = LinearContact(gap=np.array([40.0]), moving=np.concatenate([np.zeros((1, RIGID)), [[-100.0]]], 1))
+    weights = []
+    for contact in (None, passed):
+        context.pose.weights[:] = 0.1
+        solve_sparse(context, models, free, np.full(1, STRENGTH), dict.fromkeys(models, contact) if contact else {})
+        weights.append(context.pose.weights.copy())
+    gap = 40 - 100 * (np.array(weights) - 0.1)
+    assert (gap[0] < -20).all()
+    assert (gap[1] > -5).all()

@@ -112,7 +112,7 @@ def _surface_form(
     """Fill form n of image b: that of a place on the surface, seen at the image point px, py."""
     i, j, k, w0, w1, w2 = place
     points, depth, normals = scene.points[b], scene.depth[b], scene.normals[b]
-    albedo, shadow = scene.albedo, scene.shadow
+    albedo, shadow = scene.albedo, scene.shadow[np.int64(b) % len(scene.shadow)]
     light, shadow_light = scene.light[b], scene.shadow_light[b]
     z0, z1, z2 = depth[i], depth[j], depth[k]
     z = w0 * z0 + w1 * z1 + w2 * z2
@@ -241,7 +241,8 @@ def _image_piece_forms(
     scene: Scene, outline: Outline, b: int, linear: Float32, forms: PieceForms, behind: SurfaceForms, slope: Float32
 ) -> None:
     points, depth, normals = scene.points, scene.depth, scene.normals
-    albedo, light, shadow, shadow_light = scene.albedo, scene.light, scene.shadow, scene.shadow_light
+    albedo, light, shadow_light = scene.albedo, scene.light, scene.shadow_light
+    shadow = scene.shadow[np.int64(b) % len(scene.shadow)]
     width = linear.shape[2]
     has_shadow = shadow.shape[0] > 0
     shade = np.zeros(9)

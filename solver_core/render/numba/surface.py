@@ -79,7 +79,7 @@ def surface_colour(scene: Scene, b: int, place: Place, shade: Float64) -> tuple[
     `shade` is room for 9 numbers, and holds the place's shadow transfer afterwards.
     """
     i, j, k, w0, w1, w2 = place
-    normals, albedo, shadow = scene.normals[b], scene.albedo, scene.shadow
+    normals, albedo, shadow = scene.normals[b], scene.albedo, scene.shadow[np.int64(b) % len(scene.shadow)]
     light, shadow_light = scene.light[b], scene.shadow_light[b]
     x = w0 * normals[i, 0] + w1 * normals[j, 0] + w2 * normals[k, 0]
     y = w0 * normals[i, 1] + w1 * normals[j, 1] + w2 * normals[k, 1]

@@ -44,7 +44,7 @@ def image_tangents(scene: Scene, fragments: Fragments, outline: Outline, linear:
     piece_forms(scene, outline, linear, edge, behind, slope)
     out = np.empty((batch, parameters, height, width, 3), np.float32)
     flat = out.reshape(batch, parameters, -1, 3)
-    has_shadow = len(scene.shadow) > 0
+    has_shadow = scene.shadow.shape[1] > 0
     _push(scene.triangles, fragments, seen, forms, outline, edge, behind, slope, motion, has_shadow, flat)
     return out
 

@@ -31,6 +31,7 @@ from solver_core.optimise.dogleg import Options, Quadratic, dogleg
 from solver_core.stages.context import CHUNK, Context
 from solver_core.stages.kinds.step import Cancelled, Step, WrongSettingError, default_of, never, setting_name
 from solver_core.stages.shared.bundle import Bundle
+from solver_core.stages.shared.contact import TOTAL, contact_energies, linear_contacts
 from solver_core.stages.shared.deep_energy import DeepEnergy
 from solver_core.stages.shared.light import estimate_lights
 from solver_core.stages.shared.observing import correspondences
@@ -227,7 +228,7 @@ class Deep(Step):
             for i, change in bundle.solve(before).items():
                 models[i] = replace(models[i], gradient=models[i].gradient + change)
         if models:
-            solve_sparse(context, models, free, strength)
+            solve_sparse(context, models, free, strength, linear_contacts(context, list(models), free))
         if self.skin and bundle is None and not context.shot.posed_mask.any():
             hold_mean(context, before)
 
@@ -291,6 +292,7 @@ def solve_frame(
     priors: list[Energy] = [
         WeightPrior(np.zeros((1, len(strength))), strength[None]),
         *joint_priors(context.rig, STIFFNESS),
+        *(contact_energies(context, 1, TOTAL) if len(free.keys) else []),
     ]
     pins = pins_beside(context, index, found, pose)
     for _ in range(REWEIGHTINGS):

@@ -12,6 +12,7 @@ from solver_core.energies.edge import EdgeEnergy, Edges
 from solver_core.energies.energy import Energy, FaceProblem
 from solver_core.energies.prior import WeightPrior, joint_priors
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
+from solver_core.face.blocks import RIGID
 from solver_core.face.parameters import FreeParameters
 from solver_core.face.rig import SurfacePoints
 from solver_core.footage.views import View
@@ -20,6 +21,7 @@ from solver_core.optimise.dogleg import Options, dogleg
 from solver_core.optimise.spline import LEAST, smoothing_spline
 from solver_core.stages.context import Context
 from solver_core.stages.kinds.step import Cancelled, Step, never
+from solver_core.stages.shared.contact import contact_energies
 from solver_core.stages.shared.gaps import stretches
 from solver_core.stages.shared.pinned import pins_of
 from solver_core.stages.shared.priors import near_the_start
@@ -29,6 +31,7 @@ from solver_core.stages.shared.regions import check_regions
 # landmarks off by sqrt(10) pixels. The paper's lambda = 1e2 stands against a sum over 68 landmarks of a crop of this
 # size, 1.5 a landmark.
 STIFFNESS = 10.0
+CONTACT = 1.0  # lips that pass by a pixel of the reference crop cost as much as all landmarks off by one
 PART = 64  # frames solved together: a thousand frames' Jacobians are gigabytes
 
 
@@ -128,6 +131,8 @@ def _fit(
             energies.append(EdgeEnergy(landmarks, Edges(first, second, shown)))
     strength = np.broadcast_to(STIFFNESS / rig.strength**2, (len(frames), len(rig.names)))
     energies += [WeightPrior(np.zeros_like(strength), strength), *joint_priors(rig, STIFFNESS)]
+    if free.size > RIGID:
+        energies += contact_energies(context, len(frames), CONTACT)
     pose = context.pose[frames]
     energies += pins_of(context, frames, pose, total=1.0)  # all landmarks together weigh 1
     if step.near:

@@ -92,8 +92,8 @@ def _pixels(context: Context, view: View) -> _Pixels:
     mask, part = _usable(context, seen)
     normals = interpolate(shown.normals, rig.triangles, seen.triangle, seen.barycentric)
     basis = sh_basis(normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9))
-    if look.shadow is not None:
-        shadow = interpolate(look.shadow, rig.triangles, seen.triangle, seen.barycentric)
+    if shown.look.shadow is not None:
+        shadow = interpolate(shown.look.shadow, rig.triangles, seen.triangle, seen.barycentric)
         basis = basis + np.einsum("bhwk,blk->bhwl", shadow, rotation_of_basis(pose.rotation))
     albedo = interpolate(look.albedo, rig.triangles, seen.triangle, seen.barycentric)
     return _Pixels(basis[mask], albedo[mask], plates[mask], part[mask])

@@ -17,7 +17,7 @@ from solver_core.common.arrays import Floats, Ints, spread
 from solver_core.footage.views import View
 from solver_core.look.albedo import DARKEST
 from solver_core.look.look import Look
-from solver_core.look.synthesis import geometry_of, sample_image
+from solver_core.look.synthesis import geometry_of, on_head, sample_image
 from solver_core.render.shading import rotation_of_basis, sh_basis
 from solver_core.stages.context import CHUNK, Context
 
@@ -79,8 +79,10 @@ def _colours(context: Context, view: View, light: Floats, index: Ints) -> tuple[
     vertices, points, depth, normals = geometry_of(rig, view, pose, index, SIZE)
     fragments = context.renderer.rasterise(points, depth, SIZE, SIZE)
     basis = sh_basis(normals)
-    if context.look.shadow is not None:
-        basis = basis + np.einsum("vk,blk->bvl", context.look.shadow, rotation_of_basis(pose.rotation))
+    shadow = context.look.shadowed(on_head(pose, vertices)).shadow
+    if shadow is not None:
+        every = np.broadcast_to(shadow, (len(index), *shadow.shape[-2:]))
+        basis = basis + np.einsum("bvk,blk->bvl", every, rotation_of_basis(pose.rotation))
     irradiance = basis @ light
     at = np.clip(points.astype(int), 0, SIZE - 1)
     frame = np.arange(len(index))[:, None]
