@@ -17,14 +17,16 @@ CASES, CASE, MEND = sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 e
 
 
 def mended(case):
-    """The case, and then Set Up and the button."""
+    """The case, and then Set Up, an export that refuses it, and the button."""
 
     def change(context):
         case(context)
         try:
             bpy.ops.face_solve.setup_from_scene()
+            bpy.ops.face_solve.export_shot(filepath=os.path.join(context.work, "refused"))
+            print("NOT REFUSED")
         except RuntimeError as error:
-            print("ERROR", error)
+            print("REFUSED", error)
         print("MENDED", getattr(bpy.ops.face_solve, MEND)())
 
     return change

@@ -16,6 +16,7 @@ STEPS = (
     "solves while the interface lives",
     "one undo step takes the solve back",
     "Esc stops and keeps what is done",
+    "Esc stops the reading of the scene",
     "an undo while solving loses no frame",
     "a crash is said in the panel",
     "picture panel-failed",

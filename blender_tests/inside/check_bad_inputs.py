@@ -200,6 +200,22 @@ def check_driven_keys_that_nothing_moves_are_named():
         assert wanted in said, said
 
 
+def check_a_head_that_is_only_shown_is_offered_a_button():
+    scene, face, _camera = ready_scene()
+    shown = bpy.data.collections.new("Shown")
+    shown.objects.link(face)
+    scene.collection.objects.unlink(face)
+    empty = bpy.data.objects.new("Instance", None)
+    scene.collection.objects.link(empty)
+    empty.instance_type, empty.instance_collection = "COLLECTION", shown
+    scene.face_solve.face = None
+    problem = harness.module("scene.setup.prechecks").prechecks(scene.face_solve)[0]
+    assert problem.mend == "face_solve.make_character_local", problem
+    assert "Instance only shows a character" in problem.message
+    bpy.ops.face_solve.make_character_local()
+    assert solve() == {"FINISHED"}
+
+
 def check_two_thousand_objects():
     scene, face, _camera = ready_scene()
     mesh = bpy.data.meshes.new("Many")

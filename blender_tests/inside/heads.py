@@ -132,7 +132,8 @@ def evaluated_vertices(head, with_modifiers):
         flat = array("f", bytes(12 * len(evaluated.data.vertices)))
         evaluated.data.vertices.foreach_get("co", flat)
         world = evaluated.matrix_world.copy()
-        places.append([list(world @ Vector(flat[i : i + 3])) for i in range(0, len(flat), 3)])
+        own = 3 * len(head.data.vertices)  # they come first where a modifier adds others
+        places.append([list(world @ Vector(flat[i : i + 3])) for i in range(0, own, 3)])
     for modifier, before in shown:
         modifier.show_viewport = before
     return places
@@ -180,7 +181,8 @@ def show(name, make, with_modifiers):
     scene.face_solve.face = head
     bpy.ops.face_solve.setup_from_scene()
     plan = harness.module("scene.shot.export").write_shot(scene, harness.FOLDER / name)
-    with_modifiers = with_modifiers or name.endswith("armature")  # bones above take the whole head along
+    # bones above take the whole head along; what subdivides it is seen
+    with_modifiers = with_modifiers or name.endswith(("armature", "subdivided"))
     parts = [head, *(bpy.data.objects[other] for other in getattr(plan, "followers", []))]
     before = [evaluated_vertices(part, with_modifiers) for part in parts]
     solved = results(plan, random.Random(9))

@@ -5,6 +5,7 @@ The panel is drawn, a solve runs while the interface lives, Esc stops, undo take
 
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 import bpy
@@ -76,6 +77,33 @@ def _stopped():
     REPORT["Esc stops and keeps what is done"] = ""
 
 
+def _stopped_while_reading():
+    solving, results = harness.module("operators.solve"), bpy.context.scene.face_solve.last_result
+    shot_pieces = solving.shot_pieces
+
+    def slow(*what, **how):
+        for _ in range(4000):
+            time.sleep(0.005)
+            yield
+        return (yield from shot_pieces(*what, **how))
+
+    solving.shot_pieces = slow
+    try:
+        with in_window():
+            bpy.ops.face_solve.solve_shot()
+        yield from wait(lambda: "reading the scene" in _running().describe())
+        press("H")  # nothing is hidden, nor changed otherwise
+        yield
+        press("ESC")
+        yield from wait(lambda: _running() is None)
+    finally:
+        solving.shot_pieces = shot_pieces
+    assert not _head().hide_get()
+    assert bpy.context.scene.face_solve.last_result == results
+    assert harness.module("runs.current").last_problem() is None
+    REPORT["Esc stops the reading of the scene"] = ""
+
+
 def _undone_meanwhile():
     os.environ["FACE_SOLVE_PACE"] = "0.25"
     bpy.context.scene.face_solve.written = ""
@@ -123,7 +151,16 @@ def _face_deleted():
 
 
 def story():
-    for step in (_set_up, _solved, _taken_back, _stopped, _undone_meanwhile, _crashed, _face_deleted):
+    for step in (
+        _set_up,
+        _solved,
+        _taken_back,
+        _stopped,
+        _stopped_while_reading,
+        _undone_meanwhile,
+        _crashed,
+        _face_deleted,
+    ):
         yield from step()
 
 

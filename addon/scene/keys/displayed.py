@@ -13,7 +13,7 @@ from ... import protocol
 from ...worker.job import FrameResult
 from ..rig.head import Head, head_of
 from ..rig.jaw import jaw_weights
-from ..rig.mesh import key_blocks, solvable_keys
+from ..rig.mesh import key_blocks, raw_places, solvable_keys
 from ..setup.prechecks import ranges
 from ..shot.export import Plan
 from ..shot.sampling import evaluated
@@ -123,15 +123,11 @@ def _sample(head: Head) -> _Points:
     wholly = _wholly(head)
     index = wholly[:: max(1, len(wholly) // _POINTS)]
     moved: Dict[str, List[Vector]] = {}
-    own = array("f", bytes(12 * count))
     for name in solvable_keys(face):
         block = blocks[name]
-        block.data.foreach_get("co", own)
-        if block.relative_key == face.data.shape_keys.reference_key:
-            relative = base
-        else:
-            relative = array("f", bytes(12 * count))
-            block.relative_key.data.foreach_get("co", relative)
+        own = raw_places(block, count)
+        same = block.relative_key == face.data.shape_keys.reference_key
+        relative = base if same else raw_places(block.relative_key, count)
         group = face.vertex_groups.get(block.vertex_group) if block.vertex_group else None
         moved[name] = [
             (Vector(own[3 * v : 3 * v + 3]) - Vector(relative[3 * v : 3 * v + 3])) * _weight(face, v, group)

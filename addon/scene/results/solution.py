@@ -22,6 +22,7 @@ from ..rig.followers import find_followers
 from ..rig.head import check_carrier, head_of
 from ..rig.jaw import check_jaw
 from ..rig.mesh import check_face, excluded_keys, identity_keys, solvable_keys
+from ..rig.shown import was_reshaped
 from ..shot.export import Plan
 from ..shot.sampling import evaluated
 from ..takes.takes import keep_take
@@ -86,6 +87,7 @@ def import_solution(scene: bpy.types.Scene, path: Path) -> str:
         owner=head.carrier.owner.name,
         head_bone=head.carrier.bone,
         controls=controls.answers,
+        reshaped=was_reshaped(path.with_name("rig.npz"), face),
     )
     write_frames(plan, results, frames)
     store_results(settings, results.values())

@@ -18,6 +18,7 @@ from .mesh import PIECE
 _NAMED = re.compile(r"jaw|mandib", re.IGNORECASE)
 _ANOTHER = re.compile(r"upper|top", re.IGNORECASE)  # a bone of the upper jaw, which does not open
 _SIDED = re.compile(r"[._ -][LRlr]([._ -]?\d+)?$|left|right", re.IGNORECASE)
+_AT_REST = 1e-4  # how much an element of a bone's matrix may differ from its rest
 _NO_WEIGHT = 1e-4  # a vertex whose weights sum to less is not deformed: Blender's own threshold
 _weighed: Dict[
     Tuple[str, str], int
@@ -147,8 +148,10 @@ def check_jaw(jaw: Jaw, *, carried: bool = False) -> None:
         )
     constraints = [one.name for one in jaw.posed.constraints if not one.mute and one.influence > 0.0]
     if constraints:
+        rests = stands_at_rest(jaw.posed)  # else the shape keys alone would leave the jaw where the constraint puts it
         raise FaceSolveProblem(
-            f"The jaw bone {name} is moved by the constraint {constraints[0]}.", f"Mute the constraint, {OTHERWISE}."
+            f"The jaw bone {name} is moved by the constraint {constraints[0]}.",
+            f"Mute the constraint, {OTHERWISE}." if rests else "Mute the constraint for the solve.",
         )
     path = jaw.posed.path_from_id()
     drivers = armature.animation_data.drivers if armature.animation_data else ()
@@ -160,6 +163,15 @@ def check_jaw(jaw: Jaw, *, carried: bool = False) -> None:
             f"Parent {armature.name} to {face.name}.",
             "face_solve.carry_armature",
         )
+
+
+def stands_at_rest(posed: bpy.types.PoseBone) -> bool:
+    """Whether a bone stands to the one above it as it does at rest."""
+    rest = posed.bone.matrix_local
+    if posed.parent is not None:
+        rest = posed.parent.matrix @ posed.parent.bone.matrix_local.inverted_safe() @ rest
+    pairs = zip(posed.matrix, rest, strict=True)
+    return all(abs(a - b) < _AT_REST for p, q in pairs for a, b in zip(p, q, strict=True))
 
 
 def bent(jaw: Jaw) -> List[Problem]:

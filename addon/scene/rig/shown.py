@@ -10,14 +10,15 @@ import random
 from array import array
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence
 
 import bpy
 
 from ...pieces import Pieces
 from ...problem import FaceSolveProblem
-from ..shot.npz import Array
-from .mesh import Rig, corners_of, key_blocks
+from ..shot.npz import Array, read_array
+from .mesh import Rig, corners_of, key_blocks, own_vertices, raw_places
 
 # Modifiers that leave the vertices of a face where its shape keys put them, whatever they add.
 _KEEP_PLACES = ("SOLIDIFY", "EDGE_SPLIT", "WEIGHTED_NORMAL", "NORMAL_EDIT", "TRIANGULATE", "UV_PROJECT")
@@ -237,6 +238,21 @@ def stand_in(face: bpy.types.Object) -> Iterator[StandIn]:
         bpy.data.objects.remove(probe)
         if mesh != face.data:
             bpy.data.meshes.remove(mesh)
+
+
+def was_reshaped(rig_file: Path, face: bpy.types.Object) -> bool:
+    """Whether a shot was written of the face as modifiers after its shape keys leave it.
+
+    Args:
+        rig_file: the rig.npz that the solution lies beside; where there is none, nobody knows.
+        face: the head's object.
+    """
+    seen = read_array(rig_file, "neutral")
+    if seen is None or not isinstance(seen.values, array):
+        return False
+    keys, count = face.data.shape_keys, len(face.data.vertices)
+    bare = raw_places(keys.reference_key, count) if keys else own_vertices(face)
+    return len(seen.values) >= len(bare) and _off(seen.values[: len(bare)], bare) > _VISIBLE * _size(bare)
 
 
 def _off(places: array[float], bare: array[float], rig: Optional[Rig] = None, keys: Mapping[str, float] = {}) -> float:

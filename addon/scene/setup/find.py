@@ -16,7 +16,7 @@ from ..rig.mesh import check_face, is_in, is_mesh, solvable_keys
 from ..rig.shape_groups import HELD, group_of
 from ..rig.shape_settings import fill_groups
 from .faces import faces_by_look, is_part_of
-from .local import instanced_heads
+from .local import instanced_heads, only_shown
 from .mover import find_mover
 from .prechecks import enabled_cameras
 
@@ -64,11 +64,7 @@ def _find_face(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, active
     if not candidates and chosen is None:
         instance = next(instanced_heads(scene), None)
         if instance is not None:
-            raise FaceSolveProblem(
-                f"{instance.name} only shows a character of another collection: nothing can be keyed on it.",
-                "Make the character local: its objects come into this scene, where the instance stands.",
-                "face_solve.make_character_local",
-            )
+            raise only_shown(instance)
         raise FaceSolveProblem(
             "No mesh with shape keys is in the scene.",
             "Add the actor's head, with its expressions as shape keys; "

@@ -6,6 +6,7 @@ from typing import Iterable, Iterator, List, Set
 
 import bpy
 
+from ...problem import FaceSolveProblem
 from ..rig.mesh import is_mesh, solvable_keys
 from ..rig.skinning import skinned_to
 
@@ -16,6 +17,15 @@ def instanced_heads(scene: bpy.types.Scene) -> Iterator[bpy.types.Object]:
         shown = one.instance_collection if one.instance_type == "COLLECTION" else None
         if shown is not None and any(is_mesh(other) and solvable_keys(other) for other in shown.all_objects):
             yield one
+
+
+def only_shown(instance: bpy.types.Object) -> FaceSolveProblem:
+    """What is wrong with a head that an empty shows."""
+    return FaceSolveProblem(
+        f"{instance.name} only shows a character of another collection: nothing can be keyed on it.",
+        "Make the character local: its objects come into this scene, where the instance stands.",
+        "face_solve.make_character_local",
+    )
 
 
 def make_local(scene: bpy.types.Scene, settings: bpy.types.PropertyGroup) -> List[str]:

@@ -16,6 +16,7 @@ from ..rig.jaw import bent, check_jaw
 from ..rig.mesh import check_face, excluded_keys, identity_keys, is_in, is_mesh, solvable_keys
 from ..rig.shape_settings import group_problems
 from ..shot.frame_list import reference_frames
+from .local import instanced_heads, only_shown
 
 _SET_UP = "face_solve.setup_from_scene"
 
@@ -35,6 +36,9 @@ def prechecks(settings: bpy.types.PropertyGroup) -> List[Problem]:
     """What can be told without touching the disk; cheap enough for every redraw."""
     problems: List[Problem] = []
     scene = settings.id_data
+    instance = next(instanced_heads(scene), None) if settings.face is None else None
+    if instance is not None:
+        return [only_shown(instance).as_problem()]
     try:
         check_face(settings)
         head = head_of(settings)

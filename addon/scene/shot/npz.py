@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from array import array
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, Sequence, Tuple, Union
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ...pieces import Pieces, whole
 from ...problem import FaceSolveProblem
@@ -141,6 +141,17 @@ def read_npz(path: Path) -> Dict[str, Array]:
         raise FaceSolveProblem(
             f"{path} cannot be read as a solution: {why(error)}.", "Solve again, or choose another file."
         ) from error
+
+
+def read_array(path: Path, name: str) -> Optional[Array]:
+    """One array of a .npz file; None where there is no such file or array, or it cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = archive.getinfo(f"{name}.npy")
+            check_sizes([member])
+            return decode(archive.read(member))
+    except BROKEN:
+        return None
 
 
 def why(error: BaseException) -> str:
