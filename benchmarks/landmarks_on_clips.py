@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from solver_core.networks.facemesh import FaceMesh
-from solver_core.networks.landmarks import Found, NotFound, locate
+from solver_core.networks.landmarks import Found, NotFound, faces_in, locate
 from solver_core.networks.short_range import ShortRangeDetector
 
 COLUMNS, ROWS, TILE = 12, 8, 200  # tiles on a sheet, pixels a tile
@@ -35,7 +35,7 @@ def draw(picture: np.ndarray, result: Found | NotFound, label: str, edges) -> np
         points = np.round((result.points @ to_tile[:, :2].T + to_tile[:, 2] - 0.5) * 16).astype(int)
         for a, b in edges:
             cv2.line(tile, points[a].tolist(), points[b].tolist(), (90, 255, 90), 1, cv2.LINE_AA, 4)
-        colour = (255, 220, 60) if result.note else (255, 255, 255)
+        colour = (255, 255, 255)
     else:
         tile = cv2.resize(picture, (TILE, TILE), interpolation=cv2.INTER_AREA)
         colour = (255, 60, 60)
@@ -44,8 +44,17 @@ def draw(picture: np.ndarray, result: Found | NotFound, label: str, edges) -> np
     return tile
 
 
+class Nobody:
+    """A detector that sees nobody: what is found then was followed from the frame before."""
+
+    name = "nobody"
+
+    def detect(self, image, *, everywhere=False):
+        return []
+
+
 def run(movie: Path, out: Path, network: FaceMesh, detector: ShortRangeDetector) -> None:
-    tiles, reasons, notes, again = [], collections.defaultdict(list), collections.Counter(), []
+    tiles, reasons, again = [], collections.defaultdict(list), []
     seconds = 0.0
     with av.open(str(movie)) as container:
         for number, frame in enumerate(container.decode(video=0), start=1):
@@ -56,11 +65,10 @@ def run(movie: Path, out: Path, network: FaceMesh, detector: ShortRangeDetector)
             label = str(number)
             if isinstance(result, Found):
                 label += f" {result.score:.2f}"
-                notes[result.note] += bool(result.note)
                 if number % 10 == 1:
-                    followed = locate(picture, network, detector, result.crop)
-                    if isinstance(followed, Found):
-                        again.append(np.abs(followed.points - result.points).mean())
+                    followed = faces_in(picture, network, Nobody(), [result])
+                    if not isinstance(followed, NotFound):
+                        again.append(np.abs(followed[0].points - result.points).mean())
             else:
                 reasons[result.reason].append(number)
             tiles.append(draw(picture, result, label, network.layout.edges))
@@ -74,9 +82,6 @@ def run(movie: Path, out: Path, network: FaceMesh, detector: ShortRangeDetector)
     print(f"{movie.name}: {len(tiles)} frames, {len(tiles) - failed} found, {failed} failed")
     for reason, numbers in reasons.items():
         print(f"    {len(numbers)} x {reason} Frames {numbers}")
-    for note, count in notes.items():
-        if note:
-            print(f"    {count} x {note}")
     print(
         f"    searched again from its own window: moved {np.mean(again):.2f} px on average, {np.max(again):.2f} at most"
     )

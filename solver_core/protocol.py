@@ -40,7 +40,9 @@ PROGRESS = "progress"  # stage, done, total, fraction, seconds_left
 FRAME = "frame"
 WARNING = "warning"  # message
 FINISHED = "finished"  # solution, frames, seconds
-FITTED = "fitted"  # names, weights, focal (camera -> factor), frames, error_px (at rest, fitted), solution, seconds
+# names, weights, focal (camera -> factor), focal_range (camera -> lowest, highest), frames, error_px (at rest, fitted),
+# solution, seconds
+FITTED = "fitted"
 CANCELLED = "cancelled"  # solution, frames, seconds
 OPENED = "opened"  # names: the rig's shape keys
 DRAGGED = "dragged"  # number, rotation (9), translation (3), weights (K), joints as in FRAME

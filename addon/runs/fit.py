@@ -13,7 +13,7 @@ from ..scene.keys.writer import find_actors, followers_left
 from ..scene.rig.mesh import excluded_keys, identity_keys
 from ..scene.setup.prechecks import enabled_cameras
 from ..scene.shot.export import Plan
-from ..worker.job import Job, State
+from ..worker.job import Fitted, Job, State
 from .solve import SolveRun
 
 
@@ -56,7 +56,7 @@ class FitRun(SolveRun):
         outcome, fitted = self.job.outcome, self.job.outcome.fitted
         if fitted is None:
             return "Stopped; the rig is as it was."
-        lenses = [f"{name} {mm * fitted.focal[name]:.1f} mm" for name, mm in self._lenses.items()]
+        lenses = [_lens(name, mm, fitted) for name, mm in self._lenses.items()]
         said = [f"{len(fitted.weights)} identity shape keys", *lenses]
         return (
             f"Fitted {', '.join(said)} on {len(fitted.frames)} frames in {outcome.seconds:.0f} s: landmarks "
@@ -78,6 +78,15 @@ class FitRun(SolveRun):
             if camera is not None and camera.type == "CAMERA":
                 camera.data.lens = millimetres * fitted.focal[name]
         self._applied = True
+
+
+def _lens(name: str, before: float, fitted: Fitted) -> str:
+    """A camera's focal length, and how sure it is, in words; `before` in millimetres."""
+    text = f"{name} {before * fitted.focal[name]:.1f} mm"
+    if name not in fitted.focal_range:
+        return text
+    low, high = (before * factor for factor in fitted.focal_range[name])
+    return f"{text} ({low:.1f} to {high:.1f})"
 
 
 def fittable(settings: bpy.types.PropertyGroup) -> Dict[str, Channel]:

@@ -46,6 +46,7 @@ class Fitted:
     focal: Dict[str, float]
     frames: List[int]  # that it was fitted on
     error_px: List[float]  # landmark distance with the keys at rest, and fitted
+    focal_range: Dict[str, List[float]] = field(default_factory=dict)  # by camera, the lowest and highest factor
 
 
 @dataclass
@@ -286,6 +287,9 @@ def _fitted(message: protocol.Message) -> Fitted:
     frames, errors = message.get("frames"), message.get("error_px")
     if not isinstance(focal, dict) or not isinstance(frames, list) or not isinstance(errors, list):
         raise TypeError("focal, frames or error_px are missing")
+    ranges = message.get("focal_range", {})
+    if not isinstance(ranges, dict):
+        raise TypeError("focal_range is no list of cameras with two factors")
     weights = numbers(message, "weights", len(names), protocol.LARGEST_WEIGHT)
     numbered = [{"frame": frame} for frame in frames]
     return Fitted(
@@ -293,4 +297,5 @@ def _fitted(message: protocol.Message) -> Fitted:
         {str(camera): number(focal, camera) for camera in focal},
         [whole(one, "frame", -protocol.FARTHEST_FRAME, protocol.FARTHEST_FRAME) for one in numbered],
         numbers(message, "error_px", len(errors), 1e9),
+        {camera: numbers(ranges, camera, 2, 1e9) for camera in ranges},
     )

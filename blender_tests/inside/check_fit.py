@@ -86,7 +86,7 @@ def check_the_focal_length_where_it_is_asked_for():
     close(camera.data.lens, 50.0, 1e-4)
     text = bpy.context.scene.face_solve.runs["Fit Rig to the Actor"].text
     assert "on 4 frames" in text, text
-    assert "50.0 mm" in text, text
+    assert "50.0 mm (" in text, text
 
 
 def check_a_solve_holds_identity_keys():

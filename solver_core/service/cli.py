@@ -136,8 +136,8 @@ def _fit_rig(arguments: argparse.Namespace) -> int:
         return 130
     print(f"fitted on frames {', '.join(map(str, fitted.frames))}: {arguments.out}")
     print(f"landmarks {fitted.error_px[0]:.2f} px off with the keys at rest, {fitted.error_px[1]:.2f} px fitted")
-    for camera, factor in zip(fitted.cameras, fitted.focal, strict=True):
-        print(f"camera {camera}: focal length times {factor:.4f}")
+    for camera, factor, (low, high) in zip(fitted.cameras, fitted.focal, fitted.focal_range, strict=True):
+        print(f"camera {camera}: focal length times {factor:.4f} ({low:.4f} to {high:.4f})")
     return 0
 
 

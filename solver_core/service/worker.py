@@ -143,6 +143,7 @@ class Worker:
                 "names": list(fitted.names),
                 "weights": fitted.weights.tolist(),
                 "focal": dict(zip(fitted.cameras, fitted.focal.tolist(), strict=True)),
+                "focal_range": dict(zip(fitted.cameras, fitted.focal_range.tolist(), strict=True)),
                 "frames": fitted.frames.tolist(),
                 "error_px": list(fitted.error_px),
                 "seconds": seconds,

@@ -140,7 +140,8 @@ MESSAGES = (
     {"type": "progress", "stage": "rigid", "done": 1, "total": 2, "fraction": 0.5, "seconds_left": 1.0},
     frame_message(),
     {"type": "warning", "message": "dark"},
-    {"type": "fitted", "solution": "a", "names": ["wide"], "weights": [0.5], "focal": {"A": 1.1}, "frames": [1],
+    {"type": "fitted", "solution": "a", "names": ["wide"], "weights": [0.5], "focal": {"A": 1.1},
+     "focal_range": {"A": [1.0, 1.2]}, "frames": [1],
      "error_px": [2.0, 1.0], "seconds": 1.0},
     {"type": "checked", "lines": ["fine"], "ok": True, "weights": [
         {"name": "fan", "what": "x", "licence": "x", "size": 5, "state": "intact", "package": "", "optional": True,

@@ -244,6 +244,52 @@ def test_a_solution_makes_the_round_trip(tmp_path_factory, count, keys, seed):
     assert os.listdir(path.parent) == ["SOLUTION.npz"]
 
 
+def test_errors_by_region_and_doubts_make_the_round_trip(tmp_path):
+    solution = a_solution()
+    rng = np.random.default_rng(5)
+    solution.error[:] = rng.random(4)
+    for values in solution.regions.values():
+        values[:3] = rng.random(3)
+    solution.doubt[2] = "die Lippen kreuzen sich"
+    solution.save(tmp_path / "SOLUTION.npz")
+    found = load_solution(tmp_path / "SOLUTION.npz")
+    np.testing.assert_array_equal(found.error, solution.error)
+    assert found.doubt == solution.doubt
+    assert tuple(found.regions) == protocol.REGIONS
+    for region in protocol.REGIONS:
+        np.testing.assert_array_equal(found.regions[region], solution.regions[region])
+
+
+def test_a_solution_of_before_has_no_errors_by_region(tmp_path):
+    solution, path = a_solution(), tmp_path / "SOLUTION.npz"
+    solution.save(path)
+    with np.load(path) as data:
+        old = {name: data[name] for name in data.files if name not in {"error", "regions", "error_regions", "doubt"}}
+    np.savez(path, **old)
+    found = load_solution(path)
+    same(found, solution)
+    assert np.isnan([found.error, *found.regions.values()]).all()
+    assert found.doubt == [""] * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("error", np.array([1.0, -1.0, 1.0, 1.0]), "error is not"),
+        ("error_regions", np.zeros((4, 3)), "error_regions has the shape"),
+        ("doubt", np.array(["", ""]), "doubt has 2 entries"),
+    ],
+)
+def test_wrong_errors_by_region_are_refused(tmp_path, name, value, said):
+    path = tmp_path / "SOLUTION.npz"
+    a_solution().save(path)
+    with np.load(path) as data:
+        arrays = {**data, name: value}
+    np.savez(path, **arrays)
+    with pytest.raises(FaceSolveError, match=said):
+        load_solution(path)
+
+
 def full_disk(*_args, **_kwargs):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -252,7 +298,7 @@ def test_a_full_disk_leaves_the_old_solution(tmp_path, monkeypatch):
     path = tmp_path / "SOLUTION.npz"
     old = a_solution(seed=1)
     old.save(path)
-    fitted = FittedRig(("wide",), np.ones(1), ("A",), np.ones(1), np.array([1]), (2.0, 1.0), {})
+    fitted = FittedRig(("wide",), np.ones(1), ("A",), np.ones(1), np.ones((1, 2)), np.array([1]), (2.0, 1.0), {})
     fitted.save(tmp_path / "FITTED.npz")
     whole = (tmp_path / "FITTED.npz").read_bytes()
     monkeypatch.setattr(os, "fsync", full_disk)
@@ -342,6 +388,22 @@ def test_a_journal_gives_back_the_latest_of_every_frame(tmp_path):
     np.testing.assert_array_equal(found.pose.rotation[2], second.rotation)
     np.testing.assert_array_equal(found.pose.translation[2], second.translation)
     np.testing.assert_array_equal(found.pose.weights[2], second.weights)
+
+
+def test_a_journal_holds_errors_by_region_and_one_of_before_none(tmp_path):
+    told = replace(result(7), error=4.5, regions={"mouth": 6.0, "eyes": np.nan}, doubt="the lips cross")
+    path = written(tmp_path / "new.npz", [told])
+    found = recover(tmp_path / "new.npz")
+    assert (found.error[0], found.regions["mouth"][0], found.doubt) == (4.5, 6.0, ["the lips cross"])
+    assert np.isnan([found.regions[name][0] for name in ("eyes", "brows", "outline")]).all()
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        for name in ("error", "regions", "doubt"):
+            line.pop(name, None)
+    journal_path(tmp_path / "old.npz").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = recover(tmp_path / "old.npz")
+    assert (found.error_px[0], found.doubt) == (0.5, [""])
+    assert np.isnan(found.error[0])
 
 
 def test_a_journal_cut_anywhere_gives_back_its_whole_lines(tmp_path):

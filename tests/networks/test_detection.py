@@ -10,7 +10,7 @@ from painted_face import painted_face
 
 from solver_core.common.errors import FaceSolveError
 from solver_core.networks.detector import Detection, merge, overlap, tiles
-from solver_core.networks.landmarks import Found, NotFound, locate
+from solver_core.networks.landmarks import Found, NotFound, faces_in, locate
 
 PLACES = list(itertools.product([(320.0, 240.0), (200.5, 180.25), (450.0, 300.0)], [130.0, 200.0, 300.0]))
 
@@ -63,21 +63,48 @@ def test_the_landmarks_lie_on_the_painted_features(detector, network, face):
     np.testing.assert_allclose(at["brows"], (320, 240 - 29), atol=3.1)
     assert result.presence > 0.9
     assert result.score > 0.8
-    assert not result.note
 
 
-def test_two_faces_give_the_clearer_one_and_a_note(detector, network):
-    picture = painted_face(centre=(180.0, 240.0), height=220)
-    picture = painted_face(centre=(460.0, 250.0), height=200, onto=picture)
-    found = detector.detect(picture)
-    assert len(found) == 2
-    assert found[0].score >= found[1].score
-    result = locate(picture, network, detector)
-    assert isinstance(result, Found)
-    assert "2 faces" in result.note
-    x0, y0, x1, y1 = found[0].box
-    assert x0 < result.points[:, 0].mean() < x1
-    assert y0 < result.points[:, 1].mean() < y1
+@pytest.fixture(scope="module")
+def two():
+    """A large face and a small one, beside each other, and the small one's place."""
+    picture = painted_face(size=(540, 960), centre=(250.0, 270.0), height=380)
+    return painted_face(centre=(800.0, 300.0), height=70, onto=picture), (800.0, 300.0)
+
+
+def places(found):
+    return sorted(face.points[:, 0].mean() for face in found)
+
+
+def test_every_face_is_found_the_small_one_by_looking_everywhere(detector, network, two):
+    picture, (x, _) = two
+    assert len(faces_in(picture, network, detector)) == 1
+    large, small = places(faces_in(picture, network, detector, everywhere=True))
+    assert abs(large - 250) < 20
+    assert abs(small - x) < 7
+
+
+def test_looking_everywhere_leaves_what_is_seen_in_the_whole_picture_as_it_is(detector, two):
+    whole, *_ = detector.detect(two[0])
+    assert any(face.box == whole.box for face in detector.detect(two[0], everywhere=True))
+
+
+def test_a_face_of_the_frame_before_is_followed_where_the_detector_sees_a_larger_one(detector, network, two):
+    picture, (x, y) = two
+    before = faces_in(picture, network, detector, everywhere=True)
+    moved = painted_face(size=(540, 960), centre=(250.0, 270.0), height=380)
+    moved = painted_face(centre=(x + 12, y), height=70, onto=moved)
+    _, small = places(faces_in(moved, network, detector, before))
+    assert abs(small - x - 12) < 7
+
+
+def test_a_window_much_too_large_settles_on_the_face(network):
+    """A window of 2.6 times the face's is what a detector gives of a small face in a large picture."""
+    picture = painted_face(size=(720, 1280), centre=(640.0, 360.0), height=150)
+    (right,) = faces_in(picture, network, Guess((565.0, 285.0, 715.0, 435.0)))
+    (found,) = faces_in(picture, network, Guess((505.0, 225.0, 775.0, 495.0)))
+    assert abs(found.crop.side / right.crop.side - 1) < 0.12
+    assert np.abs(found.points - right.points).mean() < 3
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
@@ -108,15 +135,20 @@ def test_a_picture_with_nan_is_refused(detector, network, face):
             attempt()
 
 
-class _WrongDetector:
-    name = "wrong"
+class Guess:
+    """A detector that sees a face in one box, whatever the picture."""
 
-    def detect(self, image):
-        return [Detection((0.0, 0.0, 60.0, 60.0), 0.9)]
+    name = "guess"
+
+    def __init__(self, box):
+        self.box = box
+
+    def detect(self, image, *, everywhere=False):
+        return [Detection(self.box, 0.9)]
 
 
 def test_what_the_detector_takes_for_a_face_must_convince_the_landmark_network(network, face):
-    result = locate(face, network, _WrongDetector())
+    result = locate(face, network, Guess((0.0, 0.0, 60.0, 60.0)))
     assert isinstance(result, NotFound)
     assert "does not see a face" in result.reason
 

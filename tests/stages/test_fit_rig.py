@@ -72,6 +72,7 @@ def test_the_actors_shape_is_found(fitted):
     assert fitted.names == ("id_wide", "id_nose")
     np.testing.assert_allclose(fitted.weights, TRUE, atol=0.5)
     np.testing.assert_array_equal(fitted.focal, 1.0)
+    np.testing.assert_array_equal(fitted.focal_range, [[1.0, 1.0]])
 
 
 def test_what_an_earlier_fit_has_set_plays_no_part(shot, monkeypatch):
@@ -87,6 +88,19 @@ def test_what_an_earlier_fit_has_set_plays_no_part(shot, monkeypatch):
 def test_a_rig_that_is_the_actors_already_stays(tmp_path, stock):
     found = fit_rig(filmed(tmp_path / "same", stock, np.zeros(2)), Silent(), frames=[1001, 1004])
     np.testing.assert_allclose(found.weights, 0.0, atol=0.053)
+
+
+def test_a_focal_length_says_how_sure_it_is(shot, monkeypatch):
+    """The interval lies around it; one frame alone says nothing but what was believed before."""
+    monkeypatch.setattr(module, "ROUNDS", 1)
+    several, alone = (fit_rig(shot, Silent(), focal=True, frames=frames) for frames in ([1001, 1003, 1004], [1003]))
+    for found in (several, alone):
+        ((low, high),) = found.focal_range
+        assert low < found.focal[0] < high
+        np.testing.assert_allclose(found.focal[0] ** 2, low * high, rtol=1e-9)
+    widths = [np.log(found.focal_range[0, 1] / found.focal_range[0, 0]) for found in (several, alone)]
+    assert 1e-4 < widths[0] < 0.5 * widths[1]
+    np.testing.assert_allclose(widths[1], 2 * module.LIKELY * module.ZOOM_SIGMA)
 
 
 def test_frames_that_are_not_taken_play_no_part(shot, monkeypatch):

@@ -195,6 +195,7 @@ def fit_rig(message):
         names=names,
         weights=list(FITTED.values()),
         focal={camera["name"]: ZOOM if message["focal"] else 1.0 for camera in shot["cameras"]},
+        focal_range={camera["name"]: [0.9 * ZOOM, 1.2 * ZOOM] for camera in shot["cameras"]},
         frames=message["frames"] or shot["frames"][:8],
         error_px=[4.0, 1.0],
         seconds=0.1,
