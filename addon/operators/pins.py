@@ -18,7 +18,7 @@ from ..scene.rig.surface import place_under
 from .base import reports_problems
 
 REACH = 9.0  # pixels of the screen at an interface scale of 1, around a handle that is grabbed
-TICK_SECONDS = 0.02
+TICK_SECONDS = 0.01
 
 
 def _what_moves(settings: bpy.types.PropertyGroup) -> object:
