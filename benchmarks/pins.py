@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.exported import ROOT, exported
+from solver_core import protocol
 from solver_core.common.arrays import Ints
 from solver_core.documents.shot import LockedFrame, Shot
+from solver_core.drag import Dragging
 from solver_core.face.landmark_embedding import LandmarkEmbedding, embed_landmarks
 from solver_core.face.pins import Pin
 from solver_core.face.pose import Pose
@@ -32,6 +35,7 @@ from solver_core.solve import solve
 CLICKED = (33, 133, 362, 263, 1, 61, 291, 13, 14, 152, 105, 334)
 COVERED, COVERED_PINNED = (1025, 1029), (1026, 1028)
 GREY_PINNED = (1008, 1024, 1040)
+DRAGGED, KEYS, REPEATS = 1012, 60, 12
 
 
 def pinned(shot: Shot, truth: Pose, embedding: LandmarkEmbedding, frames: Ints, noise: float) -> Shot:
@@ -103,6 +107,59 @@ def grey(shared: Path, scratch: Path, noise: float) -> None:
         print("  depth of the frames without pins", summary({"depth": apart["depth_mm"][others]})["depth"], flush=True)
 
 
+def drag(shared: Path, scratch: Path) -> None:
+    """Print the rows of one answer, by how many pins there are: from the line of the message to that of the answer."""
+    shot, known = exported(shared, "occluded", scratch)
+    truth = known.at(shot.frames, shot.rig.names)
+    more = KEYS - len(shot.rig.names)
+    rig = replace(
+        shot.rig,
+        names=(*shot.rig.names, *(f"more{i}" for i in range(more))),
+        groups=(*shot.rig.groups, *["head"] * more),
+        deltas=np.concatenate([shot.rig.deltas, 0.5 * shot.rig.deltas[:more]]),
+        **{
+            name: np.append(getattr(shot.rig, name), getattr(shot.rig, name)[:more])
+            for name in ("minimum", "maximum", "solved", "strength")
+        },
+    )
+    points = pinned(shot, truth, embedded(shot), np.array([DRAGGED]), 0.0).pins
+    index, camera, dragging = int(np.searchsorted(shot.frames, DRAGGED)), shot.cameras[0], Dragging(rig)
+    for count in (1, 2, 3, 6, len(points)):
+        pins = [replace(points[0], place=(points[0].place[0] + 10, points[0].place[1] - 6)), *points[1:count]]
+        line = protocol.encode(
+            {
+                "type": protocol.DRAG,
+                "number": 1,
+                "frame": DRAGGED,
+                "free": protocol.HEAD,
+                "cameras": [
+                    {
+                        "name": camera.name,
+                        "width": camera.width,
+                        "height": camera.height,
+                        "intrinsics": camera.intrinsics[index].tolist(),
+                        "world_to_camera": camera.world_to_camera[index].tolist(),
+                    }
+                ],
+                "pins": [
+                    {name: getattr(pin, name) for name in ("camera", "vertices", "barycentric", "place")}
+                    for pin in pins
+                ],
+                "pose": {
+                    "rotation": truth.rotation[index].ravel().tolist(),
+                    "translation": truth.translation[index].tolist(),
+                    "weights": np.append(truth.weights[index], np.zeros(more)).tolist(),
+                },
+            }
+        )
+        times = []
+        for _ in range(REPEATS):
+            began = time.process_time()
+            protocol.encode({"type": protocol.DRAGGED, **dragging.answer(protocol.decode(line))})
+            times.append(1e3 * (time.process_time() - began))
+        print(f"| {count} | {np.median(times):.1f} | {max(times[1:]):.1f} |", flush=True)
+
+
 def main() -> None:
     """Print what is asked for, a row as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -118,6 +175,8 @@ def main() -> None:
             covered(arguments.shared, scratch, arguments.noise)
         if "grey" in wanted:
             grey(arguments.shared, scratch, arguments.noise)
+        if "drag" in wanted:
+            drag(arguments.shared, scratch)
 
 
 if __name__ == "__main__":

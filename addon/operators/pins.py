@@ -18,7 +18,7 @@ from ..scene.rig.surface import place_under
 from .base import reports_problems
 
 REACH = 9.0  # pixels of the screen at an interface scale of 1, around a handle that is grabbed
-TICK_SECONDS = 0.02
+TICK_SECONDS = 0.01
 
 
 def _what_moves(settings: bpy.types.PropertyGroup) -> object:
@@ -33,12 +33,17 @@ def _what_moves(settings: bpy.types.PropertyGroup) -> object:
     return protocol.HEAD
 
 
-def _follow(context: bpy.types.Context) -> None:
-    """Let the head follow the current frame's pins, and key it."""
-    following = drag.Drag(context, _what_moves(context.scene.face_solve))
-    following.ask()
-    following.wait()
-    following.keep()
+def _following(context: bpy.types.Context, *, follow: bool) -> Optional[drag.Drag]:
+    """A drag of the current frame, begun before a pin is touched: what cannot follow changes nothing."""
+    return drag.Drag(context, _what_moves(context.scene.face_solve)) if follow else None
+
+
+def _follow(following: Optional[drag.Drag]) -> None:
+    """Let the head follow the pins as they are now, and key it."""
+    if following is not None:
+        following.ask()
+        following.wait()
+        following.keep()
 
 
 class FACE_SOLVE_OT_add_pin(bpy.types.Operator):
@@ -69,10 +74,10 @@ class FACE_SOLVE_OT_add_pin(bpy.types.Operator):
         settings, frame = context.scene.face_solve, context.scene.frame_current
         check_face(settings)
         camera = pins.pin_camera(settings, self.camera, frame)
+        following = _following(context, follow=self.follow)
         index = pins.add_pin(settings, frame, camera, self.vertices, self.barycentric, self.place)
         settings.pins[index].strength = self.strength
-        if self.follow:
-            _follow(context)
+        _follow(following)
         return {"FINISHED"}
 
 
@@ -92,9 +97,9 @@ class FACE_SOLVE_OT_move_pin(bpy.types.Operator):
         """Move it."""
         settings = context.scene.face_solve
         pin = pins.chosen_pin(settings, self.index)
+        following = _following(context, follow=self.follow and pin.frame == context.scene.frame_current)
         pin.place = pins.inside(self.place, pin.size)
-        if self.follow and pin.frame == context.scene.frame_current:
-            _follow(context)
+        _follow(following)
         return {"FINISHED"}
 
 
@@ -248,7 +253,7 @@ class FACE_SOLVE_OT_pin(bpy.types.Operator):
         """Grab the handle under the mouse, or put a pin on the head there; elsewhere the click is Blender's."""
         settings, frame = context.scene.face_solve, context.scene.frame_current
         index = self._grabbed(context, place)
-        self._before = None if index is None else tuple(settings.pins[index].place)
+        self._before, under = None if index is None else tuple(settings.pins[index].place), None
         if index is None:
             view = self._view(context)
             region = self._region()
@@ -257,10 +262,12 @@ class FACE_SOLVE_OT_pin(bpy.types.Operator):
             if under is None:
                 return {"PASS_THROUGH"}
             camera = pins.pin_camera(settings, view.camera.name, frame)
+        following = drag.Drag(context, protocol.EXPRESSION if event.shift else _what_moves(settings))
+        if under is not None:
             index = pins.add_pin(settings, frame, camera, *under, place)
         settings.pin_index = self._index = index
         self._moved = False
-        self._drag = drag.Drag(context, protocol.EXPRESSION if event.shift else _what_moves(settings))
+        self._drag = following
         self._area.tag_redraw()
         return {"RUNNING_MODAL"}
 

@@ -1,4 +1,4 @@
-"""Draws every solved frame's status and the infill ranges below the ruler of timeline and dope sheet, in the review."""
+"""Draws every frame's status, infill ranges and pins below the ruler of timeline and dope sheet, in the review."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import List, Optional, Tuple
 import bpy
 import gpu
 
+from ..scene.pins import pinned_frames
 from ..scene.results.verdicts import shown_status
 from .curve_layout import COLORS, RANGE_HEIGHT, STATUS_HEIGHT, Color, Rect
 from .drawing import interface_scale, rectangles_batch
 from .error_curve import read_ranges
+from .pin_handles import RING
 
 _RULER = 25.0  # pixels, at an interface scale of 1
 _handle: List[Optional[object]] = [None]
@@ -46,6 +48,8 @@ def rectangles(context: bpy.types.Context) -> List[Tuple[Rect, Color]]:
         filled += row(frame, frame, top, STATUS_HEIGHT, COLORS[status])
     for span in read_ranges(settings):
         filled += row(span.first, span.last, top - RANGE_HEIGHT - 1.0, RANGE_HEIGHT, span.color)
+    for frame in pinned_frames(settings):
+        filled += row(frame, frame, top - 2.0 * (RANGE_HEIGHT + 1.0), RANGE_HEIGHT, RING)
     return filled
 
 

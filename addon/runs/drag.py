@@ -137,6 +137,9 @@ class Drag:
         scene, _face = find_actors(self.start.plan)
         give_back(scene.face_solve, [self.frame])
         write_frames(self.start.plan, {self.frame: self.result}, [self.frame])
+        for item in scene.face_solve.results:
+            if item.frame == self.frame:
+                item.error_px = -1.0  # what was measured is not what plays any more
 
     def put_back(self) -> None:
         """Show the frame as it was when the drag began."""

@@ -137,7 +137,8 @@ def _two():
     assert len(_settings().pins) == 2
     assert all((_held(i) - _handle(i)).length < NEAR for i in range(2))
     after = _pose()
-    assert not _same(before[1:2], after[1:2], 0.01) and _same(before[2:], after[2:])
+    assert not _same(before[1:2], after[1:2], 0.01)
+    assert _same(before[2:], after[2:])
     REPORT["two pins turn it and change its distance"] = ""
 
 
@@ -157,7 +158,8 @@ def _expression():
     before, start = _pose(), _handle(3)
     yield from _drag(start, (start[0], start[1] + 6), shift=True)
     after = _pose()
-    assert _same(before[:2], after[:2]) and not _same(before[2:], after[2:], 1e-3), (before, after)
+    assert _same(before[:2], after[:2]), (before, after)
+    assert not _same(before[2:], after[2:], 1e-3), (before, after)
     REPORT["with Shift the expression alone follows"] = ""
 
 
@@ -184,10 +186,12 @@ def _undone():
     after = _pose()
     bpy.ops.ed.undo()
     yield
-    assert _same(before, _pose(), 1e-5) and tuple(_settings().pins[0].place) != moved
+    assert _same(before, _pose(), 1e-5)
+    assert tuple(_settings().pins[0].place) != moved
     bpy.ops.ed.redo()
     yield
-    assert _same(after, _pose(), 1e-5) and tuple(_settings().pins[0].place) == moved
+    assert _same(after, _pose(), 1e-5)
+    assert tuple(_settings().pins[0].place) == moved
     REPORT["one undo step takes a drag back, and redo brings it"] = ""
 
 

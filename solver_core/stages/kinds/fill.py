@@ -163,8 +163,12 @@ def _follow_all(
         for i in map(int, gap.frames):
             if 1 < abs(i - anchor) <= REACH * context.shot.pace:
                 pairs[anchor, i] = FAR
+    # where no face is seen the plate shows what covers it: flow from a frame that pins alone pose would follow that
+    blind = {i for i in gap.anchors if context.fill[i] and not context.seen[i]}
     followed = []
     for (first, second), weight in pairs.items():
+        if first in blind or second in blind:
+            continue
         for tracker in watching if not cancelled() else []:
             pair = follow(context, tracker, context.pose, first, second, weight)
             if pair is not None and pair.share >= FOLLOWED:
