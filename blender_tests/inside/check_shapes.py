@@ -165,6 +165,22 @@ def check_a_preset_carries_the_way_to_solve_to_another_face():
     assert path.with_name("again.json").read_bytes() == before
 
 
+def check_the_shipped_presets_lead_to_the_papers_recipe_and_back():
+    settings = _arkit_scene()
+    settings.shape_groups["jaw"].strength = 0.3
+    homes = _homes(settings)
+    folders = harness.module("scene.shot.folders")
+    presets = {path.stem: str(path) for path in folders.shipped_presets()}
+    assert sorted(presets) == ["Default", "Paper"]
+    assert bpy.ops.face_solve.load_preset(filepath=presets["Paper"]) == {"FINISHED"}
+    assert (settings.stage_file, settings.refinement) == ("paper", 1.0)
+    assert harness.module("scene.shot.export").stage_file(settings) == "paper"
+    assert bpy.ops.face_solve.load_preset(filepath=presets["Default"]) == {"FINISHED"}
+    assert (settings.stage_file, settings.refinement) == ("", 0.0)
+    assert _homes(settings) == homes  # a preset without groups leaves them as they are
+    harness.close(settings.shape_groups["jaw"].strength, 0.3, 1e-6)
+
+
 def check_wrong_presets_change_nothing():
     settings = _arkit_scene()
     before = _homes(settings)
