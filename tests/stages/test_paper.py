@@ -62,7 +62,6 @@ def test_a_deep_step_minimises_its_energy(begun, jacobian):
     context = run(begun, Deep(rounds=1, jacobian=jacobian, iterations=5, observers={"landmarks": 68.0}))
     before = replace(context, pose=begun.pose.copy())
     errors = [float(landmark_error(one, np.array([0]))[0]) for one in (before, context)]
-    print(errors)
     assert errors[1] < errors[0] / 4
 
 
