@@ -74,7 +74,7 @@ def test_translation_alone_leaves_the_rotation_to_the_bit(begun):
 def test_lambda_holds_keys_and_near_holds_the_head(begun):
     """Section 9.2's E2 and Section 6's prior."""
     free = Deep(rounds=1, jacobian="material", iterations=3, keys=("mouth",), observers={"landmarks": 68.0})
-    moved = [run(begun, step).pose for step in (free, replace(free, lambda_=1e5), replace(free, near=1e6))]
+    moved = [run(begun, step).pose for step in (free, replace(free, lambda_=1e9), replace(free, near=1e6))]
     keys = [np.abs(pose.weights).max() for pose in moved]
     shift = [np.linalg.norm(pose.translation - begun.pose.translation) for pose in moved]
     assert keys[1] < 1e-3 < keys[0]
