@@ -134,6 +134,7 @@ def main() -> None:
     parser.add_argument("--consecutive", type=int, default=4, help="frames that are refined")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "paper.md")
     parser.add_argument("--keep", type=Path, help="what is solved stays here, and is taken from here")
+    parser.add_argument("--leave-out", default="", help="rows of the table, with ; between them")
     parser.add_argument("--backward", action="store_true", help="solve one frame with the paper's own Jacobian")
     parser.add_argument("--reference", action="store_true", help="solve one frame with OpenDR and chumpy")
     arguments = parser.parse_args()
@@ -149,7 +150,8 @@ def write(arguments: argparse.Namespace, keep: Path) -> None:
     images.mkdir(parents=True, exist_ok=True)
     spread = np.arange(arguments.frames) * max(1, min(EVERY, 48 // arguments.frames))
     on = footage(arguments.shared, keep, spread.tolist())
-    found = {variant.name: solved(variant, on, keep) for variant in ROWS}
+    left_out = arguments.leave_out.split(";")
+    found = {variant.name: solved(variant, on, keep) for variant in ROWS if variant.name not in left_out}
     rows = {name: (on.errors(one.pose), one) for name, one in found.items()}
     for variant in [BACKWARD] * arguments.backward + [REFERENCE] * arguments.reference:
         single = footage(arguments.shared, keep, [0])

@@ -47,7 +47,7 @@ TWO_CAMERAS = Variant("exact, two cameras", "A,B", {})
 MATERIAL = Variant("material", "A", {"jacobian": "material"})
 BACKWARD = Variant("backward", "A", {"jacobian": "backward"})
 HELD = Variant("exact, the plate's crop held", "A", {"crop": "plate"})
-OTHER_READING = Variant("exact, lambda = 10", "A", {"lambda_": 10.0})
+OTHER_READING = Variant("exact, lambda = 10000", "A", {"lambda_": 1e4})
 DEFAULT = Variant("Solve Shot's default", "A", {}, default=True)
 
 

@@ -28,7 +28,7 @@ ANY_GROUP = st.builds(
 )
 PRESETS = st.builds(
     Preset,
-    st.builds(Layout, st.lists(ANY_GROUP, max_size=4).map(tuple), st.frozensets(NAMES, max_size=4)),
+    st.none() | st.builds(Layout, st.lists(ANY_GROUP, max_size=4).map(tuple), st.frozensets(NAMES, max_size=4)),
     st.dictionaries(NAMES, NAMES | st.booleans() | st.floats(allow_nan=False, allow_infinity=False), max_size=4),
 )
 

@@ -132,7 +132,7 @@ MAY_KNOW = {
     "flow": {"common", "networks"},
     "footage": {"common", "color", "camera", "networks"},
     "render": {"common", "color", "look"},  # of look the one value that it is handed
-    "look": {"common", "color", "face", "footage", "render"},
+    "look": {"common", "color", "camera", "face", "footage", "render"},  # a picture is one that a camera takes
     "face": {"common", "color", "camera", "networks", "render", "protocol"},
     "energies": {"common", "camera", "face", "footage", "look", "networks", "optimise", "render"},
     "observe": {"common", "camera", "energies", "face", "flow", "footage", "look", "networks", "render"},

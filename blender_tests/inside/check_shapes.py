@@ -173,6 +173,22 @@ def check_a_preset_of_before_holds_its_bound_in_pixels():
     harness.close(settings.bad_above, 2.0 * settings.bl_rna.properties["bad_above"].default, 1e-5)
 
 
+def check_the_shipped_presets_lead_to_the_papers_recipe_and_back():
+    settings = _arkit_scene()
+    settings.shape_groups["jaw"].strength = 0.3
+    homes = _homes(settings)
+    folders = harness.module("scene.shot.folders")
+    presets = {path.stem: str(path) for path in folders.shipped_presets()}
+    assert sorted(presets) == ["Default", "Paper"]
+    assert bpy.ops.face_solve.load_preset(filepath=presets["Paper"]) == {"FINISHED"}
+    assert (settings.stage_file, settings.refinement) == ("paper", 1.0)
+    assert harness.module("scene.shot.export").stage_file(settings) == "paper"
+    assert bpy.ops.face_solve.load_preset(filepath=presets["Default"]) == {"FINISHED"}
+    assert (settings.stage_file, settings.refinement) == ("", 0.0)
+    assert _homes(settings) == homes  # a preset without groups leaves them as they are
+    harness.close(settings.shape_groups["jaw"].strength, 0.3, 1e-6)
+
+
 def check_wrong_presets_change_nothing():
     settings = _arkit_scene()
     before = _homes(settings)

@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 
 from solver_core.common.errors import FaceSolveError
 from solver_core.networks import tflite, weights
+from solver_core.networks.inventory import inventory
 
 NAMES = [name for name, item in weights.REGISTRY.items() if item.sha256]  # those that are converted
 
@@ -107,6 +108,15 @@ def test_list_and_verify_show_licence_and_state(cache, capsys):
     assert weights.main(["verify", "facemesh"]) == 0
     with pytest.raises(FaceSolveError, match="short_range"):
         weights.main(["verify"])
+
+
+def test_networks_whose_published_weights_were_never_run_are_said_to_be(capsys):
+    """On the command line and, by the inventory, in the add-on's preferences."""
+    weights.main(["list"])
+    entries = [line for line in capsys.readouterr().out.splitlines() if line[:1].isalpha()]
+    said = {line.partition(":")[0] for line in entries if "Not run with its published weights" in line}
+    assert said == {"fan", "raft_large", "raft_small", "raft_things", "raft_things_small", "flownet2"}
+    assert {item.name for item in inventory() if weights.UNTRIED in item.what} == said
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():

@@ -81,6 +81,12 @@ def test_a_range_that_is_none_is_refused(tmp_path, capsys, frames):
     assert frames in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("amount", ["1.5", "-0.1", "nan"])
+def test_an_amount_of_refinement_that_is_none_is_refused(tmp_path, capsys, amount):
+    assert main(["solve", str(tmp_path), "--out", str(tmp_path / "out.npz"), f"--refinement={amount}"]) == 1
+    assert amount in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("frames", "said"), [("-5-10", "-5 to 10"), ("-10--5", "-10 to -5"), ("-5", "-5 to -5"), ("7", "7 to 7")]
 )

@@ -25,14 +25,14 @@ from solver_core.stages.shared.priors import near_the_start
 
 @dataclass(frozen=True)
 class DeepEnergy:
-    """Its terms, in squared pixels of the reference crop: E1, beside it E2's two readings and Section 6's prior."""
+    """Its terms, in squared pixels of the reference crop: E1, beside it both E2 and Section 6's prior."""
 
     total: float  # what all landmarks of weight 1 weigh together, as a number of landmarks
     regions: Mapping[str, float]  # W of landmark regions
     elsewhere: float  # and of the other landmarks
     edges: float  # weight of the edge-preserving energy, beside the landmarks' 1
     near: float  # how hard the head is held where the stage began, beside the landmarks' 1
-    lambda_: float  # times w is a residual: pixels for a weight of 1
+    lambda_: float  # times |w|^2: squared pixels for a weight of 1
     crop: str  # "plate" or "render"
     jacobian: Jacobian
     iterations: int
@@ -44,7 +44,7 @@ class DeepEnergy:
         """
         frame = np.array([index])
         pose, rig = context.pose[frame], context.rig
-        strength = self.lambda_**2 / rig.strength[None] ** 2
+        strength = self.lambda_ / rig.strength[None] ** 2
         energies: list[Energy] = [
             *(
                 self._landmarks(context, view, light, pose, frame)
@@ -52,7 +52,7 @@ class DeepEnergy:
                 if view.seen[index]
             ),
             WeightPrior(np.zeros_like(strength), strength),
-            *joint_priors(rig, self.lambda_**2),
+            *joint_priors(rig, self.lambda_),
         ]
         if self.near:
             energies.append(near_the_start(context, frame, self.near * self.total))
