@@ -186,23 +186,6 @@ _MIRROR = """
 243 244 245 246 247
 """
 
-# The right half of an opening's edge, and beside each landmark the one further out on the skin around it.
-_EDGES = (
-    ("78 191 80 81 82 13 95 88 178 87 14", "61 185 40 39 37 0 146 91 181 84 17"),
-    (
-        "33 7 163 144 145 153 154 155 133 173 157 158 159 160 161 246",
-        "130 25 110 24 23 22 26 112 243 190 56 28 27 29 30 247",
-    ),
-)
-
-
-def _further_out() -> dict[int, int]:
-    mirror = _numbers(_MIRROR)
-    right = {a: b for edge, outer in _EDGES for a, b in zip(_numbers(edge), _numbers(outer), strict=True)}
-    return {**right, **{mirror[a]: mirror[b] for a, b in right.items()}}
-
-
-FURTHER_OUT = _further_out()  # of FaceMesh's landmarks on the edges of lips and lids
 FACEMESH = _facemesh()
 ATTENTION = _attention()
 

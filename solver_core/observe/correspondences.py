@@ -34,7 +34,7 @@ class Correspondences:
     total: float  # what the points together weigh, as a number of independent points
     # [n] where on the head the points lie, where they are the surface's own detail and no landmarks
     triangle: Ints | None = None
-    bias: float = 0.0  # reference pixels: a point this near its place counts half, and a nearer one hardly
+    bias: float = 0.0  # reference pixels: a point this near its place says nothing, and further away only how much more
     of_head: bool = True  # whether the points say where the head is; else the keys alone follow them
 
     def energy(self, pose: Pose) -> ReprojectionEnergy:
@@ -43,9 +43,8 @@ class Correspondences:
         far = np.linalg.norm((self.root @ (pixels[0] - self.target)[..., None])[..., 0], axis=1)
         weight = np.where(np.isfinite(far), self.trust / (1 + (far / self.tail) ** 2), 0.0)
         share = max(float((weight * self.information).sum()), LEAST_SHARE * len(weight))
-        if self.bias:
-            weight = np.where(weight > 0, weight * far**2 / (far**2 + self.bias**2), 0.0)
-        root = self.root * np.sqrt(weight * self.total / share)[:, None, None]
+        beyond = np.where(far > self.bias, 1 - self.bias / np.maximum(far, 1e-9), 0.0) if self.bias else 1.0
+        root = self.root * (np.sqrt(weight * self.total / share) * beyond)[:, None, None]
         return ReprojectionEnergy(self.camera, self.points, self.target[None], root[None], self.of_head)
 
 

@@ -17,7 +17,7 @@ from solver_core.face.landmark_embedding import LandmarkEmbedding
 from solver_core.face.rig import Rig
 from solver_core.footage.views import View
 from solver_core.networks.landmarks import LandmarkNetwork
-from solver_core.networks.regions import FURTHER_OUT, PARTITION, Layout
+from solver_core.networks.regions import PARTITION, Layout
 from solver_core.networks.registry import landmark_network
 from solver_core.observe.correspondences import Correspondences, to_reference
 from solver_core.observe.observer import SIZE, Layers, Networks, Observation, Observer, RenderedFrames
@@ -28,8 +28,7 @@ ATTENTION = "attention"  # the network that sees regions
 REGION_TAIL = 10.0  # a mouth that is open in one picture alone is a far way, and no outlier
 # Reference pixels by which render and plate differ at the truth (benchmarks/region_bias.py): what is nearer is left to
 # flow.
-REGION_BIAS = 1.5
-ONTO_SKIN = 0.3  # of the way from the edge of lips and lids to the landmark further out
+REGION_BIAS = 2.0
 EMBEDDED_TOTAL = 40.0  # weight of landmarks without a render, which nothing stands beside
 KEPT_BYTES = 4 * 2**20  # of a camera's landmarks of the plate, 7 kB each
 
@@ -58,12 +57,7 @@ class LandmarkObserver(Observer):
         on_plate, on_render = plate_landmarks(network, frames), render_landmarks(network, frames)
         shown = frames.picture
         seen = visible_points(
-            shown.rendering.fragments,
-            shown.points,
-            shown.depth,
-            frames.rig.triangles,
-            self.places(on_render),
-            SIZE / 8,
+            shown.rendering.fragments, shown.points, shown.depth, frames.rig.triangles, on_render, SIZE / 8
         )
         carries = self.asked(network.layout)
         found: list[Observation] = []
@@ -96,10 +90,6 @@ class LandmarkObserver(Observer):
     def asked(self, layout: Layout) -> Bools:
         """[L] the landmarks that say something."""
         return carried(layout)
-
-    def places(self, on_render: Floats) -> Floats:  # [b,L,2]
-        """[b,L,2] where the material points of the render's landmarks are taken."""
-        return on_render
 
     def shot_layers(self) -> Layers:
         """`regions`, their names, and `region`: [L] uint8, where among these each landmark's is."""
@@ -136,13 +126,6 @@ class RegionObserver(LandmarkObserver):
         for region in self.regions:
             own[list(layout.regions[region])] = True
         return own & carried(layout)
-
-    def places(self, on_render: Floats) -> Floats:  # [b,L,2]
-        """A little further out at the edges: teeth and eyeballs behind them do not move with lips and lids."""
-        places = on_render.copy()
-        edge, outer = np.array(list(FURTHER_OUT.items())).T
-        places[:, edge] += ONTO_SKIN * (on_render[:, outer] - on_render[:, edge])
-        return places
 
     def observe(self, frames: RenderedFrames, weight: float) -> list[Observation]:
         """As Observer."""

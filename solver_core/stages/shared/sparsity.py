@@ -30,7 +30,7 @@ SOFTEST, HARDEST = 0.01, 1000.0  # how far its activity may change that
 # or network.
 CONSTANT = 0.25
 OPPOSED = 3.0  # how much harder a key is held by an opposite at QUIET
-SYMMETRIC = 2.0  # how hard the difference of two sides is held, beside a key that moves as much
+SYMMETRIC = 5.0  # how hard the difference of two sides is held, beside a key that moves as much
 ONE_SIDED = 0.05  # what its mean over the shot counts beside its changes, squared
 PASSES = 6  # the strengths settle within them
 WHOLE = 2**31 - 1
