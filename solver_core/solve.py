@@ -23,12 +23,12 @@ from solver_core.face.head_parts import head_parts
 from solver_core.face.key_relations import key_relations
 from solver_core.face.landmark_embedding import LandmarkEmbedding, embed_landmarks
 from solver_core.face.lips import find_lips
+from solver_core.face.mouth import mouth_shadow
 from solver_core.flow.networks.registry import flow_network
 from solver_core.footage.people import Place, Sought, place_of
 from solver_core.footage.views import NOT_LOOKED_AT, View, find_faces
 from solver_core.look.albedo import albedo_of
 from solver_core.look.look import Look
-from solver_core.look.mouth import mouth_shadow
 from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.networks.registry import face_detector, landmark_layout, landmark_network
 from solver_core.observe.observer import Networks

@@ -25,6 +25,7 @@ OPENS = 0.1  # of the mouth's width: a motion that parts the lips by less does n
 JAW_OPEN = 0.3  # radians by which a jaw bone is turned to see what it opens
 PIXELS = 384  # of the picture
 MARGIN = 0.75  # half of its side, in widths of the mouth or heights of the opened one
+PRESSED = 0.015  # of the mouth's width: by so much lips that are closed are pressed into each other, 0.7 mm
 DEEP = 0.4  # of the mouth's width: what is seen at rest this far behind the lips is inside an open mouth
 
 
@@ -35,7 +36,7 @@ class Lips:
     triangle: Ints  # [2n] the upper lip's, then the lower one's
     barycentric: Floats  # [2n,3]
     up: Floats  # [3] unit, on the head's axes: from a lower point to its upper one
-    least: Floats  # [n] metres, the distance along it at which they touch: 0, or what overlaps at rest
+    least: Floats  # [n] metres, the distance along it at which they push: pressed a little, or further than at rest
 
     def points(self, rig: Rig, count: int) -> SurfacePoints:
         """[count,2n]."""
@@ -76,7 +77,7 @@ def find_lips(rig: Rig, embedding: LandmarkEmbedding, layout: Layout) -> Lips | 
     barycentric = np.concatenate([seen.barycentric[0][row, columns] for row in rows]).astype(float)
     meeting = Lips(triangle, barycentric, embedding.up, np.zeros(len(found)))
     gap = meeting.gap(np.einsum("nc,ncx->nx", barycentric, rest[rig.triangles[triangle]])[None])[0]
-    return Lips(triangle, barycentric, embedding.up, np.minimum(gap, 0.0))
+    return Lips(triangle, barycentric, embedding.up, np.minimum(gap, 0.0) - PRESSED * np.ptp(lips_at_rest[:, 0]))
 
 
 @dataclass(frozen=True)

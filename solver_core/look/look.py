@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from solver_core.common.arrays import Floats, Ints
 
-if TYPE_CHECKING:  # it renders, and the renderer is handed a look
-    from solver_core.look.mouth import MouthShadow
+
+class FollowingShadow(Protocol):
+    """How the shadow of some vertices [m] changes with the head's shape (`face.mouth`)."""
+
+    @property
+    def vertices(self) -> Ints:
+        """[m]."""
+
+    def change(self, local: Floats) -> Floats:  # [B,V,3] metres, on the head's axes
+        """[B,m,9] what is added to their rows."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class Look:
     albedo: Floats
     lights: tuple[Floats, ...] = ()
     shadow: Floats | None = None
-    mouth: MouthShadow | None = None
+    mouth: FollowingShadow | None = None
     parts: Ints | None = None
     detail: Floats | None = None
 
@@ -52,5 +60,5 @@ class Look:
         if self.shadow is None or self.mouth is None:
             return self
         shadow = np.repeat(self.shadow[None], len(local), 0)
-        shadow[:, self.mouth.near[self.mouth.inside]] += self.mouth.change(local)
+        shadow[:, self.mouth.vertices] += self.mouth.change(local)
         return replace(self, shadow=shadow)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from solver_core.face.landmark_embedding import embed_landmarks
+from solver_core.face.mouth import mouth_shadow
 from solver_core.face.rig import unmoved
 from solver_core.look.look import Look
-from solver_core.look.mouth import mouth_shadow
 from solver_core.render.shading import C0
 from solver_core.render.transfer import shadow_transfer
 
@@ -42,7 +42,7 @@ def test_teeth_are_lit_as_they_are_when_the_mouth_opens(demo_rig, look):
     local = opened(demo_rig, 0.6)
     exact = shadow_transfer(local[0], demo_rig.triangles) @ ambient
     followed, still = look.shadowed(local).shadow[0] @ ambient, look.shadow @ ambient
-    inside = look.mouth.near[look.mouth.inside]
+    inside = look.mouth.vertices
     lit = inside[exact[inside] > still[inside] + 0.2]  # what the open mouth lets light in to
     assert len(lit) > 20
     assert np.abs(followed - exact)[lit].mean() < 0.3 * np.abs(still - exact)[lit].mean()
@@ -50,7 +50,7 @@ def test_teeth_are_lit_as_they_are_when_the_mouth_opens(demo_rig, look):
 
 def test_what_the_mouth_does_not_hide_keeps_its_shadow(demo_rig, look):
     outside = np.ones(len(demo_rig.neutral), bool)
-    outside[look.mouth.near[look.mouth.inside]] = False
+    outside[look.mouth.vertices] = False
     shadow = look.shadowed(opened(demo_rig, 1.0)).shadow[0]
     np.testing.assert_array_equal(shadow[outside], look.shadow[outside])
 

@@ -71,6 +71,7 @@ def test_what_is_within_the_networks_error_is_left_to_flow(seen):
     told = one.trust > 0
     near = told & (far < REGION_BIAS)
     assert not deaf[near].any()
+    assert near.any()
     assert (told & ~near).any()
     ratio = np.linalg.norm(deaf[told & ~near], axis=1) / np.linalg.norm(plain[told & ~near], axis=1)
     np.testing.assert_allclose(ratio, 1 - REGION_BIAS / far[told & ~near], rtol=1e-6)

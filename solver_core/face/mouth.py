@@ -13,7 +13,6 @@ import numpy as np
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.face.landmark_embedding import LandmarkEmbedding
 from solver_core.face.rig import Rig
-from solver_core.footage.cache import remembered
 from solver_core.networks.regions import Layout
 from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import blocked_by, sphere_directions, transfer_of
@@ -24,7 +23,7 @@ AROUND = 1.0  # and what is this near may take its light
 DIRECTIONS = 64  # over the whole sphere; half of them come from before the face, and no other changes
 RESOLUTION = 64
 SAME = 1e-5  # of the mouth's width: a mouth that has moved no further has the same shadow
-KEPT_BYTES = 24 * 2**20
+KEPT = 32  # shapes whose shadow is kept: light, skin and render ask for the same
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,24 @@ class MouthShadow:
     rest: Floats
     _kept: dict[bytes, Floats] = field(default_factory=dict, repr=False)
 
+    @property
+    def vertices(self) -> Ints:
+        """[m] of the whole mesh."""
+        return self.near[self.inside]
+
     def change(self, local: Floats) -> Floats:  # [B,V,3] metres, on the head's axes
         """[B,m,9] what is added to the rows `near[inside]` of the transfer at rest."""
         return np.stack([self._change(one[self.near]) for one in local])
 
     def _change(self, near: Floats) -> Floats:  # [u,3]
         key = np.rint(near / (SAME * self.width)).astype(np.int32).tobytes()
-        return remembered(self._kept, key, lambda: self.transfer(near) - self.rest, KEPT_BYTES)
+        found = self._kept.pop(key, None)
+        if found is None:
+            found = self.transfer(near) - self.rest
+            while len(self._kept) >= KEPT:
+                self._kept.pop(next(iter(self._kept)))
+        self._kept[key] = found  # last used last
+        return found
 
     def transfer(self, near: Floats) -> Floats:  # [u,3]
         """[m,9] of these vertices, by what is around the mouth and light from before the face alone."""
