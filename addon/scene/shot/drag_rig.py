@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Dict, List
 
 import bpy
 
 from ... import protocol
+from ...pieces import Pieces, whole
 from ...problem import FaceSolveProblem
 from ..camera.distortion import read_distortion
 from ..camera.plate import read_plate
 from ..pins import pins_at, size_of
-from ..rig.carried import measured, reshaped
+from ..rig.carried import measured
 from ..rig.control_answers import Answer, ask
 from ..rig.driven import Driven, find_driven, with_driven
 from ..rig.followers import find_followers
-from ..rig.head import head_of
+from ..rig.head import Head, head_of
 from ..rig.jaw_motion import jaw_arrays, motion_values
 from ..rig.lids import with_lids
 from ..rig.mesh import Rig, check_face, excluded_keys, read_rig
+from ..rig.shown import StandIn, stand_in
 from ..setup.prechecks import enabled_cameras
 from .export import Plan
 from .npz import write_npz
@@ -50,31 +52,52 @@ def write_drag_rig(scene: bpy.types.Scene, folder: Path) -> DragRig:
     settings = scene.face_solve
     check_face(settings)
     head, face, frame = head_of(settings), settings.face, scene.frame_current
-    with evaluated(scene, [face, head.carrier.owner]), current_frame_kept(scene):
-        samples = sample_scene(scene, head, [], {}, {}, [frame])
-        controls = ask(face, head.channels, excluded_keys(settings))
-        scene.frame_set(frame)
-        rig = with_lids(face, read_rig(face, settings, list(samples.poses[0].scale), controls.reach))
-        if head.jaw is not None:
-            rig.arrays.update(jaw_arrays(head.jaw, samples.jaw_rest))
-        driven = find_driven(scene, face, rig, [frame], head.jaw)
-        driven.slopes.update(controls.tied)
-        scene.frame_set(frame)
-        rig = reshaped(head, rig) or rig
-        scene.frame_set(frame)
-        followers = [one.name for one in find_followers(scene, head, [frame])]
-        rig = measured(head, rig, [], controls.answers)
-        scene.frame_set(frame)
-        seen, _weights = with_driven(rig, samples.weights, driven)
+    with (
+        evaluated(scene, [face, head.carrier.owner]),
+        current_frame_kept(scene),
+        stand_in(face) as looked_at,
+    ):
+        read = whole(_read(scene, head, looked_at, frame))
     path = folder / "rig.npz"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_npz(path, seen.arrays)
+        write_npz(path, read.seen.blocks)
     except OSError as error:
         raise FaceSolveProblem(
             f"{folder} cannot be written: {error.strerror or error}.", "Choose a folder that can be written."
         ) from error
-    return DragRig(path, scene.name, face.name, rig, driven, controls.answers, followers)
+    return DragRig(path, scene.name, face.name, read.rig, read.driven, read.answers, read.followers)
+
+
+@dataclass
+class _Read:
+    rig: Rig
+    seen: Rig  # with what driven keys bring along
+    driven: Driven
+    answers: List[Answer]
+    followers: List[str]
+
+
+def _read(scene: bpy.types.Scene, head: Head, looked_at: StandIn, frame: int) -> Pieces[_Read]:
+    settings, face = scene.face_solve, head.face
+    samples = yield from sample_scene(scene, head, [], {}, {}, [frame])
+    controls = yield from ask(face, head.channels, excluded_keys(settings))
+    scene.frame_set(frame)
+    rig = yield from read_rig(face, settings, list(samples.poses[0].scale), controls.reach)
+    rig = yield from with_lids(face, rig)
+    shown = yield from looked_at.see(rig, [frame])
+    rig, mesh = (shown.rig, shown.stand_in or face) if shown is not None else (rig, face)
+    if head.jaw is not None:
+        arrays = yield from jaw_arrays(replace(head.jaw, face=mesh), samples.jaw_rest)
+        rig.arrays.update(arrays)
+    driven = yield from find_driven(scene, face, rig, [frame], head.jaw)
+    driven.slopes.update(controls.tied)
+    scene.frame_set(frame)
+    followers = yield from find_followers(scene, head, [frame])
+    rig = yield from measured(head, rig, [], controls.answers, shown.modifiers if shown is not None else ())
+    scene.frame_set(frame)
+    seen, _weights = yield from with_driven(rig, samples.weights, driven)
+    return _Read(rig, seen, driven, controls.answers, [one.name for one in followers])
 
 
 @dataclass
@@ -101,8 +124,8 @@ def begin_drag(scene: bpy.types.Scene, opened: DragRig) -> DragStart:
     head, cameras = head_of(settings), [one for one in enabled_cameras(settings) if _shows(one, frame)]
     plates = {camera.name: read_plate(camera) for camera in cameras}
     sizes = {camera.name: size_of(camera, frame) for camera in cameras}
-    samples = sample_scene(scene, head, cameras, plates, sizes, [frame])
-    _rig, weights = with_driven(opened.rig, samples.weights, opened.driven)
+    samples = whole(sample_scene(scene, head, cameras, plates, sizes, [frame]))
+    _rig, weights = whole(with_driven(opened.rig, samples.weights, opened.driven))
     carrier = head.carrier
     plan = Plan(
         scene.name,
