@@ -18,6 +18,7 @@ from solver_core.documents.overlay import Overlay, overlay_path
 from solver_core.documents.resume import digest, give_back, take_up
 from solver_core.documents.shot import Shot, load_shot
 from solver_core.documents.solution import Solution, empty_solution
+from solver_core.executors.executor import HERE, Executor
 from solver_core.face.head_parts import head_parts
 from solver_core.face.landmark_embedding import embed_landmarks
 from solver_core.flow.networks.registry import flow_network
@@ -31,8 +32,8 @@ from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import shadow_transfer
 from solver_core.service.listener import FrameResult, Listener, Progress
 from solver_core.stages.catalogue import SOLVE_SHOT, chosen
-from solver_core.stages.context import CHUNK, Context
-from solver_core.stages.judging import landmark_error, observers_of
+from solver_core.stages.context import Context, blocks_of
+from solver_core.stages.judging import judge_block, observers_of
 from solver_core.stages.kinds.step import Step
 from solver_core.stages.shared.joins import join
 from solver_core.stages.shared.light import estimate_lights
@@ -55,10 +56,28 @@ class Overrides:
     resume: bool = False  # frames that an ended solve was done with are kept, and not solved again
 
 
-def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrides | None = None) -> Solution:
+def in_this_process(_shot: Shot) -> Executor:
+    """Every shot."""
+    return HERE
+
+
+def solve_folder(
+    folder: Path,
+    out: Path,
+    listener: Listener,
+    overrides: Overrides | None = None,
+    executors: Callable[[Shot], Executor] = in_this_process,
+) -> Solution:
     """Solve a shot folder and write SOLUTION.npz.
 
     Every finished frame is in the journal before the listener hears of it.
+
+    Args:
+        folder: of the shot.
+        out: where the solution goes.
+        listener: hears of it.
+        overrides: instead of the shot's own settings.
+        executors: says for a shot, with the frames that are left to solve, who works on it; it is closed here.
 
     Raises:
         FaceSolveError: what is wrong with the shot, the weights or the disk, before work starts where possible.
@@ -83,7 +102,11 @@ def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrid
         shot, done = take_up(shot, done)
         if done:
             listener.warning(f"{len(done)} of {len(shot.frames)} frames are taken up from the solve that was ended.")
-        solution = begun(shot) if done and shot.held_mask.all() else solve(shot, journal, overlay)
+        if done and shot.held_mask.all():
+            solution = begun(shot)
+        else:
+            with contextlib.closing(executors(shot)) as executor:
+                solution = solve(shot, journal, overlay, executor)
         give_back(solution, done)
         solution.save(out)
         overlay.save(overlay_path(out))
@@ -136,7 +159,7 @@ def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
     return chosen(wanted, own)
 
 
-def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Solution:
+def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None, executor: Executor = HERE) -> Solution:
     """Solve a shot.
 
     A cancelled solve returns what is done; frames that it did not come to are not reported. Frames where no camera sees
@@ -164,7 +187,7 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
     if listener.cancelled():
         return solution
     asked = observers_of(step for steps in stages.values() for step in steps)
-    with contextlib.closing(prepare_context(shot, seeing, asked)) as context:
+    with contextlib.closing(prepare_context(shot, seeing, asked, executor)) as context:
         if not listener.cancelled():  # else while faces were looked for: nothing is known of any frame
             for sentence in _notes(context):
                 listener.warning(sentence)
@@ -216,7 +239,9 @@ def _shares(stages: dict[str, tuple[Step, ...]]) -> dict[str, float]:
     return {**shares, "judging": JUDGING}
 
 
-def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Iterable[str] = ()) -> Context:
+def prepare_context(
+    shot: Shot, step: Callable[[int, int], bool], observers: Iterable[str] = (), executor: Executor = HERE
+) -> Context:
     """See the face in every plate, and find the landmarks on the rig; nothing is solved.
 
     Args:
@@ -224,6 +249,7 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
         step: told how many plates of how many are done; false stops, and what is left out by that is no context to
             solve with.
         observers: that will be asked; what they need is loaded before any plate is looked at.
+        executor: who works on blocks of frames.
 
     Raises:
         FaceSolveError: weights absent, an unknown network, no face in the rig.
@@ -232,6 +258,8 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
     network = landmark_network(shot.settings.landmarks, shot.settings.device)
     ready = load_observers(observers, Networks(network, flow, shot.settings.device))
     detector = face_detector(shot.settings.detector)
+    executor.constant(network, landmark_network, shot.settings.landmarks, shot.settings.device)
+    executor.constant(detector, face_detector, shot.settings.detector)
     actor = shot.rig.as_actor(shot.initial.weights[0])
     embedding = embed_landmarks(actor, network, detector)
     count, going = len(shot.frames), True
@@ -244,7 +272,7 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
             going = going and step(before + done, count * len(shot.cameras))
             return going
 
-        views.append(find_faces(camera, count, network, detector, looked, shot.fps))
+        views.append(find_faces(camera, count, network, detector, looked, shot.fps, executor))
     plain = shot.rig.colors is None
     parts = head_parts(actor, embedding, network.layout) if plain else None
     shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles) if going else None
@@ -263,8 +291,10 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
         known=nowhere,
         error_px=np.full(count, math.nan),
         observers=ready,
+        executor=executor,
     )
     context.leave_out_behind()
+    context.travel()
     return context
 
 
@@ -388,12 +418,14 @@ class _Run:
             [i for i in sorted(self.reported) if context.seen[i] and self.solution.status[i] != protocol.FRAME_FAILED],
             int,
         )
-        for start in range(0, len(wanted), CHUNK):
-            index = wanted[start : start + CHUNK]
-            errors = landmark_error(context, index, overlay, observers)
-            for i, error in zip(index, errors, strict=True):
+        blocks, done = blocks_of(wanted), 0
+        for at, (errors, drawn) in context.over(judge_block, blocks, observers if overlay is not None else None):
+            for i, error in zip(blocks[at], errors, strict=True):
                 self.report_frame(int(i), self.solution.status[i], float(error), "judging", self.solution.reason[i])
-            self.progress.step("judging", min(start + CHUNK, len(wanted)), len(wanted))
+            if overlay is not None:
+                overlay.take(drawn)
+            done += len(blocks[at])
+            self.progress.step("judging", done, len(wanted))
             if self.listener.cancelled():
                 return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,11 +14,12 @@ import numpy.typing as npt
 from solver_core.camera.camera import Camera
 from solver_core.camera.crop import Crop
 from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.executors.executor import HERE, Executor
 from solver_core.footage.cache import remembered
 from solver_core.footage.cuts import HEIGHT, WIDTH, find_cuts, thumbnail
 from solver_core.footage.plates import Plate, PlateFrameError, open_plate
 from solver_core.networks.detector import FaceDetector
-from solver_core.networks.landmarks import Found, LandmarkNetwork, locate
+from solver_core.networks.landmarks import Found, LandmarkNetwork, NotFound, locate
 
 # Residuals are counted in pixels of a face crop of this size, so that no weight depends on the plate's resolution.
 REFERENCE_CROP = 256.0
@@ -41,6 +43,10 @@ class View:
     notes: list[str] = field(default_factory=list)  # what the artist should know of what was found, each sentence once
     _kept: dict[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
     _derived: dict[str, dict[int, npt.NDArray[Any]]] = field(default_factory=dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: all but what is kept."""
+        return {**self.__dict__, "_kept": {}, "_derived": {}}
 
     @property
     def seen(self) -> Bools:
@@ -162,6 +168,7 @@ def find_faces(
     detector: FaceDetector,
     step: Callable[[int], bool],  # told how many frames are done, before each and after the last; false stops
     fps: float,
+    executor: Executor = HERE,
 ) -> View:
     """Find the face in every plate of a camera (Section 5: detector, crop, network).
 
@@ -172,36 +179,56 @@ def find_faces(
     crops: list[Crop | None] = [None] * count
     points = np.full((count, network.count, 2), np.nan)
     reasons = [NOT_LOOKED_AT] * count
-    notes: list[str] = []
+    said = [""] * count
     thumbnails = np.full((count, HEIGHT, WIDTH), np.nan, np.float32)
-    for i, number in enumerate(camera.plate["frames"]):
-        if not step(i):
-            break
-        reasons[i] = ""
-        if number is None or plate is None:
-            reasons[i] = f"the plate of camera {camera.name} has no picture here"
+    executor.constant(plate)
+    numbers = [None if number is None or plate is None else int(number) for number in camera.plate["frames"]]
+    with contextlib.closing(executor.map(_look, numbers, plate, network, detector)) as looks:
+        for done in range(count):
+            if not step(done):
+                break
+            i, look = next(looks)
+            thumbnails[i] = look.thumbnail
+            reasons[i], found = _reason(look, camera)
+            if found is not None:
+                crops[i], points[i], said[i] = found.crop, found.points, found.note
         else:
-            try:
-                image = plate.read_display(int(number))
-                thumbnails[i] = thumbnail(image)
-                found = locate(image, network, detector)
-            except PlateFrameError as error:
-                reasons[i] = error.message
-            else:
-                if isinstance(found, Found):
-                    outside = _outside(found.points, camera)
-                    if outside > OUT_OF_PICTURE:
-                        reasons[i] = f"the head leaves the picture of camera {camera.name}"
-                    else:
-                        crops[i], points[i] = found.crop, found.points
-                        if found.note and found.note not in notes:
-                            notes.append(found.note)
-                else:
-                    reasons[i] = f"camera {camera.name}: {found.reason.rstrip('.')}"
-    else:
-        step(count)
+            step(count)
     pictured = np.asarray(np.isfinite(thumbnails).all((1, 2)))
+    notes = list(dict.fromkeys(note for note in said if note))
     return View(camera, plate, crops, points, reasons, find_cuts(thumbnails, fps), pictured, notes)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One plate looked at."""
+
+    thumbnail: Floats  # [HEIGHT,WIDTH] NaN where it could not be read
+    found: Found | NotFound | None = None  # None: there is no picture, or it could not be read
+    problem: str = ""  # why it could not be read
+
+
+def _look(plate: Plate | None, network: LandmarkNetwork, detector: FaceDetector, number: int | None) -> _Look:
+    small = np.full((HEIGHT, WIDTH), np.nan, np.float32)
+    if plate is None or number is None:
+        return _Look(small)
+    try:
+        image = plate.read_display(number)
+        small = thumbnail(image)
+        return _Look(small, locate(image, network, detector))
+    except PlateFrameError as error:
+        return _Look(small, problem=error.message)
+
+
+def _reason(look: _Look, camera: Camera) -> tuple[str, Found | None]:
+    """Why there is no face, or the face."""
+    if isinstance(look.found, NotFound):
+        return f"camera {camera.name}: {look.found.reason.rstrip('.')}", None
+    if look.found is None:
+        return look.problem or f"the plate of camera {camera.name} has no picture here", None
+    if _outside(look.found.points, camera) > OUT_OF_PICTURE:
+        return f"the head leaves the picture of camera {camera.name}", None
+    return "", look.found
 
 
 def _outside(points: Floats, camera: Camera) -> float:

@@ -50,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("--flow", choices=["dis", "own", "raft_small", "raft_large", "flownet2"])
     solve.add_argument("--device", choices=["cpu", "cuda"])
     solve.add_argument(
+        "--workers", type=_count, metavar="N", help="processes that solve frames side by side (default: all cores)"
+    )
+    solve.add_argument(
         "--resume", action="store_true", help="keep the frames that a solve which was ended had finished"
     )
     fitting = commands.add_parser("fit-rig", help="fit identity shape keys and the focal length to the actor")
@@ -152,6 +155,14 @@ def _range(option: str, text: str) -> tuple[int, int]:
     return first, last
 
 
+def _count(text: str) -> int:
+    """A whole number from 1 on."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
 def _with_negative_frames(arguments: list[str]) -> list[str]:
     """The same with "--frames -5-10" as one word: a word that begins with a hyphen is taken for an option."""
     joined: list[str] = []
@@ -165,6 +176,9 @@ def _with_negative_frames(arguments: list[str]) -> list[str]:
 
 def _solve(arguments: argparse.Namespace) -> int:
     from solver_core.documents.journal import recover
+    from solver_core.documents.shot import Shot
+    from solver_core.executors.choice import memory_of, on_this_machine
+    from solver_core.executors.executor import Executor
     from solver_core.solve import Overrides, solve_folder
 
     overrides = Overrides(
@@ -176,9 +190,15 @@ def _solve(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         resume=arguments.resume,
     )
+    working: list[Executor] = []
+
+    def executors(shot: Shot) -> Executor:
+        working.append(on_this_machine(int((~shot.held_mask).sum()), arguments.workers))
+        return working[0]
+
     try:
         with _Bar() as bar:
-            solution = solve_folder(arguments.shot, arguments.out, bar, overrides)
+            solution = solve_folder(arguments.shot, arguments.out, bar, overrides, executors)
     except FaceSolveError as error:
         if recover(arguments.out) is None:
             raise
@@ -188,6 +208,8 @@ def _solve(arguments: argparse.Namespace) -> int:
     print(f"{len(solution.frames) - len(failed)} of {len(solution.frames)} frames solved: {arguments.out}")
     if failed:
         print(f"failed: {', '.join(map(str, failed))}")
+    for sentence in filter(None, map(memory_of, working)):
+        print(sentence)
     return 130 if bar.cancelled() else 0
 
 

@@ -24,6 +24,12 @@ def observers_of(steps: Iterable[Step]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for step in steps for name in step.observers))
 
 
+def judge_block(context: Context, drawn: tuple[str, ...] | None, index: Ints) -> tuple[Floats, Overlay]:
+    """[b] landmark errors, and what is to be drawn of these frames: nothing where `drawn` is None."""
+    overlay = Overlay()
+    return landmark_error(context, index, None if drawn is None else overlay, drawn or ()), overlay
+
+
 def landmark_error(
     context: Context, index: Ints, overlay: Overlay | None = None, drawn: tuple[str, ...] = ()
 ) -> Floats:

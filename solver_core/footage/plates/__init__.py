@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def open_plate(
     folder: Path | None = None,
     size: tuple[int, int] | None = None,
     cache_bytes: int = CACHE_BYTES,
-) -> Plate:
+) -> Footage:
     """Open footage.
 
     Args:
@@ -58,7 +59,8 @@ def open_plate(
             f"but the camera expects {size[0]} x {size[1]}.",
             "Load the plate that the camera was matchmoved on, or export the shot again.",
         )
-    return Footage(source, str(spec.get("colorspace", "sRGB")), cache_bytes)
+    again = partial(open_plate, dict(spec), folder=folder, size=size, cache_bytes=cache_bytes)
+    return Footage(source, str(spec.get("colorspace", "sRGB")), cache_bytes, again)
 
 
 def _source(spec: Mapping[str, Any], path: str) -> FrameSource:

@@ -1,0 +1,32 @@
+"""Who works on a shot: this process, or as many others as its frames, the machine's cores and its memory allow."""
+
+from __future__ import annotations
+
+from solver_core.executors.executor import HERE, Executor
+from solver_core.executors.machine import one_thread, workers_that_fit
+from solver_core.executors.pool import Pool
+
+FEW = 16  # frames below which workers take longer to start than they save
+EACH = 4  # frames that a worker should have at least
+PRELOAD = ("solver_core.solve",)  # what workers load while faces are not yet looked for
+
+
+def on_this_machine(frames: int, workers: int | None = None) -> Executor:
+    """An executor for a shot of so many frames.
+
+    Args:
+        frames: to solve.
+        workers: how many are wanted; None: as many as the machine has cores and memory for.
+    """
+    one_thread()
+    if workers is None and frames < FEW:
+        return HERE
+    count = min(workers or workers_that_fit(), max(1, frames // EACH))
+    return Pool(count, PRELOAD) if count > 1 else HERE
+
+
+def memory_of(executor: Executor) -> str:
+    """How many workers there were and the most memory that one had, as a sentence; empty where nobody helped."""
+    if not isinstance(executor, Pool):
+        return ""
+    return f"{executor.workers} workers, each with at most {executor.peak_bytes / 2**20:.0f} MB"
