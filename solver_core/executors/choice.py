@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from solver_core.executors.cluster import Cluster, Site
 from solver_core.executors.executor import HERE, Executor
 from solver_core.executors.machine import one_thread, workers_that_fit
 from solver_core.executors.pool import Pool
@@ -25,8 +28,24 @@ def on_this_machine(frames: int, workers: int | None = None) -> Executor:
     return Pool(count, PRELOAD) if count > 1 else HERE
 
 
+def on_a_cluster(address: str, site: Site, warn: Callable[[str], None], frames: int) -> Executor:
+    """The workers of a Dask scheduler, and this machine's where that is lost.
+
+    Args:
+        address: of the scheduler.
+        site: what its workers need to know.
+        warn: hears what the artist should know of them.
+        frames: to solve.
+
+    Raises:
+        FaceSolveError: where it cannot be used.
+    """
+    one_thread()
+    return Cluster(address, site, warn, lambda: on_this_machine(frames))
+
+
 def memory_of(executor: Executor) -> str:
     """How many workers there were and the most memory that one had, as a sentence; empty where nobody helped."""
-    if not isinstance(executor, Pool):
+    if not isinstance(executor, (Pool, Cluster)):
         return ""
     return f"{executor.workers} workers, each with at most {executor.peak_bytes / 2**20:.0f} MB"

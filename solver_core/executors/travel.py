@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from solver_core.executors.executor import Executor
+
 BESIDE = 2**16  # bytes from which an array lies beside its pickle
 ALIGNED = 64
 
@@ -62,6 +64,11 @@ class Sender:
             self.known[id(value)] = len(self.values)
             self.values.append(value)
             self._made.append((make, arguments))
+
+    def replay(self, executor: Executor) -> None:
+        """Tell another executor of all constants."""
+        for value, (make, arguments) in zip(self.values, self._made, strict=True):
+            executor.constant(value, make, *arguments)
 
     def pack(self, value: object) -> Parcel:
         """Anything, its constants by their numbers."""

@@ -118,9 +118,13 @@ def test_a_solve_is_the_same_to_the_bit_with_one_worker_and_with_two(shot, tmp_p
         'kind = "refine"\nsweeps = 20\nkeys = ["*"]',
     )
     stages.write_text('[[stage]]\nname = "all"\n' + "\n".join(f"[[stage.step]]\n{step}" for step in steps))
-    settings = json.loads((shot.folder / "shot.json").read_text())["settings"] | {"refinement": 0.5}
+    document = json.loads((shot.folder / "shot.json").read_text())
     filled = changed(
-        shot, tmp_path / "shot", settings=settings, infill_ranges=[{"frame_start": START + 3, "frame_end": START + 4}]
+        shot,
+        tmp_path / "shot",
+        rig=document["rig"],
+        settings=document["settings"] | {"refinement": 0.5},
+        infill_ranges=[{"frame_start": START + 3, "frame_end": START + 4}],
     )
     found = []
     for workers in (1, 2):

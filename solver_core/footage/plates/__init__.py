@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from solver_core.common.errors import FaceSolveError
+from solver_core.common.paths import seen_here
 from solver_core.common.reading import reading
 from solver_core.footage.plates.footage import MOST_PIXELS, Footage, FrameSource, Plate, PlateFrameError
 from solver_core.footage.plates.images import ImageSequence, StillImage
@@ -42,7 +43,7 @@ def open_plate(
         FaceSolveError: footage missing, unreadable, of another size, or in an unknown colour space.
 
     """
-    path = str(folder / str(spec["path"])) if folder is not None else str(spec["path"])
+    path = seen_here(str(folder / str(spec["path"])) if folder is not None else str(spec["path"]))
     with reading(path, "The plate", "Copy it again, or load the plate again in Blender."):
         source = _source(spec, path)
     if source.size[0] * source.size[1] > MOST_PIXELS:
