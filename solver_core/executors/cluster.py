@@ -25,7 +25,10 @@ Block = TypeVar("Block")
 Result = TypeVar("Result")
 
 CONNECT = 10.0  # seconds for a scheduler to answer
+SLOWEST = 2e6  # bytes a second that a network carries at least
+TRIES = 3
 LOOK = 0.5  # seconds between two looks at which workers are left
+FETCH = 10.0  # seconds for an answer to come over, and for what is shared to reach all workers
 AHEAD = 2  # blocks that a worker has in hand, so that it does not wait for the next
 
 
@@ -156,16 +159,18 @@ class Cluster:
                         )
                         inhand[future] = worker, position
                 try:
-                    done = distributed.wait(list(inhand), timeout=LOOK, return_when="FIRST_COMPLETED").done
+                    with self._client.as_current():
+                        done = distributed.wait(list(inhand), timeout=LOOK, return_when="FIRST_COMPLETED").done
                 except TimeoutError:
                     done = set()
                 self._requeue_lost(queues, inhand)
                 for future in done & inhand.keys():
                     worker, position = inhand.pop(future)
-                    if future.status != "finished":
-                        queues[worker].appendleft(position)  # its worker was lost on the way
+                    try:
+                        answer, peak = future.result(timeout=FETCH)
+                    except (TimeoutError, distributed.client.FutureCancelledError, distributed.KilledWorker):
+                        queues[worker].appendleft(position)  # its worker was lost with the answer
                         continue
-                    answer, peak = future.result()
                     self.peak_bytes = max(self.peak_bytes, peak)
                     if isinstance(answer, BaseException):
                         raise answer
@@ -184,6 +189,7 @@ class Cluster:
         here = self._present()
         for worker in [one for one in queues if one not in here]:
             orphans = queues.pop(worker)
+            self._judged[worker] = "it was lost"
             for future in [future for future, (who, _) in inhand.items() if who == worker]:
                 orphans.append(inhand.pop(future)[1])
                 future.release()
@@ -195,10 +201,13 @@ class Cluster:
     def _scattered(self, parcel: Parcel, workers: list[str]) -> Any:
         """On every worker, as a future."""
         whole = Parcel(parcel.head, [bytes(one) for one in parcel.buffers])
-        try:
-            return self._client.scatter(whole, broadcast=True, workers=workers, hash=False)
-        except (OSError, TimeoutError) as error:
-            raise _LostError(str(error) or "it does not answer") from error
+        seconds = FETCH + len(workers) * sum(map(len, whole.buffers)) / SLOWEST
+        for _ in range(TRIES):
+            try:
+                return self._client.scatter(whole, broadcast=True, workers=workers, hash=False, timeout=seconds)
+            except (OSError, TimeoutError, ValueError, KeyError):  # a worker was lost meanwhile
+                workers = [worker for worker in workers if worker in self._present()]
+        raise _LostError("nothing can be sent to it")
 
     def _present(self) -> set[str]:
         return set(self._client.scheduler_info(n_workers=-1)["workers"])
