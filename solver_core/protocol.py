@@ -19,7 +19,7 @@ JAW = "jaw"  # what the joint that carries the lower jaw is called, in every doc
 Message = dict[str, Any]
 
 # From the add-on to the worker.
-SOLVE = "solve"  # shot, out
+SOLVE = "solve"  # shot, out, workers
 FIT_RIG = "fit_rig"  # shot, out, focal (bool), frames (list, empty: the solver chooses)
 CANCEL = "cancel"
 CHECK = "check"  # device

@@ -35,7 +35,8 @@ def solve(
     folder, where = work_folder(context.scene)
     device = preferences(context).device
     plan = write_shot(context.scene, folder, stages=stages, first=first, last=last, infill=spans, device=device)
-    request = {"type": protocol.SOLVE, "shot": str(plan.folder), "out": str(plan.solution)}
+    workers = preferences(context).workers
+    request = {"type": protocol.SOLVE, "shot": str(plan.folder), "out": str(plan.solution), "workers": workers}
     started = current.start(python, request, folder / "solver.log", plan, title)
     operator.report({"INFO"}, f"The solve's files are {where}: {folder}")
     return go_on(operator, started)

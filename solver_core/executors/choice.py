@@ -14,15 +14,16 @@ EACH = 4  # frames that a worker should have at least
 PRELOAD = ("solver_core.solve",)  # what workers load while faces are not yet looked for
 
 
-def on_this_machine(frames: int, workers: int | None = None) -> Executor:
+def on_this_machine(frames: int, workers: int | None = None, device: str = "cpu") -> Executor:
     """An executor for a shot of so many frames.
 
     Args:
         frames: to solve.
         workers: how many are wanted; None: as many as the machine has cores and memory for.
+        device: where networks run; a graphics card is not shared unless it is asked for.
     """
     one_thread()
-    if workers is None and frames < FEW:
+    if workers is None and (frames < FEW or device != "cpu"):
         return HERE
     count = min(workers or workers_that_fit(), max(1, frames // EACH))
     return Pool(count, PRELOAD) if count > 1 else HERE

@@ -207,6 +207,8 @@ class Cluster:
                 return self._client.scatter(whole, broadcast=True, workers=workers, hash=False, timeout=seconds)
             except (OSError, TimeoutError, ValueError, KeyError):  # a worker was lost meanwhile
                 workers = [worker for worker in workers if worker in self._present()]
+                if not workers:
+                    break
         raise _LostError("nothing can be sent to it")
 
     def _present(self) -> set[str]:

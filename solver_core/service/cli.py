@@ -291,7 +291,7 @@ class _Workplace:
                 plates = tuple(dict.fromkeys(str(camera.plate["path"]) for camera in shot.cameras))
                 executor = on_a_cluster(self._scheduler, Site(plates, self._map), listener.warning, count)
             else:
-                executor = on_this_machine(count, self._workers)
+                executor = on_this_machine(count, self._workers, shot.settings.device)
             self._used.append(executor)
             return executor
 

@@ -87,7 +87,7 @@ class Worker:
         from solver_core.solve import solve_folder  # torch is loaded here, so that hello comes at once
 
         def executors(asked: Shot) -> Executor:
-            return on_this_machine(int((~asked.held_mask).sum()), workers)
+            return on_this_machine(int((~asked.held_mask).sum()), workers, asked.settings.device)
 
         solution = solve_folder(shot, out, self, executors=executors)
         self._send(

@@ -100,6 +100,7 @@ def test_nothing_is_left_of_a_pool(tmp_path, monkeypatch):
 def test_few_frames_stay_here_and_memory_bounds_the_workers(monkeypatch):
     assert choice.on_this_machine(choice.FEW - 1) is HERE
     assert choice.on_this_machine(5, workers=8) is HERE
+    assert choice.on_this_machine(500, device="cuda") is HERE
     monkeypatch.setattr("solver_core.executors.machine.cores", lambda: 32)
     for free, count in ((2 * 2**30, 1), (8 * 2**30, 7), (256 * 2**30, 32), (None, 32)):
         monkeypatch.setattr("solver_core.executors.machine.free_bytes", lambda free=free: free)
