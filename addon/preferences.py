@@ -1,4 +1,4 @@
-"""The add-on's preferences: which Python runs the solver, and on which device."""
+"""The add-on's preferences: which Python runs the solver, on which device, and with how many workers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from typing import List
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from . import compat, solver_report
 from .panels.weights import draw_check, draw_weights
@@ -52,6 +52,13 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         default="cpu",
         description="Where the networks run",
     )
+    workers: IntProperty(
+        name="Workers",
+        default=0,
+        min=0,
+        soft_max=64,
+        description="Processes that solve frames side by side; 0: as many as processor cores and memory allow",
+    )
     install_device: EnumProperty(
         name="Install For",
         items=(
@@ -94,6 +101,7 @@ class FaceSolvePreferences(bpy.types.AddonPreferences):
         if os.environ.get(ENVIRONMENT_VARIABLE):
             layout.label(text=f"{ENVIRONMENT_VARIABLE} overrides it: {os.environ[ENVIRONMENT_VARIABLE]}", icon="INFO")
         layout.prop(self, "device")
+        layout.prop(self, "workers")
         draw_check(layout.box(), context)
         draw_weights(layout.box(), context)
 

@@ -21,7 +21,7 @@ SHIPPED_STAGES = ("paper",)  # stage files that come with the solver, by the nam
 Message = dict[str, Any]
 
 # From the add-on to the worker.
-SOLVE = "solve"  # shot, out
+SOLVE = "solve"  # shot, out, workers
 FIT_RIG = "fit_rig"  # shot, out, focal (bool), frames (list, empty: the solver chooses)
 CANCEL = "cancel"
 CHECK = "check"  # device

@@ -19,6 +19,7 @@ from solver_core.documents.overlay import Overlay, overlay_path
 from solver_core.documents.resume import digest, give_back, take_up
 from solver_core.documents.shot import Shot, load_shot
 from solver_core.documents.solution import Solution, empty_solution
+from solver_core.executors.executor import HERE, Executor
 from solver_core.face.head_parts import head_parts
 from solver_core.face.key_relations import key_relations
 from solver_core.face.landmark_embedding import LandmarkEmbedding, embed_landmarks
@@ -38,8 +39,8 @@ from solver_core.render.renderer import Renderer
 from solver_core.render.transfer import shadow_transfer
 from solver_core.service.listener import FrameResult, Listener, Progress
 from solver_core.stages.catalogue import SOLVE_SHOT, chosen
-from solver_core.stages.context import CHUNK, Context
-from solver_core.stages.judging import Verdict, in_faces, judge_of, observers_of
+from solver_core.stages.context import Context, blocks_of
+from solver_core.stages.judging import Verdict, in_faces, judge_block, judge_of, observers_of
 from solver_core.stages.key_names import ALL
 from solver_core.stages.kinds.fill import pose_pinned
 from solver_core.stages.kinds.step import Step
@@ -66,10 +67,28 @@ class Overrides:
     resume: bool = False  # frames that an ended solve was done with are kept, and not solved again
 
 
-def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrides | None = None) -> Solution:
+def in_this_process(_shot: Shot) -> Executor:
+    """Every shot."""
+    return HERE
+
+
+def solve_folder(
+    folder: Path,
+    out: Path,
+    listener: Listener,
+    overrides: Overrides | None = None,
+    executors: Callable[[Shot], Executor] = in_this_process,
+) -> Solution:
     """Solve a shot folder and write SOLUTION.npz.
 
     Every finished frame is in the journal before the listener hears of it.
+
+    Args:
+        folder: of the shot.
+        out: where the solution goes.
+        listener: hears of it.
+        overrides: instead of the shot's own settings.
+        executors: says for a shot, with the frames that are left to solve, who works on it; it is closed here.
 
     Raises:
         FaceSolveError: what is wrong with the shot, the weights or the disk, before work starts where possible.
@@ -95,7 +114,11 @@ def solve_folder(folder: Path, out: Path, listener: Listener, overrides: Overrid
         shot, done = take_up(shot, done)
         if done:
             listener.warning(f"{len(done)} of {len(shot.frames)} frames are taken up from the solve that was ended.")
-        solution = begun(shot) if done and shot.held_mask.all() else solve(shot, journal, overlay)
+        if done and shot.held_mask.all():
+            solution = begun(shot)
+        else:
+            with contextlib.closing(executors(shot)) as executor:
+                solution = solve(shot, journal, overlay, executor)
         give_back(solution, done)
         solution.save(out)
         overlay.save(overlay_path(out))
@@ -148,7 +171,7 @@ def stages_of(shot: Shot) -> dict[str, tuple[Step, ...]]:
     return chosen(wanted, own)
 
 
-def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Solution:
+def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None, executor: Executor = HERE) -> Solution:
     """Solve a shot.
 
     A cancelled solve returns what is done; frames that it did not come to are not reported. Frames where no camera sees
@@ -177,7 +200,7 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None) -> Sol
         return solution
     witness = landmark_network(NETWORK, shot.settings.device)
     asked = observers_of(step for steps in stages.values() for step in steps)
-    with contextlib.closing(prepare_context(shot, seeing, asked)) as context:
+    with contextlib.closing(prepare_context(shot, seeing, asked, executor)) as context:
         if not listener.cancelled():  # else while faces were looked for: nothing is known of any frame
             for sentence in _notes(context):
                 listener.warning(sentence)
@@ -229,7 +252,9 @@ def _shares(stages: dict[str, tuple[Step, ...]]) -> dict[str, float]:
     return {**shares, "judging": JUDGING}
 
 
-def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Iterable[str] = ()) -> Context:
+def prepare_context(
+    shot: Shot, step: Callable[[int, int], bool], observers: Iterable[str] = (), executor: Executor = HERE
+) -> Context:
     """See the face in every plate, and find the landmarks on the rig; nothing is solved.
 
     Args:
@@ -237,6 +262,7 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
         step: told how many plates of how many are done; false stops, and what is left out by that is no context to
             solve with.
         observers: that will be asked; what they need is loaded before any plate is looked at.
+        executor: who works on blocks of frames.
 
     Raises:
         FaceSolveError: weights absent, an unknown network, no face in the rig.
@@ -245,6 +271,8 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
     network = landmark_network(shot.settings.landmarks, shot.settings.device)
     ready = load_observers(observers, Networks(network, flow, shot.settings.device))
     detector = face_detector(shot.settings.detector)
+    executor.constant(network, landmark_network, shot.settings.landmarks, shot.settings.device)
+    executor.constant(detector, face_detector, shot.settings.detector)
     actor = shot.rig.as_actor(shot.initial.weights[0])
     embedding = embed_landmarks(actor, network, detector)
     count, going = len(shot.frames), True
@@ -280,8 +308,10 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
         observers=ready,
         lips=find_lips(actor, embedding, network.layout),
         relations=key_relations(shot.rig),
+        executor=executor,
     )
     context.leave_out_behind()
+    context.travel()
     return context
 
 
@@ -431,14 +461,19 @@ class _Run:
             int,
         )
         judge = judge_of(context, self.witness)
-        for start in range(0, len(wanted), CHUNK):
-            if judge is None:  # the errors of the last fit stay
-                return
-            index = wanted[start : start + CHUNK]
-            for i, verdict in zip(index, judge.verdicts(index, overlay, observers), strict=True):
+        if judge is None:  # the errors of the last fit stay
+            return
+        context.executor.constant(judge.network, landmark_network, NETWORK, context.shot.settings.device)
+        blocks, done = blocks_of(wanted), 0
+        layers = observers if overlay is not None else None
+        for at, (verdicts, drawn) in context.over(judge_block, blocks, judge, layers):
+            for i, verdict in zip(blocks[at], verdicts, strict=True):
                 status, reason = self.solution.status[i], self.solution.reason[i]
                 self.report_frame(int(i), status, verdict.error_px, "judging", reason, verdict)
-            self.progress.step("judging", min(start + CHUNK, len(wanted)), len(wanted))
+            if overlay is not None:
+                overlay.take(drawn)
+            done += len(blocks[at])
+            self.progress.step("judging", done, len(wanted))
             if self.listener.cancelled():
                 return
 

@@ -126,11 +126,12 @@ def test_the_solver_runs_without_what_made_its_networks_and_pictures():
 MAY_KNOW = {
     "common": set(),
     "color": {"common"},
+    "executors": {"common"},
     "optimise": {"common"},
     "camera": {"common"},
     "networks": {"common", "camera"},
     "flow": {"common", "networks"},
-    "footage": {"common", "color", "camera", "networks"},
+    "footage": {"common", "color", "camera", "executors", "networks"},
     "render": {"common", "color", "look"},  # of look the one value that it is handed
     "look": {"common", "color", "camera", "face", "footage", "render"},  # a picture is one that a camera takes
     "face": {"common", "color", "camera", "networks", "render", "protocol"},
@@ -139,7 +140,7 @@ MAY_KNOW = {
     "documents": {"common", "camera", "face", "look", "protocol", "service"},  # of service what a listener is told
     "stages": {
         *("common", "color", "camera", "face", "footage", "networks", "flow", "look", "render", "energies", "optimise"),
-        *("observe", "documents", "protocol"),
+        *("executors", "observe", "documents", "protocol"),
     },
     "report": {
         *("common", "documents", "face", "flow", "footage", "look", "observe", "stages", "protocol", "solve"),

@@ -40,7 +40,8 @@ def solve(
     pieces = shot_pieces(context.scene, folder, stages=stages, first=first, last=last, infill=spans, device=device)
 
     def begin(plan: Plan) -> SolveRun:
-        request = {"type": protocol.SOLVE, "shot": str(plan.folder), "out": str(plan.solution)}
+        workers = preferences(context).workers
+        request = {"type": protocol.SOLVE, "shot": str(plan.folder), "out": str(plan.solution), "workers": workers}
         return current.start(python, request, folder / "solver.log", plan, title)
 
     operator.report({"INFO"}, f"The solve's files are {where}: {folder}")

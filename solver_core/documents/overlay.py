@@ -33,6 +33,10 @@ class Overlay:
         place = "".join(f"/{part}" for part in (camera, frame) if part is not None)
         self._arrays.update({name + place: array for name, array in arrays.items()})
 
+    def take(self, other: Overlay) -> None:
+        """Keep what another has."""
+        self._arrays.update(other._arrays)
+
     def save(self, path: Path) -> None:
         """Write beside the place and move there.
 

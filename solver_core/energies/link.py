@@ -84,6 +84,10 @@ class LinkedFrames:
                 tuple(at for at, _ in own), residual.astype(np.float64), [j.astype(np.float64) for _, j in own]
             )
 
+    def take(self, frames: Ints, model: ChainQuadratic) -> None:
+        """Add a model of some of the moving frames."""
+        self.model.take(model, [self._place[int(frame)] for frame in frames])
+
     def move(self, sweeps: int, *, parallel: bool = False, only: set[int] | None = None) -> None:
         """Move the frames (`only` these of them) to the model's minimum inside the sliders.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -27,6 +28,14 @@ class BlendshapeRig(Rig):
         """Bring the deltas into that order."""
         by_vertex = np.ascontiguousarray(np.moveaxis(self.deltas, 0, -1))
         object.__setattr__(self, "deltas", np.moveaxis(by_vertex, -1, 0))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: the deltas as they lie in memory, which can be mapped there."""
+        return {**self.__dict__, "deltas": self._by_vertex}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """As it was."""
+        self.__dict__.update({**state, "deltas": np.moveaxis(state["deltas"], -1, 0)})
 
     def local(self, pose: Pose) -> Floats:
         """[B,V,3] metres before the rigid transform."""

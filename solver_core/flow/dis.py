@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import cv2
 import numpy as np
 
@@ -22,14 +20,12 @@ class DisFlow:
 
     name = "dis"
 
-    def __init__(self, *, shading: bool = False, threads: int = 2) -> None:
+    def __init__(self, *, shading: bool = False) -> None:
         self._search = _dis_of_brightness if shading else _dis_of_details
-        # an instance of OpenCV's holds buffers and serves one thread
-        self._pool = ThreadPoolExecutor(threads)
 
     def __call__(self, first: Floats, second: Floats) -> Floats:
         """As FlowNetwork."""
-        return np.stack(list(self._pool.map(self._search, first, second)))
+        return np.stack([self._search(*pair) for pair in zip(first, second, strict=True)])
 
 
 def between_plates(network: FlowNetwork) -> FlowNetwork:

@@ -48,6 +48,10 @@ class View:
         """Without a word nothing is in doubt."""
         self.doubts = self.doubts or [""] * len(self.crops)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: all but what is kept."""
+        return {**self.__dict__, "_kept": {}, "_derived": {}}
+
     @property
     def seen(self) -> Bools:
         """[N] frames where the face was found."""
@@ -131,14 +135,14 @@ class View:
             what: its name.
             index: [b] frames.
             room: bytes that all of this name may take.
-            make: makes it for the frames [u] that are not kept, all at once: [u,...].
+            make: makes it for the frames [u] that are not kept: [u,...].
         """
         store = self._derived.setdefault(what, {})
         frames = [int(i) for i in index]
         values = {i: store[i] for i in frames if i in store}
-        unknown = [i for i in frames if i not in values]
-        if unknown:
-            values.update(zip(unknown, make(np.array(unknown)), strict=True))
+        for i in frames:
+            if i not in values:  # each by itself: what a network says of one must not depend on what is kept of others
+                values[i] = make(np.array([i]))[0]
         for i in frames:
             remembered(store, i, lambda i=i: values[i], room, rounds=True)  # type: ignore[misc]
         return np.stack([values[i] for i in frames])

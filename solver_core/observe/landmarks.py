@@ -178,7 +178,7 @@ def render_landmarks(network: LandmarkNetwork, frames: RenderedFrames) -> Floats
 
 
 def plate_landmarks(network: LandmarkNetwork, frames: RenderedFrames) -> Floats:
-    """[b,L,2] of the plates, crop pixels: through the network once a shot, all that are not known yet together."""
+    """[b,L,2] of the plates, crop pixels: through the network once a shot."""
     position = {int(i): b for b, i in enumerate(frames.index)}
 
     def found(unknown: Ints) -> Floats:

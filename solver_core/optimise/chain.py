@@ -5,6 +5,7 @@ It is solved by sweeps, all frames in parallel or one after another.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,15 @@ class ChainQuadratic:
             for b, second in zip(frames[position + 1 :], jacobians[position + 1 :], strict=True):
                 low, high, product = (a, b, first.T @ second) if a < b else (b, a, second.T @ first)
                 self.across[low, high] = self.across.get((low, high), 0.0) + product.astype(np.float64)
+
+    def take(self, other: ChainQuadratic, frames: Sequence[int]) -> None:
+        """Add another over fewer frames, which are these."""
+        index = np.asarray(frames, int)
+        np.add.at(self.gradient, index, other.gradient)
+        np.add.at(self.diagonal, index, other.diagonal)
+        for (a, b), block in other.across.items():
+            low, high, own = (frames[a], frames[b], block) if frames[a] < frames[b] else (frames[b], frames[a], block.T)
+            self.across[low, high] = self.across.get((low, high), 0.0) + own
 
     def value(self, step: Floats) -> float:
         """At a step [n,P]."""

@@ -10,13 +10,19 @@ import os
 import re
 import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from solver_core import __version__
 from solver_core.common.errors import FaceSolveError
 from solver_core.protocol import FARTHEST_FRAME
-from solver_core.service.listener import FrameResult
+from solver_core.service.listener import FrameResult, Listener
+
+if TYPE_CHECKING:
+    from solver_core.documents.shot import Shot
+    from solver_core.executors.executor import Executor
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument(
         "--resume", action="store_true", help="keep the frames that a solve which was ended had finished"
     )
+    _where(solve)
+    every = commands.add_parser("solve-all", help="solve every shot folder in a folder, one after another")
+    every.add_argument("folder", type=Path, metavar="FOLDER", help="its folders with a shot.json are the shots")
+    every.add_argument("--again", action="store_true", help="those too that have a solution already")
+    _where(every)
     fitting = commands.add_parser("fit-rig", help="fit identity shape keys and the focal length to the actor")
     fitting.add_argument("shot", type=Path, metavar="SHOT_DIR")
     fitting.add_argument("--out", type=Path, required=True, metavar="FITTED.npz")
@@ -80,6 +91,30 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     commands.add_parser("weights", help="fetch, list or verify network weights", add_help=False)
     return parser
+
+
+def _where(command: argparse.ArgumentParser) -> None:
+    """Where the work is done."""
+    command.add_argument(
+        "--workers", type=_count, metavar="N", help="processes that solve frames side by side (default: all cores)"
+    )
+    command.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster that solves the frames")
+    command.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        type=_replacement,
+        metavar="FROM=TO",
+        help="footage under FROM lies under TO on machines that have no FROM; may be given several times",
+    )
+
+
+def _replacement(text: str) -> tuple[str, str]:
+    """FROM=TO."""
+    there, sign, here = text.partition("=")
+    if not (there and sign and here):
+        raise argparse.ArgumentTypeError(f"{text} is not FROM=TO")
+    return there.replace("\\", "/"), here
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -106,6 +141,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.command == "recover":
         return _recover(arguments.solution, arguments.out or arguments.solution)
+    if arguments.command == "solve-all":
+        return _solve_all(arguments)
     return _fit_rig(arguments) if arguments.command == "fit-rig" else _solve(arguments)
 
 
@@ -171,6 +208,14 @@ def _amount(option: str, value: float | None) -> float | None:
     return value
 
 
+def _count(text: str) -> int:
+    """A whole number from 1 on."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
 def _with_negative_frames(arguments: list[str]) -> list[str]:
     """The same with "--frames -5-10" as one word: a word that begins with a hyphen is taken for an option."""
     joined: list[str] = []
@@ -197,9 +242,10 @@ def _solve(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         resume=arguments.resume,
     )
+    workplace = _Workplace(arguments)
     try:
         with _Bar() as bar:
-            solution = solve_folder(arguments.shot, arguments.out, bar, overrides)
+            solution = solve_folder(arguments.shot, arguments.out, bar, overrides, workplace.executor(bar))
     except FaceSolveError as error:
         if recover(arguments.out) is None:
             raise
@@ -209,7 +255,75 @@ def _solve(arguments: argparse.Namespace) -> int:
     print(f"{len(solution.frames) - len(failed)} of {len(solution.frames)} frames solved: {arguments.out}")
     if failed:
         print(f"failed: {', '.join(map(str, failed))}")
+    print(workplace.memory, end="")
     return 130 if bar.cancelled() else 0
+
+
+def _solve_all(arguments: argparse.Namespace) -> int:
+    """Every shot by itself: one that fails leaves the others alone. The table is printed at the end."""
+    from solver_core.solve import solve_folder
+
+    folders = sorted(path.parent for path in arguments.folder.glob("*/shot.json"))
+    if not folders:
+        raise FaceSolveError(
+            f"There is no shot in {arguments.folder}.", "Name the folder whose folders hold a shot.json each."
+        )
+    rows, stopped = [], False
+    for folder in folders:
+        out, began = folder / "SOLUTION.npz", time.monotonic()
+        if stopped or (out.exists() and not arguments.again):
+            rows.append((folder.name, "-", "not begun" if stopped else "solved before", ""))
+            continue
+        try:
+            with _Bar() as bar:
+                solution = solve_folder(folder, out, bar, executors=_Workplace(arguments).executor(bar))
+            stopped = bar.cancelled()
+            failed = solution.status.count("failed")
+            state = "stopped" if stopped else "solved"
+            frames = f"{len(solution.frames) - failed} of {len(solution.frames)}"
+        except FaceSolveError as error:
+            frames, state = "-", f"failed: {error.message}"
+        rows.append((folder.name, frames, state, f"{time.monotonic() - began:.0f}"))
+    print("| shot | frames solved | state | seconds |\n| --- | --- | --- | --- |")
+    for row in rows:
+        print(f"| {' | '.join(row)} |")
+    return 130 if stopped else int(any(state.startswith("failed") for _, _, state, _ in rows))
+
+
+class _Workplace:
+    """Where the command line says that frames are solved."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        from solver_core.common.paths import see_as
+
+        self._workers, self._scheduler, self._map = arguments.workers, arguments.scheduler, tuple(arguments.map)
+        self._used: list[Executor] = []
+        see_as(self._map)
+
+    def executor(self, listener: Listener) -> Callable[[Shot], Executor]:
+        """Who works on a shot, as solve_folder asks for it."""
+
+        def chosen(shot: Shot) -> Executor:
+            from solver_core.executors.choice import on_a_cluster, on_this_machine
+            from solver_core.executors.cluster import Site
+
+            count = int((~shot.held_mask).sum())
+            if self._scheduler:
+                plates = tuple(dict.fromkeys(str(camera.plate["path"]) for camera in shot.cameras))
+                executor = on_a_cluster(self._scheduler, Site(plates, self._map), listener.warning, count)
+            else:
+                executor = on_this_machine(count, self._workers, shot.settings.device)
+            self._used.append(executor)
+            return executor
+
+        return chosen
+
+    @property
+    def memory(self) -> str:
+        """A line on the workers' memory; empty where nobody helped."""
+        from solver_core.executors.choice import memory_of
+
+        return "".join(f"{sentence}\n" for sentence in map(memory_of, self._used) if sentence)
 
 
 class _Bar:

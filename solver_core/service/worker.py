@@ -20,7 +20,9 @@ from solver_core.protocol import Message
 from solver_core.service.listener import FrameResult
 
 if TYPE_CHECKING:
+    from solver_core.documents.shot import Shot
     from solver_core.drag import Dragging
+    from solver_core.executors.executor import Executor
 
 UPDATE = "Update the add-on and the solver."
 BUG = "This is a mistake in Face Solve, not in your scene; please send the log file to its developers."
@@ -63,7 +65,7 @@ class Worker:
     def _answer(self, message: Message) -> None:
         try:
             if message["type"] == protocol.SOLVE:
-                self._solve(_path(message, "shot"), _path(message, "out"))
+                self._solve(_path(message, "shot"), _path(message, "out"), _workers(message))
             elif message["type"] == protocol.FIT_RIG:
                 self._fit_rig(message)
             elif message["type"] == protocol.OPEN:
@@ -86,11 +88,15 @@ class Worker:
             traceback.print_exc()
             self._fail(f"The solver stopped: {type(error).__name__}: {error}.", BUG)
 
-    def _solve(self, shot: Path, out: Path) -> None:
+    def _solve(self, shot: Path, out: Path, workers: int | None) -> None:
         started = self._start()
+        from solver_core.executors.choice import on_this_machine
         from solver_core.solve import solve_folder  # torch is loaded here, so that hello comes at once
 
-        solution = solve_folder(shot, out, self)
+        def executors(asked: Shot) -> Executor:
+            return on_this_machine(int((~asked.held_mask).sum()), workers, asked.settings.device)
+
+        solution = solve_folder(shot, out, self, executors=executors)
         self._send(
             {
                 "type": protocol.CANCELLED if self._cancel.is_set() else protocol.FINISHED,
@@ -257,6 +263,14 @@ def _path(message: Message, name: str) -> Path:
     if not isinstance(value, str) or not value or "\0" in value:
         raise _unreadable(message, name)
     return Path(value)
+
+
+def _workers(message: Message) -> int | None:
+    """How many workers are asked for; none or 0 leaves it to the solver."""
+    value = message.get("workers") or 0
+    if type(value) is not int or value < 0:
+        raise _unreadable(message, "workers")
+    return value or None
 
 
 def _unreadable(message: Message, name: str) -> FaceSolveError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from solver_core import protocol
 from solver_core.camera.camera import NEAR
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.documents.shot import Shot
+from solver_core.executors.executor import HERE, Executor
 from solver_core.face.joints import JAW
 from solver_core.face.key_relations import KeyRelations
 from solver_core.face.landmark_embedding import LandmarkEmbedding
@@ -18,19 +21,29 @@ from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig, place
 from solver_core.flow.network import FlowNetwork
+from solver_core.flow.networks.registry import flow_network
 from solver_core.footage.cuts import common_cuts
 from solver_core.footage.views import View
 from solver_core.look.look import Look
 from solver_core.networks.detector import FaceDetector
 from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.networks.regions import Layout
+from solver_core.networks.registry import face_detector, landmark_network
 from solver_core.observe.landmarks import carried
 from solver_core.observe.observer import Networks, Observer
 from solver_core.observe.registry import load_observers
 from solver_core.render.renderer import Renderer
 from solver_core.stages.key_names import ALL, CLOSES_EYE, EYELIDS, JAW_BONE, bone_of
 
-CHUNK = 2  # frames between two looks at whether the artist has stopped: about a second of one core
+Block = TypeVar("Block")
+Result = TypeVar("Result")
+
+CHUNK = 2  # frames of a block, and between two looks at whether the artist has stopped: about a second of one core
+
+
+def blocks_of(frames: Ints, size: int = CHUNK) -> list[Ints]:
+    """Frames in blocks; where they are cut does not depend on who works on them."""
+    return [frames[start : start + size] for start in range(0, len(frames), size)]
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,10 @@ class Filled:
 
     status: str  # protocol.INFILLED, INTERPOLATED or FRAME_FAILED
     reason: str  # empty where it was infilled
+
+
+def _on_a_copy(context: Context, work: Callable[..., Result], shared: tuple[object, ...], block: Block) -> Result:
+    return work(replace(context, pose=context.pose.copy()), *shared, block)
 
 
 @dataclass
@@ -64,6 +81,7 @@ class Context:
     observers: dict[str, Observer] = field(default_factory=dict)  # those that are loaded, by name
     lips: Lips | None = None  # where they touch; None: the rig does not say
     relations: KeyRelations | None = None  # between the rig's keys; None: nothing is known
+    executor: Executor = HERE  # who works on blocks of frames
 
     def close(self) -> None:
         """Let go of the plates' files and memory."""
@@ -83,7 +101,34 @@ class Context:
             fill=self.fill[index],
             known=self.known[index],
             error_px=self.error_px[index],
+            executor=HERE,
         )
+
+    def over(
+        self, work: Callable[..., Result], blocks: Sequence[Block], *shared: object
+    ) -> Generator[tuple[int, Result]]:
+        """Do `work(context, *shared, block)` for all blocks, wherever the solve has its workers.
+
+        The work may change the pose of its context, which is a copy: what counts is what it gives back.
+
+        Yields:
+            The position of each block and its result, as they are done.
+        """
+        return self.executor.map(_on_a_copy, blocks, replace(self, pose=self.pose.copy()), work, shared)
+
+    def travel(self) -> None:
+        """Let what does not change any more travel to each worker once."""
+        settings, executor = self.shot.settings, self.executor
+        executor.constant(self.network, landmark_network, settings.landmarks, settings.device)
+        executor.constant(self.flow, flow_network, settings.flow, settings.device)
+        networks = Networks(self.network, self.flow, settings.device)
+        for observer in self.observers.values():
+            executor.constant(observer, type(observer), networks)
+        executor.constant(self.detector, face_detector, settings.detector)
+        large = (self.shot, self.embedding, self.renderer, self.look.shadow, self.look.mouth, self.lips, self.relations)
+        for value in (*large, *self.views):
+            if value is not None:
+                executor.constant(value)
 
     def observer(self, name: str) -> Observer:
         """The observer of that name, with its network loaded once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,24 +48,21 @@ class Verdict:
 class Judge:
     """Judges the frames of a solve by a landmark network that did not solve them (observe/witness.py)."""
 
-    context: Context
     network: LandmarkNetwork
     embedding: LandmarkEmbedding
-    anatomy: Anatomy = field(init=False)
+    anatomy: Anatomy
 
-    def __post_init__(self) -> None:
-        shot = self.context.shot
-        self.anatomy = Anatomy(shot.rig, self.embedding, shot.initial.weights[0])
-
-    def verdicts(self, index: Ints, overlay: Overlay | None = None, drawn: tuple[str, ...] = ()) -> list[Verdict]:
+    def verdicts(
+        self, context: Context, index: Ints, overlay: Overlay | None = None, drawn: tuple[str, ...] = ()
+    ) -> list[Verdict]:
         """What is said of the frames [b], all of them seen by a camera at least.
 
         Args:
-            index: [b] frames of the solve, whose lights are estimated.
+            context: the solve, its lights estimated.
+            index: [b] frames of it.
             overlay: what is to be drawn is added to it.
             drawn: names of the observers that are asked for it beside the landmarks.
         """
-        context = self.context
         observers = default_weights(LandmarkObserver.name, *drawn)
         heard: dict[int, list[Testimony]] = {int(i): [] for i in index}
         for view, light in zip(context.views, context.look.lights, strict=True):
@@ -78,12 +75,12 @@ class Judge:
             if overlay is not None:
                 for i, observations in zip(seen, ask(context, frames, observers), strict=True):
                     _draw(context, view, int(i), observations, overlay)
-        return [replace(error_of(heard[int(i)]), doubt=self.doubt(int(i), heard[int(i)])) for i in index]
+        return [replace(error_of(heard[int(i)]), doubt=self.doubt(context, int(i), heard[int(i)])) for i in index]
 
-    def doubt(self, i: int, heard: list[Testimony]) -> str:
+    def doubt(self, context: Context, i: int, heard: list[Testimony]) -> str:
         """Why the face of a frame cannot be so, or who it is may be another, in words; empty where nothing is wrong."""
-        pose = self.context.pose[np.array([i])]
-        guessed = [view.doubts[i] for view in self.context.views if view.doubts[i]]
+        pose = context.pose[np.array([i])]
+        guessed = [view.doubts[i] for view in context.views if view.doubts[i]]
         return "; ".join([*guessed, *self.anatomy.contradictions(pose), *self.anatomy.shut_eyes(pose, heard)])
 
 
@@ -101,7 +98,16 @@ def judge_of(context: Context, network: LandmarkNetwork) -> Judge | None:
             embedding = embed_landmarks(actor, network, detector)
     except FaceSolveError:
         return None
-    return Judge(context, network, with_lips(actor, embedding, network, detector))
+    embedding = with_lips(actor, embedding, network, detector)
+    return Judge(network, embedding, Anatomy(shot.rig, embedding, shot.initial.weights[0]))
+
+
+def judge_block(
+    context: Context, judge: Judge, drawn: tuple[str, ...] | None, index: Ints
+) -> tuple[list[Verdict], Overlay]:
+    """What is said of the frames [b], and what is to be drawn of them: nothing where `drawn` is None."""
+    overlay = Overlay()
+    return judge.verdicts(context, index, None if drawn is None else overlay, drawn or ()), overlay
 
 
 def error_of(heard: list[Testimony]) -> Verdict:

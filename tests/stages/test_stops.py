@@ -49,7 +49,7 @@ def test_a_fit_in_parts_is_the_fit_of_all(context, monkeypatch):
 def test_a_stopped_fit_leaves_the_frames_that_it_has_not_reached(context, monkeypatch):
     monkeypatch.setattr(fitting, "PART", 3)
     before, stopped = aside(context), aside(context)
-    error = error_of(stopped, after(4))
+    error = error_of(stopped, after(0))
     moved = stopped.pose.differs(before.pose)
     assert moved[:3].all()
     assert not moved[3:].any()
@@ -72,6 +72,6 @@ def test_a_stopped_join_moves_nothing(context):
     joined.shot = replace(joined.shot, neighbours=(int(joined.shot.frames[0]),))
     joined.pose.translation[0] += 0.02
     before = joined.pose.copy()
-    assert not len(join(joined, [STEP], after(2)))
+    assert not len(join(joined, [STEP], after(0)))
     assert not joined.pose.differs(before).any()
     assert len(join(joined, [STEP]))

@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from solver_core.common.errors import FaceSolveError
+from solver_core.common.paths import seen_here
 from solver_core.common.reading import reading
 from solver_core.footage.plates.footage import MOST_PIXELS, Footage, FrameSource, Plate, PlateFrameError
 from solver_core.footage.plates.images import ImageSequence, StillImage
@@ -27,7 +29,7 @@ def open_plate(
     folder: Path | None = None,
     size: tuple[int, int] | None = None,
     cache_bytes: int = CACHE_BYTES,
-) -> Plate:
+) -> Footage:
     """Open footage.
 
     Args:
@@ -41,7 +43,7 @@ def open_plate(
         FaceSolveError: footage missing, unreadable, of another size, or in an unknown colour space.
 
     """
-    path = str(folder / str(spec["path"])) if folder is not None else str(spec["path"])
+    path = seen_here(str(folder / str(spec["path"])) if folder is not None else str(spec["path"]))
     with reading(path, "The plate", "Copy it again, or load the plate again in Blender."):
         source = _source(spec, path)
     if source.size[0] * source.size[1] > MOST_PIXELS:
@@ -58,7 +60,8 @@ def open_plate(
             f"but the camera expects {size[0]} x {size[1]}.",
             "Load the plate that the camera was matchmoved on, or export the shot again.",
         )
-    return Footage(source, str(spec.get("colorspace", "sRGB")), cache_bytes)
+    again = partial(open_plate, dict(spec), folder=folder, size=size, cache_bytes=cache_bytes)
+    return Footage(source, str(spec.get("colorspace", "sRGB")), cache_bytes, again)
 
 
 def _source(spec: Mapping[str, Any], path: str) -> FrameSource:

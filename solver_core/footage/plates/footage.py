@@ -93,10 +93,12 @@ class Footage:
     """A Plate over any FrameSource.
 
     Frames are cached as stored and converted at every read, so that callers own (and may write to) what they get.
-    Pixels that are no numbers become 0, infinite ones the largest half float.
+    Pixels that are no numbers become 0, infinite ones the largest half float. `again` opens it in another process.
     """
 
-    def __init__(self, source: FrameSource, colorspace: str, cache_bytes: int) -> None:
+    def __init__(
+        self, source: FrameSource, colorspace: str, cache_bytes: int, again: Callable[[], Footage] | None = None
+    ) -> None:
         self._to_linear = to_linear(colorspace)
         self._stored_for_display = is_srgb(colorspace)
         self._source = source
@@ -104,6 +106,13 @@ class Footage:
         self._cache_bytes = cache_bytes
         self._cached = 0
         self._lock = threading.Lock()
+        self._again = again
+
+    def __reduce__(self) -> tuple[Callable[[], Footage], tuple[()]]:
+        """In another process it is opened anew."""
+        if self._again is None:
+            raise TypeError("footage that was not opened from a file does not travel")
+        return self._again, ()
 
     @property
     def size(self) -> tuple[int, int]:

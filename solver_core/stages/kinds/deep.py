@@ -28,9 +28,9 @@ from solver_core.observe.correspondences import Correspondences
 from solver_core.observe.landmarks import LandmarkObserver
 from solver_core.observe.registry import OBSERVERS, default_weights
 from solver_core.optimise.dogleg import Options, Quadratic, dogleg
-from solver_core.stages.context import CHUNK, Context
+from solver_core.stages.context import Context, blocks_of
 from solver_core.stages.kinds.step import Cancelled, Step, WrongSettingError, default_of, never, setting_name
-from solver_core.stages.shared.bundle import Bundle
+from solver_core.stages.shared.bundle import Bundle, Detail, Share, share_of
 from solver_core.stages.shared.contact import TOTAL, contact_energies, linear_contacts
 from solver_core.stages.shared.deep_energy import DeepEnergy
 from solver_core.stages.shared.light import estimate_lights
@@ -214,17 +214,20 @@ class Deep(Step):
             for i in map(int, spread(np.flatnonzero(context.shot.locked_mask & context.seen), LEAST)):
                 bundle.add_fixed(i, correspondences(context, np.array([i]), self.observers)[i])
                 yield frames[:0]
-        for start in range(0, len(frames), CHUNK):
-            chunk = frames[start : start + CHUNK]
-            for i, found in correspondences(context, chunk, self.observers).items():
-                solve_frame(context, i, found, free, strength)
-                if self.sparse:
-                    model = linearise(context, i, found, free)
-                    models[i] = StoredModel.of(model)
-                    if bundle is not None:
-                        bundle.add(i, found, model)
-            yield chunk
+        chunks, shares = blocks_of(frames), dict[int, Share]()
+        detail = None if bundle is None else bundle.detail
+        for at, solved in context.over(solve_frames, chunks, self, free, strength, detail):
+            for one in solved:
+                context.pose.assign(np.array([one.index]), one.pose)
+                if one.model is not None:
+                    models[one.index] = one.model
+                if one.share is not None:
+                    shares[one.index] = one.share
+            yield chunks[at]
+        models = dict(sorted(models.items()))  # sums are taken in the frames' order, whichever was solved first
         if bundle is not None:
+            for i, share in sorted(shares.items()):
+                bundle.take(i, share)
             for i, change in bundle.solve(before).items():
                 models[i] = replace(models[i], gradient=models[i].gradient + change)
         if models:
@@ -250,6 +253,30 @@ class Deep(Step):
         for index in context.solvable:
             energy.minimise(context, self.free(context), int(index))
             yield np.array([index])
+
+
+@dataclass(frozen=True)
+class Solved:
+    """What became of one frame in a round."""
+
+    index: int
+    pose: Pose  # 1
+    model: StoredModel | None  # around it, where the step is sparse
+    share: Share | None  # in the bundle, where there is one
+
+
+def solve_frames(
+    context: Context, step: Deep, free: FreeParameters, strength: Floats, detail: Detail | None, frames: Ints
+) -> list[Solved]:
+    """Move the heads of b frames, and say what the round's sums need to know of each."""
+    solved = []
+    for i, found in correspondences(context, frames, step.observers).items():
+        solve_frame(context, i, found, free, strength)
+        model = linearise(context, i, found, free) if step.sparse else None
+        share = None if detail is None or model is None else share_of(context, detail, free, i, found, model)
+        stored = None if model is None else StoredModel.of(model)
+        solved.append(Solved(i, context.pose[np.array([i])], stored, share))
+    return solved
 
 
 def _bundle(context: Context, free: FreeParameters, strength: Floats) -> Bundle | None:

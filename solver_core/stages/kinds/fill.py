@@ -21,6 +21,7 @@ from solver_core.common.arrays import Floats, Ints
 from solver_core.energies.link import LinkedFrames, Single
 from solver_core.energies.prior import PosePrior
 from solver_core.face.parameters import FreeParameters
+from solver_core.optimise.chain import ChainQuadratic
 from solver_core.stages.context import Context, Filled
 from solver_core.stages.kinds.step import Cancelled, Step, never
 from solver_core.stages.shared.gaps import Gap, choose_fill, gaps_of
@@ -141,7 +142,7 @@ def _fill(context: Context, step: Fill, watching: list[Tracker], gap: Gap, cance
     reached: set[int] = set()
     for _ in range(step.rounds):
         linked = LinkedFrames(context.rig, context.pose, gap.frames, free)
-        reached = _reached(gap, _follow_all(context, watching, gap, linked, cancelled))
+        reached = _reached(gap, _follow_all(context, step, watching, gap, linked, cancelled))
         if not reached or cancelled():
             break
         for at, i in enumerate(map(int, gap.frames)):
@@ -154,7 +155,7 @@ def _fill(context: Context, step: Fill, watching: list[Tracker], gap: Gap, cance
 
 
 def _follow_all(
-    context: Context, watching: list[Tracker], gap: Gap, linked: LinkedFrames, cancelled: Cancelled
+    context: Context, step: Fill, watching: list[Tracker], gap: Gap, linked: LinkedFrames, cancelled: Cancelled
 ) -> list[tuple[int, int]]:
     """Add the flow of all pairs of plates that can be followed; answers these pairs."""
     ends = [*gap.anchors[: gap.left is not None], *map(int, gap.frames), *gap.anchors[gap.left is not None :]]
@@ -165,16 +166,34 @@ def _follow_all(
                 pairs[anchor, i] = FAR
     # where no face is seen the plate shows what covers it: flow from a frame that pins alone pose would follow that
     blind = {i for i in gap.anchors if context.fill[i] and not context.seen[i]}
-    followed = []
-    for (first, second), weight in pairs.items():
-        if first in blind or second in blind:
-            continue
-        for tracker in watching if not cancelled() else []:
-            pair = follow(context, tracker, context.pose, first, second, weight)
-            if pair is not None and pair.share >= FOLLOWED:
-                linked.add(pair.link)
-                followed.append((first, second))
-    return followed
+    blocks = [
+        (first, second, weight) for (first, second), weight in sorted(pairs.items()) if not blind & {first, second}
+    ]
+    found = dict[int, ChainQuadratic]()
+    for at, model in context.over(_followed, blocks, step, watching, gap.frames):
+        if model is not None:
+            found[at] = model
+        if cancelled():
+            break
+    for at, model in sorted(found.items()):  # sums are taken in the frames' order, whichever came first
+        linked.take(_moving(gap.frames, blocks[at]), model)
+    return [blocks[at][:2] for at in sorted(found)]
+
+
+def _moving(frames: Ints, pair: tuple[int, int, float]) -> Ints:
+    return frames[np.isin(frames, pair[:2])]
+
+
+def _followed(
+    context: Context, step: Fill, watching: list[Tracker], frames: Ints, pair: tuple[int, int, float]
+) -> ChainQuadratic | None:
+    """What the flow of a pair of plates, with a weight, says of those of its frames that move; None: nothing."""
+    linked = LinkedFrames(context.rig, context.pose, _moving(frames, pair), step.free(context))
+    followed = [follow(context, tracker, context.pose, *pair) for tracker in watching]
+    links = [one.link for one in followed if one is not None and one.share >= FOLLOWED]
+    for link in links:
+        linked.add(link)
+    return linked.model if links else None
 
 
 def _reached(gap: Gap, followed: list[tuple[int, int]]) -> set[int]:

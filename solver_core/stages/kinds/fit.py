@@ -14,12 +14,13 @@ from solver_core.energies.prior import WeightPrior, joint_priors
 from solver_core.energies.reprojection import ReprojectionEnergy, isotropic
 from solver_core.face.blocks import RIGID
 from solver_core.face.parameters import FreeParameters
+from solver_core.face.pose import Pose
 from solver_core.face.rig import SurfacePoints
 from solver_core.footage.views import View
 from solver_core.networks.regions import Layout
 from solver_core.optimise.dogleg import Options, dogleg
 from solver_core.optimise.spline import LEAST, smoothing_spline
-from solver_core.stages.context import Context
+from solver_core.stages.context import Context, blocks_of
 from solver_core.stages.kinds.step import Cancelled, Step, never
 from solver_core.stages.shared.contact import contact_energies
 from solver_core.stages.shared.gaps import stretches
@@ -32,7 +33,7 @@ from solver_core.stages.shared.regions import check_regions
 # size, 1.5 a landmark.
 STIFFNESS = 10.0
 CONTACT = 1.0  # lips that pass by a pixel of the reference crop cost as much as all landmarks off by one
-PART = 64  # frames solved together: a thousand frames' Jacobians are gigabytes
+PART = 16  # frames solved together: of all frames the Jacobians would be gigabytes
 
 
 @dataclass(frozen=True)
@@ -61,28 +62,40 @@ class Fit(Step):
 
         Args:
             context: the solve.
-            cancelled: asked between iterations; true stops, and frames that were not reached stay.
+            cancelled: asked between parts; true stops, and frames that were not reached stay.
 
         Yields:
             [b] all of them at once.
         """
-        weights = context.landmark_weights(dict(self.regions), self.elsewhere)
         period = self.smooth * context.shot.pace
-        places = [_smoothed(context, view, period) if period else view.points for view in context.views]
+        places = [_smoothed(context, view, period) for view in context.views] if period else None
         frames = context.solvable
+        parts = blocks_of(frames, PART)
         rms = np.full(len(context.pose), np.nan)
-        for start in range(0, len(frames), PART):
-            part = frames[start : start + PART]
-            points = _embedded(context, len(part))
-            if not cancelled():
-                _fit(context, self, part, points, places, weights, cancelled)
-            rms[part] = _rms_pixels(context, part, points, weights > 0)
+        for at, (pose, found) in context.over(_fit_part, parts, self, places):
+            context.pose.assign(parts[at], pose)
+            rms[parts[at]] = found
+            if cancelled():
+                break
+        rest = frames[np.isnan(rms[frames])]  # that a stop has left where they were
+        rms[rest] = _rms_pixels(context, rest, self.weights(context) > 0) if len(rest) else rms[rest]
         context.error_px = rms
         yield frames
+
+    def weights(self, context: Context) -> Floats:
+        """[L] of the landmarks."""
+        return context.landmark_weights(dict(self.regions), self.elsewhere)
 
     def check(self, layout: Layout) -> None:
         """Refuse regions that are unknown or contradict each other, and weights that leave no landmark."""
         check_regions(layout, self.regions, self.elsewhere)
+
+
+def _fit_part(context: Context, step: Fit, places: list[Floats] | None, part: Ints) -> tuple[Pose, Floats]:
+    """The poses of b frames, and their landmark distances in plate pixels."""
+    weights = step.weights(context)
+    _fit(context, step, part, [view.points for view in context.views] if places is None else places, weights)
+    return context.pose[part], _rms_pixels(context, part, weights > 0)
 
 
 def _embedded(context: Context, count: int) -> SurfacePoints:
@@ -98,10 +111,8 @@ def _fit(
     context: Context,
     step: Fit,
     frames: Ints,
-    points: SurfacePoints,
     places: list[Floats],
     weights: Floats,
-    cancelled: Cancelled,
 ) -> None:
     """Solve b frames.
 
@@ -109,12 +120,10 @@ def _fit(
         context: the solve; its pose changes.
         step: what is free.
         frames: [b] indices.
-        points: [b,L] the landmarks on the rig.
         places: of each camera [N,L,2] the landmarks in the plate, pixels.
         weights: [L].
-        cancelled: asked between iterations.
     """
-    rig = context.rig
+    rig, points = context.rig, _embedded(context, len(frames))
     free = step.free(context)
     share = weights / weights.sum()
     energies: list[Energy] = []
@@ -138,7 +147,7 @@ def _fit(
     if step.near:
         energies.append(near_the_start(context, frames, step.near))
     options = Options(iterations=step.iterations)
-    outcome = dogleg(FaceProblem(energies, rig, free), pose, len(frames), options, cancelled)
+    outcome = dogleg(FaceProblem(energies, rig, free), pose, len(frames), options)
     context.pose.assign(frames, outcome.state)
 
 
@@ -155,9 +164,9 @@ def _smoothed(context: Context, view: View, period: float) -> Floats:
     return places
 
 
-def _rms_pixels(context: Context, frames: Ints, points: SurfacePoints, used: Bools) -> Floats:
+def _rms_pixels(context: Context, frames: Ints, used: Bools) -> Floats:
     """[b] RMS landmark distance of b frames over their cameras, plate pixels."""
-    pose = context.pose[frames]
+    pose, points = context.pose[frames], _embedded(context, len(frames))
     squares = [
         ((view.camera[frames].project(points.world(pose))[0] - view.points[frames])[:, used] ** 2).sum(2)
         for view in context.views

@@ -15,7 +15,8 @@ import numpy as np
 from solver_core.common.arrays import Bools, Ints
 from solver_core.energies.link import LinkedFrames, Single
 from solver_core.energies.reprojection import ReprojectionEnergy
-from solver_core.stages.context import CHUNK, Context
+from solver_core.optimise.chain import ChainQuadratic
+from solver_core.stages.context import Context, blocks_of
 from solver_core.stages.kinds.step import Cancelled, Step, never
 from solver_core.stages.shared.interpolation import bridge_again
 from solver_core.stages.shared.motion import NOTHING_TO_REFINE, followed_frames, refined_frames, smoothing, sweeps_of
@@ -69,19 +70,36 @@ class Refine(Step):
         linked = LinkedFrames(context.rig, context.pose, moving, self.free(context))
         usable = context.known.copy()
         usable[moving] = True
-        for start in range(0, len(moving), CHUNK):
-            chunk = moving[start : start + CHUNK]
-            for i in map(int, chunk):
-                _hold(context, watching, linked, i)
-                if self.flow:
-                    _follow_neighbours(context, watching, linked, i, usable, FLOW * amount)
-            yield chunk
+        chunks, found = blocks_of(moving), dict[int, ChainQuadratic]()
+        for at, model in context.over(_measured, chunks, self, watching, moving, usable):
+            found[at] = model
+            yield chunks[at]
+        for at, model in sorted(found.items()):  # sums are taken in the frames' order, whichever came first
+            linked.take(_around(chunks[at], moving), model)
         steady = STEADY * context.rig.radius / amount
         for link in smoothing(context, set(map(int, moving)), steady, picture=self.picture):
             linked.add(link)
         linked.move(sweeps_of(context, self.sweeps), parallel=self.parallel)
         bridge_again(context)
         yield np.setdiff1d(refined_frames(context), moving)
+
+
+def _around(chunk: Ints, moving: Ints) -> Ints:
+    """The moving frames that the plates of a chunk and their neighbours' say something of."""
+    return moving[(moving >= chunk[0] - 1) & (moving <= chunk[-1] + 1)]
+
+
+def _measured(
+    context: Context, step: Refine, watching: list[Tracker], moving: Ints, usable: Bools, chunk: Ints
+) -> ChainQuadratic:
+    """What the plates say of the frames of a chunk, and of the motion to their neighbours."""
+    around = LinkedFrames(context.rig, context.pose, _around(chunk, moving), step.free(context))
+    weight = FLOW * context.shot.settings.refinement
+    for i in map(int, chunk):
+        _hold(context, watching, around, i)
+        if step.flow:
+            _follow_neighbours(context, watching, around, i, usable, weight)
+    return around.model
 
 
 def _hold(context: Context, watching: list[Tracker], linked: LinkedFrames, i: int) -> None:

@@ -19,7 +19,7 @@ from solver_core.face.parameters import FreeParameters
 from solver_core.footage.views import View
 from solver_core.look.synthesis import picture
 from solver_core.observe.observer import SIZE
-from solver_core.stages.context import CHUNK, Context
+from solver_core.stages.context import Context, blocks_of
 from solver_core.stages.kinds.step import Cancelled, Step, never
 from solver_core.stages.shared.light import estimate_lights
 from solver_core.stages.shared.skin import bake
@@ -64,14 +64,19 @@ class Scan(Step):
         keys = self.free(context).keys
         groups = independent_groups(context, keys)
         moved = [_moved(context, group) for group in groups]
-        frames = context.solvable
-        for start in range(0, len(frames), CHUNK):
-            chunk = frames[start : start + CHUNK]
-            for group, own in zip(groups, moved, strict=True):
-                values = np.linspace(context.rig.minimum[group], context.rig.maximum[group], VALUES)
-                best = best_values(values, _differences(context, chunk, group, values, own))
-                context.pose.weights[np.ix_(chunk, group)] = best
-            yield chunk
+        chunks = blocks_of(context.solvable)
+        for at, weights in context.over(_scanned, chunks, groups, moved):
+            context.pose.weights[chunks[at]] = weights
+            yield chunks[at]
+
+
+def _scanned(context: Context, groups: list[Ints], moved: list[Bools], frames: Ints) -> Floats:
+    """[b,K] the weights of b frames with the keys of all groups [k] tried; moved [k,T] triangles."""
+    for group, own in zip(groups, moved, strict=True):
+        values = np.linspace(context.rig.minimum[group], context.rig.maximum[group], VALUES)
+        best = best_values(values, _differences(context, frames, group, values, own))
+        context.pose.weights[np.ix_(frames, group)] = best
+    return context.pose.weights[frames]
 
 
 def independent_groups(context: Context, keys: Ints) -> list[Ints]:

@@ -10,7 +10,7 @@ turn never parts the two. Here the places slide along the surface with the poses
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -47,6 +47,37 @@ class Frame:
     turn: Floats  # [6,6] the head's axes to the world's, for rotation and translation
 
 
+@dataclass(frozen=True)
+class Detail:
+    """The pieces that slide, and how hard each key is held meanwhile."""
+
+    cell: Ints  # [T] the piece that each triangle belongs to
+    along: Floats  # [C,3,2] the directions along each, in the head's axes
+    held: Floats  # [K]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What the correspondences of one frame say of the detail."""
+
+    columns: Ints  # [q] of the detail that they see
+    across: Floats  # [P,q] curvature between the frame's parameters and it
+    own: Floats  # [q/2,2,2] its own curvature
+    pull: Floats  # [q/2,2]
+    # by camera: [6,6] what they say of the head, in its own axes, and [6] a step away by the distance
+    rigid: list[tuple[str, Floats, Floats]]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A frame that is solved, as the bundle takes it."""
+
+    gathered: Gathered
+    frame: Frame
+    curvature: Floats  # [q,q] and [q,7], to be taken from the detail's: what the frame's own parameters take up
+    right: Floats
+
+
 class Bundle:
     """Gathers frame by frame; `solve` says what the detail's true places change in each frame's model.
 
@@ -57,9 +88,9 @@ class Bundle:
     """
 
     def __init__(self, context: Context, free: FreeParameters, held: Floats) -> None:
-        self.context, self.free, self.held = context, free, held
-        self.cell, self.along = surface_cells(context)
-        count = 2 * len(self.along)
+        self.context, self.free = context, free
+        self.detail = Detail(*surface_cells(context), held)
+        count = 2 * len(self.detail.along)
         self.curvature = np.zeros((count, count))
         self.right = np.zeros((count, 1 + RIGID))
         self.frames: dict[int, Frame] = {}
@@ -71,34 +102,20 @@ class Bundle:
 
     def add(self, index: int, found: list[Correspondences], model: Quadratic) -> None:
         """A frame that is solved. `model` is what its correspondences say in its parameters, [1,P] and [1,P,P]."""
-        pose, rig = self.context.pose[np.array([index])], self.context.rig
-        problem = FaceProblem([], rig, self.free)
-        with_keys = held_at_zero(model, pose, self.free, self.held)
-        limits = problem.bounds(pose)
-        hessian, gradient, low, high, step = (
-            part[0] for part in (*with_keys, *limits, box_minimum(*with_keys, *limits))
-        )
-        slope = gradient + hessian @ step
-        bound = ((step <= low) & (slope > 0)) | ((step >= high) & (slope < 0)) | (np.diag(hessian) <= 0)
-        turn = block_diag(pose.rotation[0], pose.rotation[0])
+        self.take(index, share_of(self.context, self.detail, self.free, index, found, model))
 
-        detail, across = self._gather(pose, found, turn)
-        moving = ~bound
-        pull = np.zeros((len(gradient), RIGID))
-        pull[:RIGID] = turn
-        sides = np.column_stack([across, -(gradient + hessian[:, bound] @ step[bound]), pull])[moving]
-        answer = np.linalg.solve(_solvable(hessian[np.ix_(moving, moving)]), sides)
-        self.curvature[np.ix_(detail, detail)] -= across[moving].T @ answer[:, : len(detail)]
-        self.right[detail] -= across[moving].T @ answer[:, len(detail) :]
-        self.right[detail, 0] -= across[bound].T @ step[bound]
-        rigid = np.zeros((RIGID, sides.shape[1]))
-        rigid[moving[:RIGID]] = answer[: moving[:RIGID].sum()]
-        self.frames[index] = Frame(detail, across.astype(np.float32), rigid, turn)
+    def take(self, index: int, share: Share) -> None:
+        """The same, worked out already."""
+        self._gather(share.gathered)
+        detail = share.gathered.columns
+        self.curvature[np.ix_(detail, detail)] -= share.curvature
+        self.right[detail] -= share.right
+        self.frames[index] = share.frame
 
     def add_fixed(self, index: int, found: list[Correspondences]) -> None:
         """A frame whose pose is given: it says where the detail lies."""
         pose = self.context.pose[np.array([index])]
-        self._gather(pose, found, None)
+        self._gather(gathered(self.detail, self.free, pose, found, None))
         self.fixed = True
 
     def solve(self, before: Pose) -> dict[int, Floats]:
@@ -131,44 +148,14 @@ class Bundle:
         places = slide[:, 0] + share * slide[:, 1:] @ gain
         return {i: self._change(frame, places, share * gain) for i, frame in self.frames.items()}
 
-    def _gather(self, pose: Pose, found: list[Correspondences], turn: Floats | None) -> tuple[Ints, Floats]:
-        """The detail [q] that the correspondences see and its curvature with the frame's parameters [P,q].
-
-        What is the detail's alone is added up.
-        """
-        count = len(self.along)
-        across = np.zeros((count, 2, self.free.size))
-        own, pull = np.zeros((count, 2, 2)), np.zeros((count, 2))
-        for item in found:
-            energy = item.energy(pose)
-            residual, jacobian = (part[0].astype(np.float64) for part in energy.linear(pose, np.array([0]), self.free))
-            if turn is not None:
-                self._count(item, pose, turn, jacobian[:, :RIGID])
-            if item.triangle is None:
-                continue
-            cell = self.cell[item.triangle]
-            world = pose.rotation[0] @ self.along[cell]  # [n,3,2]
-            sliding = energy.root[0] @ item.camera.derivative(item.points.world(pose))[0] @ world
-            sliding = np.where((energy.root[0] != 0).any((1, 2), keepdims=True), sliding, 0.0)
-            moving, apart = jacobian.reshape(len(cell), 2, -1), residual.reshape(len(cell), 2)
-            np.add.at(across, cell, np.einsum("nxd,nxp->ndp", sliding, moving))
-            np.add.at(own, cell, np.einsum("nxd,nxe->nde", sliding, sliding))
-            np.add.at(pull, cell, np.einsum("nxd,nx->nd", sliding, apart))
-        seen = np.flatnonzero(own.any((1, 2)))
-        columns = 2 * seen[:, None] + np.arange(2)
-        self.curvature[columns[:, :, None], columns[:, None, :]] += own[seen]
-        self.right[columns, 0] -= pull[seen]
-        return columns.ravel(), across[seen].reshape(2 * len(seen), -1).T
-
-    def _count(self, item: Correspondences, pose: Pose, turn: Floats, jacobian: Floats) -> None:
-        """Add up by camera what the correspondences would say of the head, were the colours true."""
-        matrix = item.camera.world_to_camera[0]
-        eye = -matrix[:, :3].T @ matrix[:, 3]
-        away = np.concatenate([np.zeros(3), pose.rotation[0].T @ (pose.translation[0] - eye)])
-        own = jacobian @ turn
-        name = item.camera.name
-        self.rigid[name] = self.rigid.get(name, np.zeros((RIGID, RIGID))) + own.T @ own
-        self.away[name] = self.away.get(name, np.zeros(RIGID)) + away
+    def _gather(self, found: Gathered) -> None:
+        """Add up what is the detail's alone, and by camera what would be said of the head, were the colours true."""
+        columns = found.columns.reshape(-1, 2)
+        self.curvature[columns[:, :, None], columns[:, None, :]] += found.own
+        self.right[columns, 0] -= found.pull
+        for name, rigid, away in found.rigid:
+            self.rigid[name] = self.rigid.get(name, np.zeros((RIGID, RIGID))) + rigid
+            self.away[name] = self.away.get(name, np.zeros(RIGID)) + away
 
     def information(self) -> Floats:
         """[6,6] information about the shot's mean, in the head's axes."""
@@ -192,6 +179,70 @@ class Bundle:
         change: Floats = frame.across @ places[frame.detail]
         change[:RIGID] -= frame.turn @ gain
         return change
+
+
+def share_of(
+    context: Context, detail: Detail, free: FreeParameters, index: int, found: list[Correspondences], model: Quadratic
+) -> Share:
+    """A solved frame's share: `model` is what its correspondences say in its parameters, [1,P] and [1,P,P]."""
+    pose, rig = context.pose[np.array([index])], context.rig
+    problem = FaceProblem([], rig, free)
+    with_keys = held_at_zero(model, pose, free, detail.held)
+    limits = problem.bounds(pose)
+    hessian, gradient, low, high, step = (part[0] for part in (*with_keys, *limits, box_minimum(*with_keys, *limits)))
+    slope = gradient + hessian @ step
+    bound = ((step <= low) & (slope > 0)) | ((step >= high) & (slope < 0)) | (np.diag(hessian) <= 0)
+    turn = block_diag(pose.rotation[0], pose.rotation[0])
+
+    seen = gathered(detail, free, pose, found, turn)
+    across, count, moving = seen.across, len(seen.columns), ~bound
+    pull = np.zeros((len(gradient), RIGID))
+    pull[:RIGID] = turn
+    sides = np.column_stack([across, -(gradient + hessian[:, bound] @ step[bound]), pull])[moving]
+    answer = np.linalg.solve(_solvable(hessian[np.ix_(moving, moving)]), sides)
+    right = across[moving].T @ answer[:, count:]
+    right[:, 0] += across[bound].T @ step[bound]
+    rigid = np.zeros((RIGID, sides.shape[1]))
+    rigid[moving[:RIGID]] = answer[: moving[:RIGID].sum()]
+    frame = Frame(seen.columns, across.astype(np.float32), rigid, turn)
+    return Share(replace(seen, across=across[:0]), frame, across[moving].T @ answer[:, :count], right)
+
+
+def gathered(
+    detail: Detail, free: FreeParameters, pose: Pose, found: list[Correspondences], turn: Floats | None
+) -> Gathered:
+    """What one frame's correspondences say of the detail, and where `turn` is given (`Frame.turn`) of the head."""
+    count = len(detail.along)
+    across = np.zeros((count, 2, free.size))
+    own, pull = np.zeros((count, 2, 2)), np.zeros((count, 2))
+    rigid = []
+    for item in found:
+        energy = item.energy(pose)
+        residual, jacobian = (part[0].astype(np.float64) for part in energy.linear(pose, np.array([0]), free))
+        if turn is not None:
+            rigid.append(_of_the_head(item, pose, turn, jacobian[:, :RIGID]))
+        if item.triangle is None:
+            continue
+        cell = detail.cell[item.triangle]
+        world = pose.rotation[0] @ detail.along[cell]  # [n,3,2]
+        sliding = energy.root[0] @ item.camera.derivative(item.points.world(pose))[0] @ world
+        sliding = np.where((energy.root[0] != 0).any((1, 2), keepdims=True), sliding, 0.0)
+        moving, apart = jacobian.reshape(len(cell), 2, -1), residual.reshape(len(cell), 2)
+        np.add.at(across, cell, np.einsum("nxd,nxp->ndp", sliding, moving))
+        np.add.at(own, cell, np.einsum("nxd,nxe->nde", sliding, sliding))
+        np.add.at(pull, cell, np.einsum("nxd,nx->nd", sliding, apart))
+    seen = np.flatnonzero(own.any((1, 2)))
+    columns = (2 * seen[:, None] + np.arange(2)).ravel()
+    return Gathered(columns, across[seen].reshape(2 * len(seen), -1).T, own[seen], pull[seen], rigid)
+
+
+def _of_the_head(item: Correspondences, pose: Pose, turn: Floats, jacobian: Floats) -> tuple[str, Floats, Floats]:
+    """A camera, what these correspondences say of the head in its own axes, and a step away from it."""
+    matrix = item.camera.world_to_camera[0]
+    eye = -matrix[:, :3].T @ matrix[:, 3]
+    away = np.concatenate([np.zeros(3), pose.rotation[0].T @ (pose.translation[0] - eye)])
+    own = jacobian @ turn
+    return item.camera.name, own.T @ own, away
 
 
 def surface_cells(context: Context) -> tuple[Ints, Floats]:

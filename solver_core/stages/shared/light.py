@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from solver_core.common.arrays import Bools, Floats, Ints, spread
+from solver_core.executors.executor import in_order
 from solver_core.face.head_parts import SKIN
 from solver_core.footage.views import View
 from solver_core.look.albedo import DARKEST, PLAIN, part_colors
@@ -42,6 +43,14 @@ class _Pixels:
         """[n]."""
         return self.part == SKIN
 
+    @classmethod
+    def together(cls, parts: list[_Pixels]) -> _Pixels:
+        """Those of several frames."""
+        none = cls(np.zeros((0, 9)), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, int))
+        every = [none, *parts]
+        names = ("basis", "albedo", "radiance", "part")
+        return cls(*(np.concatenate([getattr(one, name) for one in every]) for name in names))
+
     def light(self) -> Floats:
         """[9,3] that explains the skin."""
         return fit_light(self.basis[self.skin], self.albedo[self.skin], self.radiance[self.skin])[0]
@@ -61,7 +70,12 @@ def estimate_lights(context: Context) -> None:
     Frames that are left to infill have no say. The skin's detail, where there is some, stays as it is.
     """
     look = context.look
-    seen = [_pixels(context, view) for view in context.views]
+    blocks = [(number, int(i)) for number, view in enumerate(context.views) for i in _chosen(context, view)]
+    each = in_order(context.over(_pixels, blocks))
+    seen = [
+        _Pixels.together([own for (camera, _), own in zip(blocks, each, strict=True) if camera == number])
+        for number in range(len(context.views))
+    ]
     lights = tuple(pixels.light() if pixels.skin.any() else START for pixels in seen)
     albedo = look.albedo
     if look.parts is not None:
@@ -73,18 +87,21 @@ def estimate_lights(context: Context) -> None:
     context.look = replace(look, albedo=albedo, lights=lights)
 
 
-def _pixels(context: Context, view: View) -> _Pixels:
-    """Pixels of frames spread over the shot."""
-    rig, look = context.rig, context.look
+def _chosen(context: Context, view: View) -> Ints:
+    """Frames spread over the shot, in which the camera sees the face."""
     # frames that the artist posed are the surest, then an even spread of the others
     posed = view.seen & ~context.fill
     locked = np.flatnonzero(context.shot.locked_mask & posed)
     others = np.setdiff1d(np.flatnonzero(posed), locked)
     index = np.sort(np.concatenate([locked[:FRAMES], spread(others, max(FRAMES - len(locked), 0))]))
     named = np.flatnonzero(np.isin(context.shot.frames, context.shot.settings.reference_frames) & posed)
-    index = named if len(named) else index  # the artist's own choice
-    if not len(index):
-        return _Pixels(np.zeros((0, 9)), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, int))
+    return named if len(named) else index  # the artist's own choice
+
+
+def _pixels(context: Context, block: tuple[int, int]) -> _Pixels:
+    """Pixels of one frame: the number of a camera and the frame's index."""
+    rig, look = context.rig, context.look
+    view, index = context.views[block[0]], np.array([block[1]])
     plates = view.linear_images(index, SIZE)
     pose = context.pose[index]
     shown = picture(rig, context.renderer, view, pose, index, SIZE, look.under(START), np.zeros_like(plates))

@@ -14,12 +14,13 @@ import numpy as np
 
 from solver_core.color.srgb import srgb_decode
 from solver_core.common.arrays import Floats, Ints, spread
+from solver_core.executors.executor import in_order
 from solver_core.footage.views import View
 from solver_core.look.albedo import DARKEST
 from solver_core.look.look import Look
 from solver_core.look.synthesis import geometry_of, on_head, sample_image
 from solver_core.render.shading import rotation_of_basis, sh_basis
-from solver_core.stages.context import CHUNK, Context
+from solver_core.stages.context import Context, blocks_of
 
 FRAMES = 16  # spread over the shot
 LEAST = 4  # frames from which the solver's own poses may colour the skin: fewer would lock their errors in
@@ -36,17 +37,13 @@ POSED = 4.0  # frames that the artist posed count so often: their colours lie wh
 
 def bake(context: Context) -> Look:
     """The context's look with the skin's detail: the stiff albedo, and what the plates add to it where they agree."""
-    colours, weights = [], []
-    for view, light in zip(context.views, context.look.lights, strict=True):
-        chosen = _chosen(context, view)
-        for start in range(0, len(chosen), CHUNK):
-            index = chosen[start : start + CHUNK]
-            colour, weight = _colours(context, view, light, index)
-            colours.append(colour)
-            weights.append(weight * np.where(context.shot.posed_mask[index], POSED, 1.0)[:, None])
-    if not colours:
+    blocks = [
+        (number, index) for number, view in enumerate(context.views) for index in blocks_of(_chosen(context, view))
+    ]
+    found = in_order(context.over(_colours, blocks))
+    if not found:
         return replace(context.look, detail=None)
-    colour, weight = np.concatenate(colours), np.concatenate(weights)
+    colour, weight = (np.concatenate(part) for part in zip(*found, strict=True))
     agreed = weight
     for _ in range(REWEIGHTINGS):
         # the frames' own mean: measured from the stiff colour, brows and lips would be outliers in every frame
@@ -73,8 +70,15 @@ def _mean(colour: Floats, weight: Floats) -> Floats:  # [F,V,3], [F,V]
     return mean
 
 
-def _colours(context: Context, view: View, light: Floats, index: Ints) -> tuple[Floats, Floats]:
-    """[b,V,3] the plate's colour over the light that falls there, and [b,V] how well the vertex is seen."""
+def _colours(context: Context, block: tuple[int, Ints]) -> tuple[Floats, Floats]:
+    """[b,V,3] the plate's colour over the light that falls there, and [b,V] how much the vertex counts there.
+
+    Args:
+        context: the solve.
+        block: the number of a camera, and [b] frames.
+    """
+    camera, index = block
+    view, light = context.views[camera], context.look.lights[camera]
     rig, pose = context.rig, context.pose[index]
     vertices, points, depth, normals = geometry_of(rig, view, pose, index, SIZE)
     fragments = context.renderer.rasterise(points, depth, SIZE, SIZE)
@@ -93,7 +97,8 @@ def _colours(context: Context, view: View, light: Floats, index: Ints) -> tuple[
     usable = plain & lit & (facing > FACING) & (surface[frame, at[..., 1], at[..., 0]] > 0)
     plates = srgb_decode(view.images(index, SIZE))
     colour = np.stack([sample_image(plate, where) for plate, where in zip(plates, points, strict=True)])
-    return colour / np.maximum(irradiance, 1e-3), np.where(usable, facing**2, 0.0)
+    times = np.where(context.shot.posed_mask[index], POSED, 1.0)[:, None]
+    return colour / np.maximum(irradiance, 1e-3), times * np.where(usable, facing**2, 0.0)
 
 
 def _towards(view: View, index: Ints, vertices: Floats) -> Floats:

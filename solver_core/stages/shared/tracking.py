@@ -71,7 +71,10 @@ def trackers(context: Context, *, renders: bool = False) -> list[Tracker]:
     if renders:
         estimate_lights(context)
         lights = list(context.look.lights)
-    return [Tracker(with_crops(view), network, light) for view, light in zip(context.views, lights, strict=True)]
+    found = [Tracker(with_crops(view), network, light) for view, light in zip(context.views, lights, strict=True)]
+    for tracker in found:
+        context.executor.constant(tracker)
+    return found
 
 
 def with_crops(view: View) -> View:
