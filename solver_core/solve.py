@@ -18,6 +18,7 @@ from solver_core.documents.overlay import Overlay, overlay_path
 from solver_core.documents.resume import digest, give_back, take_up
 from solver_core.documents.shot import Shot, load_shot
 from solver_core.documents.solution import Solution, empty_solution
+from solver_core.face.eyes import find_eyes, with_eyes
 from solver_core.face.head_parts import head_parts
 from solver_core.face.landmark_embedding import embed_landmarks
 from solver_core.flow.networks.registry import flow_network
@@ -246,7 +247,8 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
 
         views.append(find_faces(camera, count, network, detector, looked, shot.fps))
     plain = shot.rig.colors is None
-    parts = head_parts(actor, embedding, network.layout) if plain else None
+    eyes = find_eyes(actor, embedding, network.layout)
+    parts = with_eyes(head_parts(actor, embedding, network.layout), eyes) if plain else None
     shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles) if going else None
     nowhere = np.zeros(count, bool)
     context = Context(
@@ -263,6 +265,7 @@ def prepare_context(shot: Shot, step: Callable[[int, int], bool], observers: Ite
         known=nowhere,
         error_px=np.full(count, math.nan),
         observers=ready,
+        eyes=eyes,
     )
     context.leave_out_behind()
     return context

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from solver_core.observe.flow import FlowObserver
+from solver_core.observe.irises import IrisObserver
 from solver_core.observe.landmarks import LandmarkObserver
 from solver_core.observe.observer import Networks, Observer
 
-OBSERVERS: dict[str, type[Observer]] = {observer.name: observer for observer in (LandmarkObserver, FlowObserver)}
+OBSERVERS: dict[str, type[Observer]] = {observer.name: observer for observer in (LandmarkObserver, FlowObserver, IrisObserver)}
 
 
 def register(observer: type[Observer]) -> type[Observer]:

@@ -12,12 +12,13 @@ from solver_core.stages.key_names import ALL, EYELIDS, JAW_BONE
 from solver_core.stages.kinds.deep import Deep
 from solver_core.stages.kinds.fill import Fill
 from solver_core.stages.kinds.fit import Fit
+from solver_core.stages.kinds.gaze import Gaze
 from solver_core.stages.kinds.refine import Refine
 from solver_core.stages.kinds.scan import Scan
 from solver_core.stages.kinds.smooth import Smooth
 from solver_core.stages.kinds.step import Step
 
-KINDS: dict[str, type[Step]] = {kind.kind: kind for kind in (Fit, Deep, Scan, Fill, Refine, Smooth)}
+KINDS: dict[str, type[Step]] = {kind.kind: kind for kind in (Fit, Deep, Scan, Gaze, Fill, Refine, Smooth)}
 
 
 def register(kind: type[Step]) -> type[Step]:

@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from solver_core.common.arrays import Floats, Ints, spread
 from solver_core.energies.energy import Energy, FaceProblem
+from solver_core.energies.gaze import OneGaze
 from solver_core.energies.prior import WeightPrior, joint_priors
 from solver_core.face.parameters import FreeParameters
 from solver_core.face.pose import Pose
@@ -211,6 +212,7 @@ def solve_frame(
     priors: list[Energy] = [
         WeightPrior(np.zeros((1, len(strength))), strength[None]),
         *joint_priors(context.rig, STIFFNESS),
+        *OneGaze.of(context.eyes, context.rig),
     ]
     for _ in range(REWEIGHTINGS):
         energies: list[Energy] = [*priors, *(item.energy(pose) for item in found)]
@@ -221,5 +223,6 @@ def solve_frame(
 def linearise(context: Context, index: int, found: list[Correspondences], free: FreeParameters) -> Quadratic:
     """One frame's correspondences around its pose, as a quadratic [1,P] and [1,P,P]; keys are not held by anything."""
     pose, rig = context.pose[np.array([index])], context.rig
-    energies: list[Energy] = [*joint_priors(rig, STIFFNESS), *(item.energy(pose) for item in found)]
+    energies: list[Energy] = [*joint_priors(rig, STIFFNESS), *OneGaze.of(context.eyes, rig)]
+    energies += [item.energy(pose) for item in found]
     return FaceProblem(energies, rig, free).quadratic(pose, np.array([0]))

@@ -29,7 +29,7 @@ def observe(
     """
     pose, plates = context.pose[index], view.images(index, SIZE)
     shown = picture(context.rig, context.renderer, view, pose, index, SIZE, context.look.under(light), plates)
-    frames = RenderedFrames(context.rig, view, index, pose, plates, shown, context.head_triangles)
+    frames = RenderedFrames(context.rig, view, index, pose, plates, shown, context.head_triangles, context.eyes)
     found = {name: context.observer(name).observe(frames, weight) for name, weight in observers.items() if weight}
     return [{name: observations[b] for name, observations in found.items()} for b in range(len(index))]
 
