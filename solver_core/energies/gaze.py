@@ -20,7 +20,7 @@ ACROSS, UPWARDS = np.radians(1.0), np.radians(0.5)
 
 @dataclass(frozen=True)
 class OneGaze:
-    """`(turn_right - turn_left) / (ACROSS, UPWARDS)`: the turns as the sines by which the points that look have moved."""
+    """`(turn_right - turn_left) / (ACROSS, UPWARDS)`: sines of the eyes' turns."""
 
     points: SurfacePoints  # [1,2] the right and the left eye's
     rest: Floats  # [2,3] where they rest, metres

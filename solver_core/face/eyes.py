@@ -9,7 +9,6 @@ import numpy as np
 from solver_core.common.arrays import Bools, Floats, Ints, spread
 from solver_core.face.head_parts import IRIS, WHITE, pieces, skin_pieces
 from solver_core.face.landmark_embedding import LandmarkEmbedding
-from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig, SurfacePoints, unmoved
 from solver_core.networks.regions import Layout
 
@@ -62,10 +61,6 @@ class Eyes:
         barycentric = np.stack([ball.barycentric for ball in self.balls])
         return rig.sample(np.tile(triangle, (count, 1)), np.tile(barycentric, (count, 1, 1)))
 
-    def apart(self) -> Eyes:
-        """The same head as far as its gaze is concerned, with nothing that turns it."""
-        return Eyes(self.balls, np.zeros_like(self.keys), (), self.front, self.up)
-
 
 def find_eyes(rig: Rig, embedding: LandmarkEmbedding, layout: Layout) -> Eyes:
     """The eyeballs behind the lids and what turns them.
@@ -83,9 +78,7 @@ def find_eyes(rig: Rig, embedding: LandmarkEmbedding, layout: Layout) -> Eyes:
         keys |= _turning_keys(rig, ball)
     looking = [rig.triangles[ball.triangle] for ball in found]
     joints = tuple(
-        name
-        for name, joint in rig.joints.items()
-        if any(joint.weight[corners].mean() > CARRIED for corners in looking)
+        name for name, joint in rig.joints.items() if any(joint.weight[corners].mean() > CARRIED for corners in looking)
     )
     return Eyes(found, keys, joints, embedding.front, embedding.up)
 
@@ -97,14 +90,6 @@ def with_eyes(parts: Ints, eyes: Eyes) -> Ints:
         painted[ball.vertices] = WHITE
         painted[ball.iris] = IRIS
     return painted
-
-
-def directions(eyes: Eyes, rig: Rig, pose: Pose) -> Floats:
-    """[B,n,3] for each ball how far the point that looks has moved, in radii and the head's own axes: sine of the turn."""
-    moved = eyes.points(rig, len(pose)).local(pose) - eyes.points(rig, 1).local(unmoved(np.zeros((1, len(rig.names)))))
-    radii = np.array([ball.radius for ball in eyes.balls])
-    found: Floats = moved / radii[:, None]
-    return found
 
 
 def _ball(

@@ -19,7 +19,7 @@ SAME = 1e-6  # of the head's radius: vertices so close are one; some programs gi
 
 
 def head_parts(rig: Rig, embedding: LandmarkEmbedding, layout: Layout) -> Ints:
-    """[V] which part each vertex belongs to: `SKIN`, `LIPS`, or from `OTHERS` on one of the mesh's other connected pieces.
+    """[V] which part each vertex belongs to: `SKIN`, `LIPS`, or from `OTHERS` on one of the other connected pieces.
 
     Pieces with equally many vertices are one part: an eye and the other.
     """

@@ -14,7 +14,7 @@ from solver_core.networks.attention import AttentionMesh
 from solver_core.networks.regions import ATTENTION
 from solver_core.observe.correspondences import Correspondences, to_reference
 from solver_core.observe.landmarks import landmarks_of
-from solver_core.observe.observer import Observation, Observer, RenderedFrames
+from solver_core.observe.observer import Networks, Observation, Observer, RenderedFrames
 
 KEPT_BYTES = 4 * 2**20  # of a camera's landmarks of the plate, 8 kB each
 TAIL = 6.0  # reference pixels: a saccade may be far, and no other point is there to contradict
@@ -64,15 +64,15 @@ class Irises:
 class IrisObserver(Observer):
     """The point of each eyeball that looks, moved by as much as the irises of plate and render differ.
 
-    Irises are measured from the middle of their eye's corners: where lids lie beside the plate's, the gaze does not make
-    up for it. It says nothing of an eye that is shut in the plate, nor of a head whose eyeballs nothing turns.
+    Irises are measured from the middle of their eye's corners: where lids lie beside the plate's, the gaze does not
+    make up for it. It says nothing of an eye that is shut in the plate, nor of a head whose eyeballs nothing turns.
     """
 
     name = "irises"
     weight = 60.0
 
-    def __init__(self, networks: object) -> None:
-        super().__init__(networks)  # type: ignore[arg-type]
+    def __init__(self, networks: Networks) -> None:
+        super().__init__(networks)
         own = self.networks.landmarks
         self._network = own if isinstance(own, AttentionMesh) else AttentionMesh(self.networks.device)
 
@@ -137,5 +137,3 @@ def eyes_facing(frames: RenderedFrames, b: int) -> Bools:
     cosine = (towards @ front) / np.maximum(np.linalg.norm(towards, axis=1), 1e-9)
     facing: Bools = cosine > FACING
     return facing
-
-

@@ -9,7 +9,9 @@ from solver_core.observe.irises import IrisObserver
 from solver_core.observe.landmarks import LandmarkObserver
 from solver_core.observe.observer import Networks, Observer
 
-OBSERVERS: dict[str, type[Observer]] = {observer.name: observer for observer in (LandmarkObserver, FlowObserver, IrisObserver)}
+OBSERVERS: dict[str, type[Observer]] = {
+    observer.name: observer for observer in (LandmarkObserver, FlowObserver, IrisObserver)
+}
 
 
 def register(observer: type[Observer]) -> type[Observer]:

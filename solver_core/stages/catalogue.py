@@ -34,6 +34,9 @@ def register(kind: type[Step]) -> type[Step]:
 
 LANDMARKS_AND_FLOW = {"landmarks": 10.0, "flow": 400.0}
 
+# and where eyes look, from when keys move: of heads whose eyeballs nothing turns the irises say nothing
+WITH_IRISES = {**LANDMARKS_AND_FLOW, "irises": 20.0}
+
 STAGES: dict[str, tuple[Step, ...]] = {
     "rigid": (
         # few iterations: bring the head near, fit nothing yet
@@ -51,13 +54,14 @@ STAGES: dict[str, tuple[Step, ...]] = {
     ),
     "dense": (
         Deep(rounds=1, observers=LANDMARKS_AND_FLOW),
-        Deep(rounds=2, keys=(ALL,), observers=LANDMARKS_AND_FLOW),
-        Deep(rounds=1, keys=(ALL,), observers=LANDMARKS_AND_FLOW, skin=True),
-        Deep(rounds=1, keys=(ALL,), observers=LANDMARKS_AND_FLOW, sparse=True, skin=True, bundle=True, stiffness=0.4),
-        Deep(rounds=1, keys=(ALL,), observers=LANDMARKS_AND_FLOW, sparse=True, skin=True, stiffness=0.1),
+        Deep(rounds=2, keys=(ALL,), observers=WITH_IRISES),
+        Deep(rounds=1, keys=(ALL,), observers=WITH_IRISES, skin=True),
+        Deep(rounds=1, keys=(ALL,), observers=WITH_IRISES, sparse=True, skin=True, bundle=True, stiffness=0.4),
+        Deep(rounds=1, keys=(ALL,), observers=WITH_IRISES, sparse=True, skin=True, stiffness=0.1),
         # a blink is rare, quick and small: beside the whole head it looks like nothing, in the picture of the eye it is
         # plain
         Scan(keys=(EYELIDS,)),
+        Gaze(rounds=2, observers={"irises": 5.0, "flow": 400.0}),
     ),
     "infill": (Fill(rounds=3, keys=(ALL,)),),
     "refinement": (Refine(sweeps=100, keys=(ALL,)),),

@@ -15,9 +15,9 @@ from solver_core.face.parameters import FreeParameters
 from solver_core.observe.irises import IrisObserver
 from solver_core.observe.observer import SIZE
 from solver_core.stages.context import CHUNK, Context
+from solver_core.stages.key_names import GAZE
 from solver_core.stages.kinds.deep import solve_frame
 from solver_core.stages.kinds.step import Cancelled, Step, never
-from solver_core.stages.key_names import GAZE
 from solver_core.stages.shared.light import estimate_lights
 from solver_core.stages.shared.observing import correspondences
 from solver_core.stages.shared.priors import STIFFNESS
@@ -118,4 +118,3 @@ def look_between(context: Context, free: FreeParameters, frames: Ints, seen: Boo
         pose.weights[i, free.keys] = between.weights[0, free.keys]
         for name in free.joints:
             pose.joints[name].assign(np.array([i]), between.joints[name])
-
