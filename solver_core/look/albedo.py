@@ -13,6 +13,7 @@ from solver_core.face.rig import Rig
 
 PLAIN = np.array([0.4, 0.4, 0.4])  # albedo of the skin of a head without colours; the light takes its tint
 LEAST_PIXELS = 40  # from which the colour of a part is believed
+CONTRAST = 2.5  # of a white over an iris: eyes whose pixels differ by less are of one colour
 DARK, BRIGHT = (0.05, 0.4), (0.85, 0.95)  # of the eyes' pixels in the order of brightness: an iris's, a white's
 DARKEST = 0.05  # of the brightest irradiance: a shadow tells little of the colour under it
 
@@ -50,4 +51,7 @@ def _eye_colors(albedo: Floats) -> dict[int, Floats]:
         color: Floats = np.median(albedo[(brightness >= least) & (brightness <= most)], 0)
         return color
 
-    return {WHITE: between(*BRIGHT), IRIS: between(*DARK)}
+    white, iris = between(*BRIGHT), between(*DARK)
+    if white.mean() < CONTRAST * iris.mean():
+        white = iris = np.median(albedo, 0)
+    return {WHITE: white, IRIS: iris}
