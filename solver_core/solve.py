@@ -20,6 +20,7 @@ from solver_core.documents.resume import digest, give_back, take_up
 from solver_core.documents.shot import Shot, load_shot
 from solver_core.documents.solution import Solution, empty_solution
 from solver_core.executors.executor import HERE, Executor
+from solver_core.face.eyes import find_eyes, with_eyes
 from solver_core.face.head_parts import head_parts
 from solver_core.face.key_relations import key_relations
 from solver_core.face.landmark_embedding import LandmarkEmbedding, embed_landmarks
@@ -288,7 +289,8 @@ def prepare_context(
         sought = sought_in(shot, camera, embedding)
         views.append(find_faces(camera, shot.frames, (network, detector), sought, looked, shot.fps))
     plain = shot.rig.colors is None
-    parts = head_parts(actor, embedding, network.layout) if plain else None
+    eyes = find_eyes(actor, embedding, network.layout)
+    parts = with_eyes(head_parts(actor, embedding, network.layout), eyes) if plain else None
     shadow = shadow_transfer(actor.neutral * actor.scale, shot.rig.triangles) if going else None
     nowhere = np.zeros(count, bool)
     context = Context(
@@ -309,6 +311,7 @@ def prepare_context(
         lips=find_lips(actor, embedding, network.layout),
         relations=key_relations(shot.rig),
         executor=executor,
+        eyes=eyes,
     )
     context.leave_out_behind()
     context.travel()

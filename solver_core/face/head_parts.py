@@ -12,23 +12,22 @@ from solver_core.face.landmark_embedding import LandmarkEmbedding
 from solver_core.face.rig import Rig
 from solver_core.networks.regions import Layout
 
-SKIN, LIPS = 0, 1
+SKIN, LIPS, WHITE, IRIS = range(4)  # WHITE and IRIS: of eyeballs that are known (face.eyes)
+OTHERS = 4  # from here on, the mesh's other connected pieces
 FACE_SHARE = 0.05  # of the landmarks on the face's skin: a piece of the mesh that carries as many is skin
 SAME = 1e-6  # of the head's radius: vertices so close are one; some programs give every triangle its own corners
 
 
 def head_parts(rig: Rig, embedding: LandmarkEmbedding, layout: Layout) -> Ints:
-    """[V] which part each vertex belongs to: `SKIN`, `LIPS`, or from 2 on one of the mesh's other connected pieces.
+    """[V] which part each vertex belongs to: `SKIN`, `LIPS`, or from `OTHERS` on one of the other connected pieces.
 
     Pieces with equally many vertices are one part: an eye and the other.
     """
     places = (rig.neutral * rig.scale).astype(float)
     piece = pieces(places, rig)
-    aside = [*layout.regions["eyes"], *layout.regions["lips"]]  # landmarks there may lie on eyeballs and teeth
-    carries = np.bincount(piece[rig.triangles[np.delete(embedding.triangle, aside), 0]], minlength=piece.max() + 1)
-    is_skin = carries >= FACE_SHARE * carries.sum()
+    is_skin = skin_pieces(piece, rig, embedding, layout)
     _, twins = np.unique(np.bincount(piece), return_inverse=True)
-    parts = np.where(is_skin[piece], SKIN, twins[piece] + 2)
+    parts = np.where(is_skin[piece], SKIN, twins[piece] + OTHERS)
     parts[(parts == SKIN) & embedding.face & _within(places, rig, embedding, layout.regions["lips"])] = LIPS
     return parts
 
@@ -43,6 +42,14 @@ def _within(places: Floats, rig: Rig, embedding: LandmarkEmbedding, landmarks: t
         return np.zeros(len(places), bool)
     inside: Bools = outline.find_simplex(places @ towards) >= 0
     return inside
+
+
+def skin_pieces(piece: Ints, rig: Rig, embedding: LandmarkEmbedding, layout: Layout) -> Bools:
+    """[pieces] which of the mesh's connected pieces are skin: those that carry the face's landmarks."""
+    aside = [*layout.regions["eyes"], *layout.regions["lips"]]  # landmarks there may lie on eyeballs and teeth
+    carries = np.bincount(piece[rig.triangles[np.delete(embedding.triangle, aside), 0]], minlength=piece.max() + 1)
+    is_skin: Bools = carries >= FACE_SHARE * carries.sum()
+    return is_skin
 
 
 def pieces(places: Floats, rig: Rig) -> Ints:

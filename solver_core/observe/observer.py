@@ -17,6 +17,7 @@ import numpy.typing as npt
 from solver_core.camera.camera import Camera
 from solver_core.camera.crop import Crop
 from solver_core.common.arrays import Bools, Floats, Ints
+from solver_core.face.eyes import Eyes
 from solver_core.face.pose import Pose
 from solver_core.face.rig import Rig
 from solver_core.flow.network import FlowNetwork
@@ -50,6 +51,7 @@ class RenderedFrames:
     plates: Floats  # [b,SIZE,SIZE,3] display-referred
     picture: Picture  # the renders, and the geometry that they show
     head: Bools  # [T] triangles that move with the skull and the face
+    eyes: Eyes | None = None  # where they are known
     landmarks: dict[str, Floats] = field(default_factory=dict)  # of the renders by network: several observers ask
 
     def __len__(self) -> int:

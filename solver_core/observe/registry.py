@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from solver_core.observe.flow import FlowObserver
+from solver_core.observe.irises import IrisObserver
 from solver_core.observe.landmarks import LandmarkObserver, LidObserver, LipObserver
 from solver_core.observe.observer import Networks, Observer
 
 OBSERVERS: dict[str, type[Observer]] = {
-    observer.name: observer for observer in (LandmarkObserver, FlowObserver, LipObserver, LidObserver)
+    observer.name: observer for observer in (LandmarkObserver, FlowObserver, LipObserver, LidObserver, IrisObserver)
 }
 
 

@@ -12,12 +12,13 @@ from solver_core.stages.key_names import ALL, EYELIDS, JAW_BONE
 from solver_core.stages.kinds.deep import Deep
 from solver_core.stages.kinds.fill import Fill
 from solver_core.stages.kinds.fit import Fit
+from solver_core.stages.kinds.gaze import Gaze
 from solver_core.stages.kinds.refine import Refine
 from solver_core.stages.kinds.scan import Scan
 from solver_core.stages.kinds.smooth import Smooth
 from solver_core.stages.kinds.step import Step
 
-KINDS: dict[str, type[Step]] = {kind.kind: kind for kind in (Fit, Deep, Scan, Fill, Refine, Smooth)}
+KINDS: dict[str, type[Step]] = {kind.kind: kind for kind in (Fit, Deep, Scan, Gaze, Fill, Refine, Smooth)}
 
 
 def register(kind: type[Step]) -> type[Step]:
@@ -32,7 +33,8 @@ def register(kind: type[Step]) -> type[Step]:
 
 
 LANDMARKS_AND_FLOW = {"landmarks": 10.0, "flow": 400.0}
-REGIONS_TOO = {**LANDMARKS_AND_FLOW, "lips": 100.0, "lids": 60.0}
+# and where eyes look: of heads whose eyeballs nothing turns the irises say nothing
+REGIONS_TOO = {**LANDMARKS_AND_FLOW, "lips": 100.0, "lids": 60.0, "irises": 20.0}
 
 STAGES: dict[str, tuple[Step, ...]] = {
     "rigid": (
@@ -58,6 +60,7 @@ STAGES: dict[str, tuple[Step, ...]] = {
         # a blink is rare, quick and small: beside the whole head it looks like nothing, in the picture of the eye it is
         # plain
         Scan(keys=(EYELIDS,)),
+        Gaze(rounds=2, observers={"irises": 5.0, "flow": 400.0}),
     ),
     "infill": (Fill(rounds=3, keys=(ALL,)),),
     "refinement": (Refine(sweeps=100, keys=(ALL,)),),

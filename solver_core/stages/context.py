@@ -13,6 +13,7 @@ from solver_core.camera.camera import NEAR
 from solver_core.common.arrays import Bools, Floats, Ints
 from solver_core.documents.shot import Shot
 from solver_core.executors.executor import HERE, Executor
+from solver_core.face.eyes import Eyes
 from solver_core.face.joints import JAW
 from solver_core.face.key_relations import KeyRelations
 from solver_core.face.landmark_embedding import LandmarkEmbedding
@@ -33,7 +34,7 @@ from solver_core.observe.landmarks import carried
 from solver_core.observe.observer import Networks, Observer
 from solver_core.observe.registry import load_observers
 from solver_core.render.renderer import Renderer
-from solver_core.stages.key_names import ALL, CLOSES_EYE, EYELIDS, JAW_BONE, bone_of
+from solver_core.stages.key_names import ALL, CLOSES_EYE, EYELIDS, GAZE, JAW_BONE, bone_of
 
 Block = TypeVar("Block")
 Result = TypeVar("Result")
@@ -75,6 +76,7 @@ class Context:
     fill: Bools  # [N] frames that infill is to fill in: no other stage solves them
     known: Bools  # [N] the others whose poses can be trusted, once they are solved
     error_px: Floats  # [N] landmark distances of the last fit, plate pixels; NaN where nothing was fitted
+    eyes: Eyes | None = None  # None: not looked for
     filled: dict[int, Filled] = field(default_factory=dict)  # what infill made of its frames, by index
     begun: Pose | None = None  # the poses when the stage began
     asked: Ints | None = None  # frames to solve although they are held, and no others; None: all that are not
@@ -125,8 +127,9 @@ class Context:
         for observer in self.observers.values():
             executor.constant(observer, type(observer), networks)
         executor.constant(self.detector, face_detector, settings.detector)
-        large = (self.shot, self.embedding, self.renderer, self.look.shadow, self.look.mouth, self.lips, self.relations)
-        for value in (*large, *self.views):
+        of_the_rig = (self.embedding, self.renderer, self.look.shadow, self.look.mouth)
+        of_its_parts = (self.lips, self.relations, self.eyes)
+        for value in (self.shot, *of_the_rig, *of_its_parts, *self.views):
             if value is not None:
                 executor.constant(value)
 
@@ -216,13 +219,25 @@ class Context:
         """
         rig = self.rig
         by_bone = JAW in rig.joints and JAW_BONE in keys and ALL not in keys
+        turns = np.zeros(len(rig.names), bool) if self.eyes is None else self.eyes.keys
         wanted = [
             solved
-            and (ALL in keys or group in keys or name in keys or (EYELIDS in keys and bool(CLOSES_EYE.search(name))))
+            and (
+                ALL in keys
+                or group in keys
+                or name in keys
+                or (EYELIDS in keys and bool(CLOSES_EYE.search(name)))
+                or (GAZE in keys and bool(turn))
+            )
             and not (by_bone and group == JAW)
-            for name, group, solved in zip(rig.names, rig.groups, rig.solved, strict=True)
+            for name, group, solved, turn in zip(rig.names, rig.groups, rig.solved, turns, strict=True)
         ]
-        joints = {name: joint.solved for name, joint in rig.joints.items() if ALL in keys or bone_of(name) in keys}
+        eye_joints = self.eyes.joints if self.eyes is not None and GAZE in keys else ()
+        joints = {
+            name: joint.solved
+            for name, joint in rig.joints.items()
+            if ALL in keys or bone_of(name) in keys or name in eye_joints
+        }
         return FreeParameters(np.flatnonzero(wanted), joints, rotation, translation)
 
     def landmark_weights(self, regions: dict[str, float], elsewhere: float) -> Floats:

@@ -9,7 +9,7 @@ import pytest
 from little_shot import camera, performance, write_shot
 
 from solver_core.documents.shot import load_shot
-from solver_core.face.head_parts import LIPS, SKIN, head_parts
+from solver_core.face.head_parts import LIPS, OTHERS, SKIN, head_parts
 from solver_core.face.landmark_embedding import embed_landmarks
 from solver_core.look.albedo import LEAST_PIXELS, PLAIN, part_colors
 from solver_core.look.synthesis import picture
@@ -227,6 +227,6 @@ def test_the_median_outvotes_what_is_before_a_part():
 
 
 def test_few_pixels_say_nothing():
-    part = np.repeat([1, 2], [LEAST_PIXELS - 1, LEAST_PIXELS])
-    assert list(part_colors(part, np.ones((len(part), 3)))) == [2]
+    part = np.repeat([LIPS, OTHERS], [LEAST_PIXELS - 1, LEAST_PIXELS])
+    assert list(part_colors(part, np.ones((len(part), 3)))) == [OTHERS]
     assert part_colors(part[:0], np.ones((0, 3))) == {}

@@ -73,3 +73,18 @@ def test_where_no_camera_sees_the_place_the_key_rests():
     nowhere = np.full((1, 1, module.VALUES), np.nan)
     assert best_values(VALUES, nowhere)[0, 0] == 0
     assert best_values(np.linspace(-1, 1, 5)[:, None], nowhere)[0, 0] == 0
+
+
+def test_a_lid_stays_open_where_landmarks_see_it_open_whatever_the_picture_says():
+    darker_when_shut = np.array([[[227.0, 194.0, 147.0, 112.0, 102.0]]])
+    open_eye = np.array([[[0.02, 0.15, 0.3, 0.6, 0.9]]])
+    assert best_values(VALUES, darker_when_shut)[0, 0] > 0.7
+    assert best_values(VALUES, darker_when_shut, open_eye)[0, 0] == 0
+
+
+def test_a_lid_closes_where_landmarks_see_it_shut_and_the_picture_does_not_say_the_contrary():
+    a_little = np.array([[[217.0, 164.0, 165.0, 189.0, 202.0]]])
+    shut_eye = np.array([[[0.8, 0.6, 0.4, 0.05, 0.08]]])
+    assert best_values(VALUES, a_little, shut_eye)[0, 0] >= 0.75
+    contrary = np.array([[[165.0, 163.0, 168.0, 185.0, 202.0]]])
+    assert best_values(VALUES, contrary, shut_eye)[0, 0] == 0

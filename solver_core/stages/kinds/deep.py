@@ -19,6 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from solver_core.common.arrays import Floats, Ints, spread
 from solver_core.energies.energy import Energy, FaceProblem
+from solver_core.energies.gaze import OneGaze
 from solver_core.energies.landmark import Jacobian
 from solver_core.energies.prior import WeightPrior, joint_priors
 from solver_core.face.parameters import FreeParameters
@@ -320,6 +321,7 @@ def solve_frame(
         WeightPrior(np.zeros((1, len(strength))), strength[None]),
         *joint_priors(context.rig, STIFFNESS),
         *(contact_energies(context, 1, TOTAL) if len(free.keys) else []),
+        *OneGaze.of(context.eyes, context.rig),
     ]
     pins = pins_beside(context, index, found, pose)
     for _ in range(REWEIGHTINGS):
@@ -331,6 +333,7 @@ def solve_frame(
 def linearise(context: Context, index: int, found: list[Correspondences], free: FreeParameters) -> Quadratic:
     """One frame's correspondences around its pose, as a quadratic [1,P] and [1,P,P]; keys are not held by anything."""
     pose, rig = context.pose[np.array([index])], context.rig
-    energies: list[Energy] = [*joint_priors(rig, STIFFNESS), *(item.energy(pose) for item in found)]
+    energies: list[Energy] = [*joint_priors(rig, STIFFNESS), *OneGaze.of(context.eyes, rig)]
+    energies += [item.energy(pose) for item in found]
     energies += pins_beside(context, index, found, pose)
     return FaceProblem(energies, rig, free).quadratic(pose, np.array([0]))

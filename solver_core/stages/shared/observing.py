@@ -34,7 +34,7 @@ def rendered(context: Context, view: View, light: Floats, index: Ints) -> Render
     """Renders of frames [b] of one camera in its light [9,3], and their plates."""
     pose, plates = context.pose[index], view.images(index, SIZE)
     shown = picture(context.rig, context.renderer, view, pose, index, SIZE, context.look.under(light), plates)
-    return RenderedFrames(context.rig, view, index, pose, plates, shown, context.head_triangles)
+    return RenderedFrames(context.rig, view, index, pose, plates, shown, context.head_triangles, context.eyes)
 
 
 def ask(context: Context, frames: RenderedFrames, observers: Mapping[str, float]) -> list[dict[str, Observation]]:
