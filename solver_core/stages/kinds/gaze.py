@@ -21,6 +21,7 @@ from solver_core.stages.kinds.deep import solve_frame
 from solver_core.stages.kinds.step import Cancelled, Step, never
 from solver_core.stages.shared.light import estimate_lights
 from solver_core.stages.shared.observing import correspondences
+from solver_core.stages.shared.opposites import without_opposites
 from solver_core.stages.shared.priors import STIFFNESS
 
 STIFF = 0.02  # how hard what turns the eyes is held, of what a dense round begins with: the irises alone decide
@@ -91,7 +92,11 @@ def _looking(context: Context, step: Gaze, free: FreeParameters, strength: Float
         seen[b] = sees_gaze(context, i)
         if seen[b]:
             solve_frame(context, i, found, free, strength)
-    return context.pose[frames], seen
+    pose = context.pose[frames]
+    if context.eyes is not None and context.eyes.balls:
+        balls = np.concatenate([ball.vertices for ball in context.eyes.balls])
+        pose.weights[:] = without_opposites(context, pose.weights, free.keys, balls)
+    return pose, seen
 
 
 def sees_gaze(context: Context, index: int) -> bool:

@@ -25,6 +25,7 @@ from solver_core.observe.observer import SIZE
 from solver_core.stages.context import Context, blocks_of
 from solver_core.stages.kinds.step import Cancelled, Step, never
 from solver_core.stages.shared.light import estimate_lights
+from solver_core.stages.shared.opposites import without_opposites
 from solver_core.stages.shared.skin import bake
 
 FRAMES = 16  # spread over the shot, that say how open the eyes usually are
@@ -95,7 +96,7 @@ def _scanned(
         values = np.linspace(context.rig.minimum[group], context.rig.maximum[group], VALUES)
         differences, apart = _differences(context, plain, frames, group, values, own, usual)
         context.pose.weights[np.ix_(frames, group)] = best_values(values, differences, apart)
-    return context.pose.weights[frames]
+    return without_opposites(context, context.pose.weights[frames], np.concatenate([*groups, np.zeros(0, int)]))
 
 
 def independent_groups(context: Context, keys: Ints) -> list[Ints]:
