@@ -34,7 +34,7 @@ def register(kind: type[Step]) -> type[Step]:
 
 LANDMARKS_AND_FLOW = {"landmarks": 10.0, "flow": 400.0}
 # and where eyes look: of heads whose eyeballs nothing turns the irises say nothing
-REGIONS_TOO = {**LANDMARKS_AND_FLOW, "lips": 100.0, "lids": 60.0, "irises": 20.0}
+REGIONS_TOO = {**LANDMARKS_AND_FLOW, "lips": 40.0, "lids": 25.0, "irises": 20.0}
 
 STAGES: dict[str, tuple[Step, ...]] = {
     "rigid": (
