@@ -31,7 +31,6 @@ from solver_core.footage.people import Place, Sought, place_of
 from solver_core.footage.views import NOT_LOOKED_AT, View, find_faces
 from solver_core.look.albedo import albedo_of
 from solver_core.look.look import Look
-from solver_core.networks.landmarks import LandmarkNetwork
 from solver_core.networks.registry import face_detector, landmark_layout, landmark_network
 from solver_core.observe.observer import Networks
 from solver_core.observe.registry import load_observers
@@ -199,13 +198,12 @@ def solve(shot: Shot, listener: Listener, overlay: Overlay | None = None, execut
 
     if listener.cancelled():
         return solution
-    witness = landmark_network(NETWORK, shot.settings.device)
     asked = observers_of(step for steps in stages.values() for step in steps)
     with contextlib.closing(prepare_context(shot, seeing, asked, executor)) as context:
         if not listener.cancelled():  # else while faces were looked for: nothing is known of any frame
             for sentence in _notes(context):
                 listener.warning(sentence)
-            _Run(context, solution, listener, progress, witness).run(stages, overlay)
+            _Run(context, solution, listener, progress).run(stages, overlay)
     return solution
 
 
@@ -271,6 +269,7 @@ def prepare_context(
     flow = flow_network(shot.settings.flow, shot.settings.device)
     network = landmark_network(shot.settings.landmarks, shot.settings.device)
     ready = load_observers(observers, Networks(network, flow, shot.settings.device))
+    witness = landmark_network(NETWORK, shot.settings.device)
     detector = face_detector(shot.settings.detector)
     executor.constant(network, landmark_network, shot.settings.landmarks, shot.settings.device)
     executor.constant(detector, face_detector, shot.settings.detector)
@@ -312,6 +311,7 @@ def prepare_context(
         relations=key_relations(shot.rig),
         executor=executor,
         eyes=eyes,
+        witness=witness,
     )
     context.leave_out_behind()
     context.travel()
@@ -350,7 +350,6 @@ class _Run:
     solution: Solution
     listener: Listener
     progress: Progress
-    witness: LandmarkNetwork  # which judges what is solved
     solving: bool = True  # whether frames are solved one by one; else what is known stays as it is
     joined: bool = False
     reported: set[int] = field(default_factory=set)  # indices of the frames that the listener knows of
@@ -463,10 +462,9 @@ class _Run:
             [i for i in sorted(self.reported) if context.seen[i] and self.solution.status[i] != protocol.FRAME_FAILED],
             int,
         )
-        judge = judge_of(context, self.witness)
+        judge = judge_of(context)
         if judge is None:  # the errors of the last fit stay
             return
-        context.executor.constant(judge.network, landmark_network, NETWORK, context.shot.settings.device)
         blocks, done = blocks_of(wanted), 0
         layers = observers if overlay is not None else None
         for at, (verdicts, drawn) in context.over(judge_block, blocks, judge, layers):

@@ -156,7 +156,8 @@ def check_what_is_wrong_names_the_operator_that_mends_it():
     scene = harness.empty_scene()
     prechecks = harness.module("scene.setup.prechecks").prechecks
     settings = scene.face_solve
-    assert {problem.mend for problem in prechecks(settings)} == {"face_solve.setup_from_scene"}
+    mends = {problem.mend for problem in prechecks(settings)}
+    assert mends == {"face_solve.setup_from_scene", "face_solve.load_footage"}
     harness.make_face()
     harness.make_camera()
     bpy.ops.face_solve.setup_from_scene()

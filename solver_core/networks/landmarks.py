@@ -125,8 +125,8 @@ def faces_in(
     for face in known:
         window = network.crop_from_landmarks(face.points)
         if not any(_same(window, other.crop) for other in found):
-            again, presence = _settle(picture, network, window, 0.0)
-            refused = max(refused, presence)
+            # nobody has detected a face there: that the network sees none is no refusal
+            again, _ = _settle(picture, network, window, 0.0)
             if again is not None and not any(_same(again.crop, other.crop) for other in found):
                 found.append(again)
     return found or _refusal(refused)

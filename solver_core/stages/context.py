@@ -84,6 +84,7 @@ class Context:
     lips: Lips | None = None  # where they touch; None: the rig does not say
     relations: KeyRelations | None = None  # between the rig's keys; None: nothing is known
     executor: Executor = HERE  # who works on blocks of frames
+    witness: LandmarkNetwork | None = None  # the network that judges what is solved
 
     def close(self) -> None:
         """Let go of the plates' files and memory."""
@@ -127,6 +128,8 @@ class Context:
         for observer in self.observers.values():
             executor.constant(observer, type(observer), networks)
         executor.constant(self.detector, face_detector, settings.detector)
+        if self.witness is not None:
+            executor.constant(self.witness, landmark_network, self.witness.name, settings.device)
         of_the_rig = (self.embedding, self.renderer, self.look.shadow, self.look.mouth)
         of_its_parts = (self.lips, self.relations, self.eyes)
         for value in (self.shot, *of_the_rig, *of_its_parts, *self.views):

@@ -84,14 +84,15 @@ class Judge:
         return "; ".join([*guessed, *self.anatomy.contradictions(pose), *self.anatomy.shut_eyes(pose, heard)])
 
 
-def judge_of(context: Context, network: LandmarkNetwork) -> Judge | None:
-    """The judge of a solve; None where its network sees no face in the rig.
+def judge_of(context: Context) -> Judge | None:
+    """The judge of a solve; None where it has no witness, or that sees no face in the rig.
 
     Args:
         context: the solve.
-        network: of `witness.NETWORK`.
     """
-    shot, embedding = context.shot, context.embedding
+    shot, embedding, network = context.shot, context.embedding, context.witness
+    if network is None:
+        return None
     actor, detector = shot.rig.as_actor(shot.initial.weights[0]), face_detector(shot.settings.detector)
     try:
         if context.network.name != NETWORK:

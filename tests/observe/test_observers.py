@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from solver_core.documents.overlay import Overlay
-from solver_core.networks.attention import AttentionMesh
 from solver_core.stages.catalogue import LANDMARKS_AND_FLOW
 from solver_core.stages.judging import judge_of
 from solver_core.stages.key_names import ALL
@@ -36,5 +35,5 @@ def test_a_head_out_of_its_crop_has_no_flow_and_the_others_are_solved(context, a
     assert observed["landmarks"].correspondences is not None
     assert observed["flow"].correspondences is None
     assert observed["flow"].layers() == {}
-    (verdict,) = judge_of(astray, AttentionMesh()).verdicts(index, Overlay(), ("flow",))
+    (verdict,) = judge_of(astray).verdicts(astray, index, Overlay(), ("flow",))
     assert np.isfinite([verdict.error_px, verdict.error, *verdict.regions.values()]).all()

@@ -90,7 +90,7 @@ def colour(scene, b, corners, weights):
     normal = weights @ scene.normals[b, corners]
     light = sh_basis(normal / np.linalg.norm(normal)) @ scene.light[b]
     if len(scene.shadow):
-        light = light + (weights @ scene.shadow[corners]) @ scene.shadow_light[b]
+        light = light + (weights @ scene.shadow[b if len(scene.shadow) > 1 else 0, corners]) @ scene.shadow_light[b]
     return (weights @ scene.albedo[corners]) * np.maximum(light, 0)
 
 

@@ -13,7 +13,6 @@ from solver_core.common.errors import FaceSolveError
 from solver_core.documents.overlay import Overlay
 from solver_core.documents.shot import load_shot
 from solver_core.face.parameters import FreeParameters
-from solver_core.networks.attention import AttentionMesh
 from solver_core.networks.registry import LAYOUTS
 from solver_core.observe import registry as observers
 from solver_core.observe.correspondences import Correspondences, to_reference
@@ -240,7 +239,7 @@ def test_what_it_shows_is_drawn_beside_the_landmarks(walled, outline, tmp_path):
     context = prepare_context(shot, lambda _done, _total: True, [outline.name])
     estimate_lights(context)
     overlay = Overlay()
-    judge_of(context, AttentionMesh()).verdicts(np.array([0, 1]), overlay, (outline.name,))
+    judge_of(context).verdicts(context, np.array([0, 1]), overlay, (outline.name,))
     overlay.save(tmp_path / "shown.npz")
     with np.load(tmp_path / "shown.npz") as shown:
         assert {f"outline/A/{START}", f"landmarks/A/{START}", "size/A", "region"} <= set(shown.files)

@@ -11,9 +11,9 @@ import pytest
 
 from solver_core.documents.shot import load_shot
 from solver_core.face.rig import unmoved
-from solver_core.networks.attention import AttentionMesh
 from solver_core.protocol import REGIONS
 from solver_core.solve import prepare_context
+from solver_core.stages.context import Context
 from solver_core.stages.judging import Judge, judge_of
 from solver_core.stages.shared.anatomy import Anatomy, opposites
 from solver_core.stages.shared.light import estimate_lights
@@ -22,26 +22,21 @@ FRAMES = np.array([0, 8])
 
 
 @pytest.fixture(scope="module")
-def network():
-    return AttentionMesh()
-
-
-@pytest.fixture(scope="module")
-def judged(context, network):
+def judged(context):
     """A judge of the shot at its truth."""
     own = replace(context, pose=context.pose.copy(), known=context.seen)
     estimate_lights(own)
-    return judge_of(own, network)
+    return own, judge_of(own)
 
 
-def verdict_of(judge: Judge, frame: int, **weights: float):
+def verdict_of(judged: tuple[Context, Judge], frame: int, **weights: float):
     """What is said of a frame with these keys changed by so much."""
-    context = judge.context
+    context, judge = judged
     pose, names = context.pose.copy(), context.rig.names
     for name, change in weights.items():
         k = names.index(name)
         pose.weights[frame, k] = np.clip(pose.weights[frame, k] + change, 0, 1)
-    (verdict,) = replace(judge, context=replace(context, pose=pose)).verdicts(np.array([frame]))
+    (verdict,) = judge.verdicts(replace(context, pose=pose), np.array([frame]))
     return verdict
 
 
@@ -86,12 +81,12 @@ def twice_as_large(shot, folder):
     return folder
 
 
-def test_the_same_shot_at_twice_the_size_has_the_same_verdict(judged, shot, network, tmp_path):
+def test_the_same_shot_at_twice_the_size_has_the_same_verdict(judged, shot, tmp_path):
     large = load_shot(twice_as_large(shot, tmp_path / "large")).at(FRAMES)
     context = prepare_context(large, lambda _done, _total: True)
     context.known = context.seen
     estimate_lights(context)
-    other = judge_of(context, network)
+    other = context, judge_of(context)
     for i, frame in enumerate(FRAMES):
         for wrong in ({}, {"jawOpen": -0.5}):
             here, there = verdict_of(judged, frame, **wrong), verdict_of(other, i, **wrong)
@@ -101,21 +96,23 @@ def test_the_same_shot_at_twice_the_size_has_the_same_verdict(judged, shot, netw
 
 
 def test_the_true_face_is_not_doubted(judged):
-    seen = np.flatnonzero(judged.context.seen)
-    assert [one.doubt for one in judged.verdicts(seen)] == [""] * len(seen)
+    context, judge = judged
+    seen = np.flatnonzero(context.seen)
+    assert [one.doubt for one in judge.verdicts(context, seen)] == [""] * len(seen)
 
 
 def test_lips_that_cross_are_doubted(judged):
     """The jaw's key is turned round: it lifts the lower lip through the upper one."""
-    rig = judged.context.rig
+    context, judge = judged
+    rig = context.rig
     jaw = rig.names.index("jawOpen")
     deltas = rig.deltas.copy()
     deltas[jaw] *= -1
-    crossing = Anatomy(replace(rig, deltas=deltas), judged.embedding, np.zeros(len(rig.names)))
+    crossing = Anatomy(replace(rig, deltas=deltas), judge.embedding, np.zeros(len(rig.names)))
     for weight, crosses in ((0.0, False), (0.05, False), (0.4, True), (0.8, True)):
         pose = unmoved(np.where(np.arange(len(rig.names)) == jaw, weight, 0.0)[None])
         assert any(said.startswith("the lips cross") for said in crossing.contradictions(pose)) == crosses
-        assert not judged.anatomy.contradictions(pose)
+        assert not judge.anatomy.contradictions(pose)
 
 
 def test_a_movement_and_its_opposite_are_doubted(judged):
@@ -130,7 +127,8 @@ def test_an_eye_that_is_shut_and_seen_open_is_doubted(judged):
 
 def test_a_blink_that_is_seen_is_not_doubted(judged):
     """Frames 6 and 7 of the plate blink."""
-    assert [one.doubt for one in judged.verdicts(np.array([6, 7]))] == ["", ""]
+    context, judge = judged
+    assert [one.doubt for one in judge.verdicts(context, np.array([6, 7]))] == ["", ""]
 
 
 def test_opposites_are_found_by_movement_and_by_name(demo_rig):
