@@ -379,7 +379,8 @@ def _nothing_is_left(plain):
     assert count(whole("overlay-no-data"), PLATE) == count(whole("overlay-no-data"), FLOW) == 0
     scene.frame_set(1)
     only(overlays, "shaded", "wireframe", "landmarks", "flow")
-    overlays.show = False
+    overlays.show = False  # which shows a hidden head again
+    overlays.hide_head = True
     shot("overlay-off-again")
     assert whole("overlay-off-again") == plain
     overlays.show = True

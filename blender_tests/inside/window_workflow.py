@@ -20,7 +20,9 @@ def _solve(operator=None, **environment):
     os.environ.update({"FACE_SOLVE_FAULT": "", "FACE_SOLVE_PACE": "0", **environment})
     with in_window():
         (operator or bpy.ops.face_solve.solve_shot)()
-    yield
+    # the shot is written first, bit by bit
+    running = harness.module("runs.current").running
+    yield from wait(lambda: running() is None or hasattr(running(), "job"))
 
 
 def _ended(current):

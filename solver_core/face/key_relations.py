@@ -46,6 +46,8 @@ def key_relations(rig: Rig) -> KeyRelations:
 
 def _cosines(rig: Rig, keys: Ints) -> Floats:
     """[k,k] of the shapes; a key that moves nothing is like none."""
+    if not len(keys):
+        return np.zeros((0, 0))
     shapes = rig.key_shapes(keys).reshape(len(keys), -1)
     length = np.linalg.norm(shapes, axis=1)
     unit = shapes / np.where(length > 0, length, 1.0)[:, None]

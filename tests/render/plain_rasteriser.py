@@ -89,7 +89,7 @@ def colour(scene, b, corners, weights):
     """[3] linear radiance."""
     normal = weights @ scene.normals[b, corners]
     light = sh_basis(normal / np.linalg.norm(normal)) @ scene.light[b]
-    if len(scene.shadow):
+    if scene.shadow.size:
         light = light + (weights @ scene.shadow[b if len(scene.shadow) > 1 else 0, corners]) @ scene.shadow_light[b]
     return (weights @ scene.albedo[corners]) * np.maximum(light, 0)
 
