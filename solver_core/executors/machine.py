@@ -74,7 +74,10 @@ def one_thread() -> None:
     Threads inside one frame wait for each other: a second core is worth a tenth there, and nothing beside other load.
     Frames side by side are worth all of it. And a sum that several threads share depends on how many they are.
     """
-    os.environ.update(ONE_THREAD)  # of libraries that are loaded from now on
+    # Of libraries that are loaded from now on. Numba, once it has started its threads, refuses to compile under another
+    # number than theirs.
+    loaded = ("NUMBA_NUM_THREADS",) if "numba" in sys.modules else ()
+    os.environ.update({name: one for name, one in ONE_THREAD.items() if name not in loaded})
     for name, setting in (("numba", "set_num_threads"), ("torch", "set_num_threads"), ("cv2", "setNumThreads")):
         if name in sys.modules:
             getattr(sys.modules[name], setting)(1)
