@@ -79,10 +79,12 @@ def check_strength_and_neutral_act_without_a_solve_and_can_be_undone():
     smile = weight(face, 6, "mouthSmile_L")
     take = settings.takes[settings.take]
     take.strengths["jaw"].value = 1.5
+    assert {item.error for item in settings.results} == {-1.0}  # nobody has measured what plays now
     for frame, value in solved.items():
         close(weight(face, frame), min(1.5 * value, 1.0), 1e-6)
     close(weight(face, 6, "mouthSmile_L"), smile, 1e-7)
     take.strengths["jaw"].value = 1.0
+    assert settings.results[0].error_px == 0.5
     close([weight(face, frame) for frame in solved], list(solved.values()), 1e-7)
     rest = min(solved, key=solved.get)
     scene.frame_set(rest)

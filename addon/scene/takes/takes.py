@@ -62,6 +62,8 @@ def play_take(settings: bpy.types.PropertyGroup, name: str) -> None:
     forget()
     if take.results:
         _copy_results(take.results, settings.results)
+        if _is_adjusted(take):
+            _forget_errors(settings.results)
         settings.overlays.file, settings.overlays.file_there = take.overlay, take.overlay_there
     _make_current(settings, take.name)
     scene = settings.id_data
@@ -206,6 +208,11 @@ def strength_of(take: bpy.types.PropertyGroup, group: str) -> float:
     """How strong a take plays the shape keys of a group; 1 is as solved."""
     found = take.strengths.get(group)
     return 1.0 if found is None else found.value
+
+
+def _is_adjusted(take: bpy.types.PropertyGroup) -> bool:
+    """Whether a take plays otherwise than it was solved."""
+    return take.has_neutral or any(strength.value != 1.0 for strength in take.strengths)
 
 
 def median_error(take: bpy.types.PropertyGroup) -> float:

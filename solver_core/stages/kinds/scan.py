@@ -63,7 +63,7 @@ class Scan(Step):
         return context.free(self.keys, rotation=False, translation=False)
 
     def run(self, context: Context, cancelled: Cancelled = never) -> Iterator[Ints]:
-        """Try the step's keys in every frame; context.pose changes in these weights alone.
+        """Try the keys in every frame; context.pose changes in these weights, and in those of keys that undo them.
 
         Yields:
             [b] indices of the frames that have just been looked at.
