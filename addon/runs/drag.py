@@ -14,6 +14,7 @@ from .. import protocol
 from ..problem import FaceSolveProblem
 from ..scene.keys.lock import give_back
 from ..scene.keys.writer import find_actors, show_frame, write_frames
+from ..scene.results.verdicts import forget_errors
 from ..scene.shot.drag_rig import DragRig, DragStart, begin_drag, pins_of, write_drag_rig
 from ..scene.shot.folders import solver_folder, work_folder
 from ..solver_choice import solver_python
@@ -137,9 +138,7 @@ class Drag:
         scene, _face = find_actors(self.start.plan)
         give_back(scene.face_solve, [self.frame])
         write_frames(self.start.plan, {self.frame: self.result}, [self.frame])
-        for item in scene.face_solve.results:
-            if item.frame == self.frame:
-                item.error_px = -1.0  # what was measured is not what plays any more
+        forget_errors(item for item in scene.face_solve.results if item.frame == self.frame)
 
     def put_back(self) -> None:
         """Show the frame as it was when the drag began."""

@@ -141,4 +141,23 @@ def check_a_take_outlives_a_renamed_key_and_another_actor():
     assert settings.take == "Import take1.0 1"
 
 
+def check_all_that_was_measured_is_forgotten_together():
+    """Of a frame that was dragged or adjusted: no error, no region's, and no doubt of what played before."""
+    scene, face, _camera = ready_scene()
+    import_known(face)
+    for item in scene.face_solve.results:
+        for part in item.bl_rna.properties:
+            if part.identifier.startswith("error"):
+                setattr(item, part.identifier, 30.0)
+        item.doubt = "the lips cross"
+    verdicts = harness.module("scene.results.verdicts")
+    assert verdicts.bad_frames(scene.face_solve) == list(range(1, 13))
+    verdicts.forget_errors(scene.face_solve.results)
+    assert not verdicts.bad_frames(scene.face_solve)
+    for item in scene.face_solve.results:
+        known = [part.identifier for part in item.bl_rna.properties if part.identifier.startswith("error")]
+        assert {getattr(item, name) for name in known} == {-1.0}
+        assert item.doubt == ""
+
+
 harness.run(globals())

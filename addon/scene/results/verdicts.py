@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Tuple
 
 import bpy
 
@@ -44,6 +44,15 @@ def judged_error(settings: bpy.types.PropertyGroup, item: bpy.types.PropertyGrou
 def region_errors(item: bpy.types.PropertyGroup) -> Dict[str, float]:
     """By region, a frame's errors; below zero where they are not known."""
     return {region: getattr(item, f"error_{region}") for region in protocol.REGIONS}
+
+
+def forget_errors(items: Iterable[bpy.types.PropertyGroup]) -> None:
+    """What was measured of these frames is not what plays any more."""
+    for item in items:
+        item.error_px = item.error = -1.0
+        for region in protocol.REGIONS:
+            setattr(item, f"error_{region}", -1.0)
+        item.doubt = ""
 
 
 def is_bad(settings: bpy.types.PropertyGroup, item: bpy.types.PropertyGroup) -> bool:

@@ -10,6 +10,7 @@ from ...problem import FaceSolveProblem
 from ..keys.curves import keyed_values, remove_keys, write_keys
 from ..keys.fixes import forget, solved_channels
 from ..keys.record import KEPT, Channel, Written, load_written, read_record, record_text, single, store_written
+from ..results.verdicts import forget_errors
 from ..rig.followers import shared_channels
 from ..rig.mesh import check_face, is_mesh, key_blocks
 from .adjust import blended, strengthened
@@ -63,7 +64,7 @@ def play_take(settings: bpy.types.PropertyGroup, name: str) -> None:
     if take.results:
         _copy_results(take.results, settings.results)
         if _is_adjusted(take):
-            _forget_errors(settings.results)
+            forget_errors(settings.results)
         settings.overlays.file, settings.overlays.file_there = take.overlay, take.overlay_there
     _make_current(settings, take.name)
     scene = settings.id_data
@@ -146,7 +147,7 @@ def add_take(settings: bpy.types.PropertyGroup, title: str, record: Written) -> 
     take.written = record_text({channel: _singles(values) for channel, values in record.items()})
     _copy_results(settings.results, take.results)
     take.overlay, take.overlay_there = settings.overlays.file, settings.overlays.file_there
-    _forget_errors(take.results)
+    forget_errors(take.results)
     play_take(settings, made)
     strengths(settings)
     return made
@@ -291,12 +292,3 @@ def _copy_results(source: bpy.types.bpy_prop_collection, target: bpy.types.bpy_p
         for part in one.bl_rna.properties:
             if part.identifier not in ("rna_type", "name"):
                 setattr(made, part.identifier, getattr(one, part.identifier))
-
-
-def _forget_errors(results: bpy.types.bpy_prop_collection) -> None:
-    """Nobody has measured these poses."""
-    for one in results:
-        for part in one.bl_rna.properties:
-            if part.identifier.startswith("error"):
-                setattr(one, part.identifier, -1.0)
-        one.doubt = ""
